@@ -1,0 +1,64 @@
+/**
+ * Every service of the house on one screen; data only. Unit files, property lists, the README's table, the
+ * supervisor of `scripts/start` and the list that `vigil status` prints are all made from it.
+ */
+
+export type ServiceName = 'core' | 'router' | 'telegram';
+
+export type Service = {
+  name: ServiceName;
+  /** One sentence: what it does. */
+  about: string;
+  /** `none`: Unix sockets only. `loopback`: listens on 127.0.0.1. `outbound`: opens connections to the internet. */
+  network: readonly ('loopback' | 'outbound')[];
+  /** Files below `credentials/`, without `.env`, that this service alone may read. */
+  secrets: readonly string[];
+  /** The most memory the service may take before the system kills it. */
+  memory_mb: number;
+  /** No sign of life for this long means that it hangs. */
+  quiet_s: number;
+  /** How long a drain may take between SIGTERM and SIGKILL. */
+  stop_s: number;
+  /** launchd's word for how much throttling it bears: a person waits for `interactive` ones. */
+  pace: 'interactive' | 'standard';
+};
+
+export const services: readonly Service[] = [
+  {
+    name: 'router',
+    about: 'the model routing proxy: Anthropic Messages API in and out, one ledger row per call',
+    network: ['loopback', 'outbound'],
+    secrets: ['anthropic', 'router'],
+    memory_mb: 512,
+    quiet_s: 30,
+    stop_s: 20,
+    pace: 'interactive',
+  },
+  {
+    name: 'core',
+    about: 'the core daemon: takes inbound messages, runs the agent turn, writes replies',
+    network: [],
+    secrets: [],
+    memory_mb: 512,
+    quiet_s: 30,
+    stop_s: 20,
+    pace: 'interactive',
+  },
+  {
+    name: 'telegram',
+    about: 'the Telegram bridge: updates in, messages out',
+    network: ['outbound'],
+    secrets: ['telegram'],
+    memory_mb: 384,
+    quiet_s: 30,
+    stop_s: 20,
+    pace: 'interactive',
+  },
+];
+
+/** The manifest's entry for `name`; a name outside the manifest is a bug of the caller. */
+export function serviceOf(name: ServiceName): Service {
+  const found = services.find((service) => service.name === name);
+  if (!found) throw new Error(`no service is called '${name}' in the manifest`);
+  return found;
+}
