@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '#shared/manifest.ts';
+import { schemaText } from '#shared/store/schema.ts';
 import { launchdFiles } from '#shared/units/launchd.ts';
 import { systemdFiles } from '#shared/units/systemd.ts';
 
@@ -23,6 +24,7 @@ const root = positionals[0] ?? join(import.meta.dirname, '..');
 const files: { path: string; text: string }[] = [
   ...systemdFiles(services),
   ...launchdFiles(services),
+  { path: 'shared/store/schema.sql', text: schemaText() },
   ...withServiceTable('README.md'),
 ];
 

@@ -1,0 +1,40 @@
+/**
+ * One pen per table, enforced on each connection: TEMP triggers refuse every write that the principal has no right
+ * to, with a sentence that names both sides. They catch bugs; they are no security boundary (processes, users and
+ * sandboxes are).
+ */
+
+import type { Pen, Principal, Table } from '../tables/op.ts';
+
+type Verb = 'INSERT' | 'UPDATE' | 'DELETE';
+
+/** Who holds the pen of a table, in words. */
+function holder(pen: Pen): string {
+  if ('record' in pen) return pen.record;
+  return 'mailbox' in pen ? pen.mailbox : 'the service whose row it is';
+}
+
+function refusal(table: Table, verb: Verb, principal: Principal): string {
+  const verbs = { INSERT: 'insert into', UPDATE: 'update', DELETE: 'delete from' };
+  const rest =
+    'mailbox' in table.pen ? `${principal} may only append to it` : `${principal} may only read it`;
+  return `${principal} tried to ${verbs[verb]} ${table.name}, whose pen ${holder(table.pen)} holds: ${rest}`;
+}
+
+/** The writes of `table` that `principal` may not make, as SQL that refuses them. */
+export function guardOf(table: Table, principal: Principal): string[] {
+  const { pen } = table;
+  if ('record' in pen && pen.record === principal) return [];
+  if ('mailbox' in pen && pen.mailbox === principal) return [];
+  const refused: Verb[] = 'mailbox' in pen ? ['UPDATE', 'DELETE'] : ['INSERT', 'UPDATE', 'DELETE'];
+  return refused.map((verb) => {
+    const row = verb === 'DELETE' ? 'OLD' : 'NEW';
+    const when = 'ownRow' in pen ? `WHEN ${row}.${pen.ownRow} IS NOT ${quote(principal)}` : '';
+    return `CREATE TEMP TRIGGER guard_${table.name}_${verb.toLowerCase()} BEFORE ${verb} ON main.${table.name} ${when}
+      BEGIN SELECT RAISE(ABORT, ${quote(refusal(table, verb, principal))}); END`;
+  });
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,102 @@
+/** inbound: whatever came in, exactly as it came. Anyone posts; `core` takes. */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'inbound',
+  about: 'every message and update that came in, as it came',
+  pen: { mailbox: 'core' },
+  keeps: 'until forgotten',
+};
+
+/** What becomes of it on arrival: `pending` is work for core, the other two are only recorded. */
+export type Arrival = 'pending' | 'refused' | 'ignored';
+
+export type Inbound = {
+  /** Where it comes from, and its name there: the same thing told twice is stored once. */
+  source: string;
+  source_key: string;
+  channel: 'telegram' | 'terminal';
+  /** Null for what belongs to no conversation. */
+  conversation: string | null;
+  chat: string | null;
+  sender: string | null;
+  text: string | null;
+  /** The message's own name on its channel, to reply to. */
+  message_ref: string | null;
+  payload_json: string;
+  received_at: number;
+  state: Arrival;
+  /** Why it was refused or ignored. */
+  note: string | null;
+};
+
+/** Durable: the sender is told that we have it only after this. The second telling changes nothing. */
+export function receive(message: Inbound): Op<{ id: number }> {
+  return {
+    verb: 'inbound.receive',
+    sql: `INSERT INTO inbound (source, source_key, channel, conversation, chat, sender, text, message_ref, payload_json,
+            received_at, state, note) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+          ON CONFLICT (source, source_key) DO NOTHING RETURNING id`,
+    args: [
+      message.source,
+      message.source_key,
+      message.channel,
+      message.conversation,
+      message.chat,
+      message.sender,
+      message.text,
+      message.message_ref,
+      message.payload_json,
+      message.received_at,
+      message.state,
+      message.note,
+    ],
+    durable: true,
+    rings: 'inbound',
+  };
+}
+
+/**
+ * Moves the pending messages of the turn's conversation into the turn: what waits together is answered together.
+ * At most `most` messages at once, the oldest first, so that a flood becomes several turns and not one huge one.
+ */
+export function take(turn_id: string, most: number): Op {
+  return {
+    verb: 'inbound.take',
+    sql: `UPDATE inbound SET state = 'taken', turn_id = ? WHERE id IN (
+            SELECT id FROM inbound WHERE state = 'pending'
+              AND conversation = (SELECT conversation FROM turn WHERE id = ?) ORDER BY id LIMIT ?)`,
+    args: [turn_id, turn_id, most],
+  };
+}
+
+/** The turn's messages are answered, or given up for good. */
+export function close(turn_id: string, state: 'answered' | 'dead'): Op {
+  return {
+    verb: 'inbound.close',
+    sql: `UPDATE inbound SET state = ? WHERE turn_id = ?`,
+    args: [state, turn_id],
+  };
+}
+
+/** Is there any message that a new turn could take? A look without a lock, before the claim takes one. */
+export const waiting: Query<{ id: number }> = {
+  verb: 'inbound.waiting',
+  sql: `SELECT i.id FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
+          SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.state IN ('running', 'waiting'))
+        ORDER BY i.id LIMIT 1`,
+  args: [],
+};
+
+/** How one message stands: its state, its turn. */
+export function status(id: number): Query<{ state: string; turn_id: string | null }> {
+  return { verb: 'inbound.status', sql: 'SELECT state, turn_id FROM inbound WHERE id = ?', args: [id] };
+}
+
+/** How many messages wait for a turn, and since when the oldest. */
+export const backlog: Query<{ count: number; oldest_at: number | null }> = {
+  verb: 'inbound.backlog',
+  sql: `SELECT count(*) AS count, min(received_at) AS oldest_at FROM inbound WHERE state = 'pending'`,
+  args: [],
+};

@@ -1,0 +1,42 @@
+/** message: the conversation as both sides know it, word for word. */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'message',
+  about: 'what was said in each conversation, by whom',
+  pen: { record: 'core' },
+  keeps: 'until forgotten',
+};
+
+export type Message = { id: number; role: 'user' | 'assistant'; text: string; at: number; turn_id: string };
+
+/** Writes down what the turn was asked: the messages it has just taken. */
+export function heard(turn_id: string): Op {
+  return {
+    verb: 'message.heard',
+    sql: `INSERT INTO message (conversation, role, text, at, turn_id, inbound_id)
+          SELECT conversation, 'user', text, received_at, turn_id, id FROM inbound
+          WHERE turn_id = ? AND state = 'taken' ORDER BY id`,
+    args: [turn_id],
+  };
+}
+
+/** Writes down what was answered. */
+export function said(answer: { conversation: string; text: string; at: number; turn_id: string }): Op {
+  return {
+    verb: 'message.said',
+    sql: `INSERT INTO message (conversation, role, text, at, turn_id) VALUES (?, 'assistant', ?, ?, ?)`,
+    args: [answer.conversation, answer.text, answer.at, answer.turn_id],
+  };
+}
+
+/** The last `most` messages, the oldest first. */
+export function recent(conversation: string, most: number): Query<Message> {
+  return {
+    verb: 'message.recent',
+    sql: `SELECT id, role, text, at, turn_id FROM (
+            SELECT * FROM message WHERE conversation = ? ORDER BY id DESC LIMIT ?) ORDER BY id`,
+    args: [conversation, most],
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * A unit of work is data. A table's verbs build operations and queries; `store.commit` and `store.read` carry them
+ * out. So no caller ever holds a transaction open across an await, and nobody but the store knows the engine.
+ */
+
+/** What one may hand to SQL. Integers beyond 2^53 do not occur: Telegram's ids have 52 bits. */
+export type Value = string | number | null;
+
+/** A queue that someone waits at: its bell is rung after the commit that put something in. */
+export type Queue = (typeof QUEUES)[number];
+export const QUEUES = ['inbound', 'outbound'] as const;
+
+/** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */
+export type Principal = string;
+
+/** One write. `Row` is the shape of what its RETURNING gives back. */
+export type Op<Row = unknown> = {
+  /** The verb, for errors: `inbound.receive`. */
+  readonly verb: string;
+  readonly sql: string;
+  readonly args: readonly Value[];
+  /** The rows it must touch; any other number rolls the whole unit back with `Fenced`. */
+  readonly expect?: number;
+  /** It promises something to the outside: its commit is on the disk before anyone hears of it. */
+  readonly durable?: boolean;
+  readonly rings?: Queue;
+  /** Never set: carries the type. */
+  readonly row?: Row;
+};
+
+/** One read. */
+export type Query<Row> = {
+  readonly verb: string;
+  readonly sql: string;
+  readonly args: readonly Value[];
+  readonly row?: Row;
+};
+
+/**
+ * Who may write a table.
+ * `record`: its owner only. `mailbox`: anyone appends, its owner changes. `own row`: each service writes the row
+ * that bears its name in the column `service`.
+ */
+export type Pen =
+  | { readonly record: Principal }
+  | { readonly mailbox: Principal }
+  | { readonly ownRow: 'service' };
+
+/** A table's declaration. `keeps` says how long its rows stay. */
+export type Table = {
+  readonly name: string;
+  readonly about: string;
+  readonly pen: Pen;
+  readonly keeps: string;
+};

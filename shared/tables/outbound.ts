@@ -1,0 +1,211 @@
+/**
+ * outbound: whatever goes out. Anyone posts; `telegram` sends.
+ *
+ * pending → sending → sent | uncertain | dead. `sending` is on the disk before the request leaves, so that after a
+ * crash an intent without an outcome is known as such: it becomes `uncertain`, is sent again, and stays marked
+ * (`uncertain` counts). What is for the terminal is posted as `sent`: whoever reads there reads the row itself.
+ */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'outbound',
+  about: 'every message that goes out, and how far it got',
+  pen: { mailbox: 'telegram' },
+  keeps: 'until forgotten',
+};
+
+export type Outbound = {
+  id: number;
+  key: string;
+  channel: 'telegram' | 'terminal';
+  conversation: string;
+  chat: string | null;
+  kind: 'reply' | 'notice';
+  turn_id: string | null;
+  text: string;
+  message_ref: string | null;
+  state: 'pending' | 'sending' | 'sent' | 'uncertain' | 'dead';
+  /** The part that is next, from 0; and the names that Telegram gave to the parts before it. */
+  part: number;
+  refs_json: string;
+  attempt: number;
+  failures: number;
+  /** How often the outcome of a send was unknown: more than 0 means that the reader may have seen it twice. */
+  uncertain: number;
+  due_at: number;
+  changed_at: number;
+  owner: string | null;
+  created_at: number;
+  finished_at: number | null;
+  error: string | null;
+};
+
+export type Post = Pick<
+  Outbound,
+  'key' | 'channel' | 'conversation' | 'chat' | 'kind' | 'turn_id' | 'text' | 'message_ref'
+> & {
+  now: number;
+};
+
+/** Posted under the same key twice, it goes out once. */
+export function post(message: Post): Op {
+  return {
+    verb: 'outbound.post',
+    sql: `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, message_ref, state, due_at,
+            changed_at, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
+    args: [
+      message.key,
+      message.channel,
+      message.conversation,
+      message.chat,
+      message.kind,
+      message.turn_id,
+      message.text,
+      message.message_ref,
+      message.channel === 'terminal' ? 'sent' : 'pending',
+      message.now,
+      message.now,
+      message.now,
+      message.channel === 'terminal' ? message.now : null,
+    ],
+    durable: true,
+    rings: 'outbound',
+  };
+}
+
+/**
+ * Takes the next message that may go: the head of a chat's queue, when the chat is not paused. A later message of
+ * a chat never overtakes an earlier one. As in `turn.resume`, a wait that was set in the future counts as over.
+ * Durable: the intent to send is on the disk before anything leaves.
+ */
+export function claim(owner: string, now: number): Op<Outbound> {
+  return {
+    verb: 'outbound.claim',
+    sql: `WITH c AS MATERIALIZED (${NEXT})
+          UPDATE outbound SET state = 'sending', attempt = attempt + 1, owner = ?, changed_at = ?
+          FROM c WHERE outbound.id = c.id AND outbound.state IN ('pending', 'uncertain') RETURNING *`,
+    args: [now, now, now, now, owner, now],
+    durable: true,
+  };
+}
+
+/** The cheap question before `claim` takes the write lock. */
+export function sendable(now: number): Query<{ id: number }> {
+  return { verb: 'outbound.sendable', sql: NEXT, args: [now, now, now, now] };
+}
+
+const NEXT = `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
+  WHERE o.channel = 'telegram' AND o.state IN ('pending', 'uncertain') AND (o.due_at <= ? OR o.changed_at > ?)
+    AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?)
+    AND NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
+      AND e.state IN ('pending', 'sending', 'uncertain'))
+  ORDER BY o.id LIMIT 1`;
+
+/** When the next message that waits is due, for a timer. */
+export const nextDue: Query<{ due_at: number | null }> = {
+  verb: 'outbound.nextDue',
+  sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
+        FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
+        WHERE o.channel = 'telegram' AND o.state IN ('pending', 'uncertain')`,
+  args: [],
+};
+
+/** One part is confirmed; the rest of the message comes next, or there is none. Durable. */
+export function sent(message: Outbound, how: { now: number; refs_json: string; last: boolean }): Op {
+  return {
+    verb: 'outbound.sent',
+    sql: `UPDATE outbound SET state = ?, part = part + 1, refs_json = ?, changed_at = ?, due_at = ?, failures = 0,
+            error = NULL, finished_at = ? WHERE id = ? AND state = 'sending' AND attempt = ?`,
+    args: [
+      how.last ? 'sent' : 'pending',
+      how.refs_json,
+      how.now,
+      how.now,
+      how.last ? how.now : null,
+      message.id,
+      message.attempt,
+    ],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** It certainly did not go: try again at `due_at`. `counted: false` for waits that are nobody's failure (429, a drain). */
+export function retry(
+  message: Outbound,
+  how: { now: number; due_at: number; counted: boolean; error: string },
+): Op {
+  return {
+    verb: 'outbound.retry',
+    sql: `UPDATE outbound SET state = CASE WHEN uncertain > 0 THEN 'uncertain' ELSE 'pending' END, due_at = ?,
+            changed_at = ?, failures = failures + ?, error = ? WHERE id = ? AND state = 'sending' AND attempt = ?`,
+    args: [how.due_at, how.now, how.counted ? 1 : 0, how.error, message.id, message.attempt],
+    expect: 1,
+  };
+}
+
+/** It may have gone: nobody knows. Sent again at `due_at`, and marked for good. */
+export function doubt(message: Outbound, how: { now: number; due_at: number; error: string }): Op {
+  return {
+    verb: 'outbound.doubt',
+    sql: `UPDATE outbound SET state = 'uncertain', uncertain = uncertain + 1, failures = failures + 1, due_at = ?,
+            changed_at = ?, error = ? WHERE id = ? AND state = 'sending' AND attempt = ?`,
+    args: [how.due_at, how.now, how.error, message.id, message.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** It never will go. */
+export function bury(message: Outbound, how: { now: number; error: string }): Op {
+  return {
+    verb: 'outbound.bury',
+    sql: `UPDATE outbound SET state = 'dead', changed_at = ?, finished_at = ?, error = ?
+          WHERE id = ? AND state = 'sending' AND attempt = ?`,
+    args: [how.now, how.now, how.error, message.id, message.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** What a dead owner was sending is in doubt; see `turn.adopt` for why no clock is asked. */
+export function adopt(owner: string, now: number): Op<Pick<Outbound, 'id' | 'uncertain'>> {
+  return {
+    verb: 'outbound.adopt',
+    sql: `UPDATE outbound SET state = 'uncertain', uncertain = uncertain + 1, due_at = ?, changed_at = ?,
+            error = 'the process died between sending and hearing the outcome'
+          WHERE state = 'sending' AND owner <> ? RETURNING id, uncertain`,
+    args: [now, now, owner],
+    durable: true,
+  };
+}
+
+/** What was posted to a conversation after `id`: how a terminal follows its conversation. */
+export function after(
+  conversation: string,
+  id: number,
+): Query<Pick<Outbound, 'id' | 'kind' | 'turn_id' | 'text'>> {
+  return {
+    verb: 'outbound.after',
+    sql: 'SELECT id, kind, turn_id, text FROM outbound WHERE conversation = ? AND id > ? ORDER BY id',
+    args: [conversation, id],
+  };
+}
+
+/** The last thing posted to a conversation, to follow it from there. */
+export function newest(conversation: string): Query<{ id: number | null }> {
+  return {
+    verb: 'outbound.newest',
+    sql: 'SELECT max(id) AS id FROM outbound WHERE conversation = ?',
+    args: [conversation],
+  };
+}
+
+/** What is not out yet, by state. */
+export const backlog: Query<{ state: string; count: number; oldest_at: number }> = {
+  verb: 'outbound.backlog',
+  sql: `SELECT state, count(*) AS count, min(created_at) AS oldest_at FROM outbound
+        WHERE state IN ('pending', 'sending', 'uncertain') GROUP BY state`,
+  args: [],
+};

@@ -1,0 +1,150 @@
+/**
+ * turn: one answer in the making. running → waiting → running … → done | dead.
+ *
+ * A conversation has at most one unfinished turn (the index `turn_active`), which is what keeps it in order. Every
+ * claim counts `attempt` up, and whatever the claimant writes afterwards names its attempt: a claimant that was
+ * thought dead and was not finds its pen dry (`Fenced`).
+ */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'turn',
+  about: 'each answer in the making, and how it ended',
+  pen: { record: 'core' },
+  keeps: '400 days',
+};
+
+export type Turn = {
+  id: string;
+  conversation: string;
+  channel: 'telegram' | 'terminal';
+  chat: string | null;
+  message_ref: string | null;
+  state: 'running' | 'waiting' | 'done' | 'dead';
+  attempt: number;
+  /** How often its process died over it, and how often the model could not be reached, since it last got on. */
+  crashes: number;
+  failures: number;
+  due_at: number;
+  changed_at: number;
+  owner: string;
+  boot_id: string;
+  lease_until_at: number;
+  created_at: number;
+  first_failed_at: number | null;
+  /** When the sender was told that the answer will be late. */
+  told_at: number | null;
+  finished_at: number | null;
+  error: string | null;
+};
+
+/** Who claims, and until when without a sign of progress. */
+export type Lease = { owner: string; boot_id: string; now: number; until_at: number };
+
+/** Opens a turn for the conversation of the oldest message that waits for one. No such message: no row. */
+export function open(id: string, lease: Lease): Op<Turn> {
+  return {
+    verb: 'turn.open',
+    sql: `INSERT INTO turn (id, conversation, channel, chat, message_ref, state, attempt, due_at, changed_at, owner,
+            boot_id, lease_until_at, created_at)
+          SELECT ?, i.conversation, i.channel, i.chat, i.message_ref, 'running', 1, ?, ?, ?, ?, ?, ?
+          FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
+            SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.state IN ('running', 'waiting'))
+          ORDER BY i.id LIMIT 1 RETURNING *`,
+    args: [id, lease.now, lease.now, lease.owner, lease.boot_id, lease.until_at, lease.now],
+  };
+}
+
+/**
+ * Takes up the waiting turn that is due first. A wait that was set at a later time than now counts as over: the
+ * clock has gone back, and nobody shall wait a day for that.
+ */
+export function resume(lease: Lease): Op<Turn> {
+  return {
+    verb: 'turn.resume',
+    sql: `WITH c AS MATERIALIZED (SELECT id FROM turn WHERE state = 'waiting' AND (due_at <= ? OR changed_at > ?)
+            ORDER BY due_at LIMIT 1)
+          UPDATE turn SET state = 'running', attempt = attempt + 1, owner = ?, boot_id = ?, lease_until_at = ?,
+            changed_at = ? FROM c WHERE turn.id = c.id AND turn.state = 'waiting' RETURNING *`,
+    args: [lease.now, lease.now, lease.owner, lease.boot_id, lease.until_at, lease.now],
+  };
+}
+
+/** The cheap question before `resume` takes the write lock. */
+export function due(now: number): Query<{ id: string }> {
+  return {
+    verb: 'turn.due',
+    sql: `SELECT id FROM turn WHERE state = 'waiting' AND (due_at <= ? OR changed_at > ?) LIMIT 1`,
+    args: [now, now],
+  };
+}
+
+/** When the next waiting turn is due, for a timer. */
+export const nextDue: Query<{ due_at: number | null }> = {
+  verb: 'turn.nextDue',
+  sql: `SELECT min(due_at) AS due_at FROM turn WHERE state = 'waiting'`,
+  args: [],
+};
+
+/**
+ * Frees what dead owners hold. The caller holds the service's only liveness lock, so every other owner is dead:
+ * no clock is asked, hence neither sleep nor a clock jump can make a living claim look expired.
+ */
+export function adopt(owner: string, now: number): Op<Pick<Turn, 'id' | 'crashes'>> {
+  return {
+    verb: 'turn.adopt',
+    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = crashes + 1
+          WHERE state = 'running' AND owner <> ? RETURNING id, crashes`,
+    args: [now, now, owner],
+  };
+}
+
+/** Still at it: moves the lease. */
+export function renew(turn: Turn, until_at: number): Op {
+  return {
+    verb: 'turn.renew',
+    sql: `UPDATE turn SET lease_until_at = ? WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [until_at, turn.id, turn.attempt],
+    expect: 1,
+  };
+}
+
+/** Puts the turn back until `due_at`. `counted: false` is for a drain, which is nobody's failure. */
+export function wait(
+  turn: Turn,
+  how: { now: number; due_at: number; counted: boolean; told: boolean; error: string | null },
+): Op {
+  return {
+    verb: 'turn.wait',
+    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, failures = failures + ?,
+            first_failed_at = CASE WHEN ? THEN coalesce(first_failed_at, ?) ELSE first_failed_at END,
+            told_at = CASE WHEN ? THEN coalesce(told_at, ?) ELSE told_at END, error = ?
+          WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [
+      how.due_at,
+      how.now,
+      how.counted ? 1 : 0,
+      how.counted ? 1 : 0,
+      how.now,
+      how.told ? 1 : 0,
+      how.now,
+      how.error,
+      turn.id,
+      turn.attempt,
+    ],
+    expect: 1,
+  };
+}
+
+/** The end. Durable: after it the answer is on its way and is never worked out again. */
+export function finish(turn: Turn, how: { now: number; state: 'done' | 'dead'; error: string | null }): Op {
+  return {
+    verb: 'turn.finish',
+    sql: `UPDATE turn SET state = ?, changed_at = ?, finished_at = ?, crashes = 0, failures = 0, error = ?
+          WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [how.state, how.now, how.now, how.error, turn.id, turn.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
