@@ -10,9 +10,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '#shared/manifest.ts';
+import { shared } from '#shared/runtime/config.ts';
+import { exampleOf } from '#shared/runtime/config-example.ts';
 import { schemaText } from '#shared/store/schema.ts';
 import { launchdFiles } from '#shared/units/launchd.ts';
 import { systemdFiles } from '#shared/units/systemd.ts';
+import { sections } from './sections.ts';
 
 const { values, positionals } = parseArgs({
   options: { check: { type: 'boolean' } },
@@ -25,6 +28,7 @@ const files: { path: string; text: string }[] = [
   ...systemdFiles(services),
   ...launchdFiles(services),
   { path: 'shared/store/schema.sql', text: schemaText() },
+  { path: 'config.example.toml', text: exampleOf({ ...shared, ...sections }) },
   ...withServiceTable('README.md'),
 ];
 

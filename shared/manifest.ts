@@ -13,6 +13,8 @@ export type Service = {
   network: readonly ('loopback' | 'outbound')[];
   /** Files below `credentials/`, without `.env`, that this service alone may read. */
   secrets: readonly string[];
+  /** The secret without which the service has nothing to do: the foreground suite leaves it out then. */
+  needs?: string;
   /** The most memory the service may take before the system kills it. */
   memory_mb: number;
   /** No sign of life for this long means that it hangs. */
@@ -49,6 +51,7 @@ export const services: readonly Service[] = [
     about: 'the Telegram bridge: updates in, messages out',
     network: ['outbound'],
     secrets: ['telegram'],
+    needs: 'telegram',
     memory_mb: 384,
     quiet_s: 30,
     stop_s: 20,

@@ -1,4 +1,4 @@
--- The store's schema after migration 1.
+-- Generated from shared/store/migrations: the schema after migration 1.
 
 CREATE TABLE call (
   id                     TEXT PRIMARY KEY,
@@ -35,8 +35,7 @@ CREATE INDEX call_turn ON call (turn_id) WHERE turn_id IS NOT NULL;
 CREATE TABLE chat (
   chat          TEXT PRIMARY KEY,
   paused_at     INTEGER,
-  paused_until_at  INTEGER,
-  muted         TEXT
+  paused_until_at  INTEGER
 ) STRICT;
 
 CREATE TABLE heartbeat (

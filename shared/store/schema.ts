@@ -13,7 +13,7 @@ export function schemaText(): string {
       )
       .pluck()
       .all();
-    return `-- The store's schema after migration ${latest()}.\n\n${objects.map((sql) => `${sql};\n`).join('\n')}`;
+    return `-- Generated from shared/store/migrations: the schema after migration ${latest()}.\n\n${objects.map((sql) => `${sql};\n`).join('\n')}`;
   } finally {
     db.close();
   }

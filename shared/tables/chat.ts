@@ -1,10 +1,10 @@
-/** chat: what Telegram has told us about a chat: when it wants silence, and whether it wants us at all. */
+/** chat: when Telegram has told us to be silent in a chat, and until when. */
 
 import type { Op, Table } from './op.ts';
 
 export const table: Table = {
   name: 'chat',
-  about: 'the pauses and blocks that Telegram has told us of, chat by chat',
+  about: 'the pauses that Telegram has asked for, chat by chat',
   pen: { record: 'telegram' },
   keeps: 'one row a chat',
 };

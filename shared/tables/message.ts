@@ -31,12 +31,14 @@ export function said(answer: { conversation: string; text: string; at: number; t
   };
 }
 
-/** The last `most` messages, the oldest first. */
+/** The last `most` messages, the oldest first. What a turn died of is left out: it would kill the next one too. */
 export function recent(conversation: string, most: number): Query<Message> {
   return {
     verb: 'message.recent',
     sql: `SELECT id, role, text, at, turn_id FROM (
-            SELECT * FROM message WHERE conversation = ? ORDER BY id DESC LIMIT ?) ORDER BY id`,
+            SELECT m.* FROM message m LEFT JOIN turn t ON t.id = m.turn_id
+            WHERE m.conversation = ? AND coalesce(t.state, 'done') <> 'dead'
+            ORDER BY m.id DESC LIMIT ?) ORDER BY id`,
     args: [conversation, most],
   };
 }

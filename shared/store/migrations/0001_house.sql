@@ -153,12 +153,11 @@ CREATE TABLE poller (
   polled_at       INTEGER NOT NULL
 ) STRICT;
 
--- What Telegram has told us about a chat: when it wants silence, and whether it wants us at all.
+-- When Telegram has told us to be silent in a chat, and until when.
 CREATE TABLE chat (
   chat          TEXT PRIMARY KEY,
   paused_at     INTEGER,
-  paused_until_at  INTEGER,
-  muted         TEXT
+  paused_until_at  INTEGER
 ) STRICT;
 
 -- The store's own check-up, once per boot of the machine.

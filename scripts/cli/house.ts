@@ -1,0 +1,86 @@
+/** What the verbs share: the store as the command line sees it, a message in, and the answer to it. */
+
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '#shared/base/clock.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
+import { uuid } from '#shared/base/ids.ts';
+import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import { isLocked } from '#shared/store/liveness.ts';
+import { FILE, openStore, type Store } from '#shared/store/store.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+
+/** The conversation of whoever sits at this machine. */
+export const CONVERSATION = 'terminal:main';
+
+/** The store of a home that has been started before. */
+export async function openHouse(): Promise<{ home: Home; store: Store }> {
+  const home = homeOf();
+  if (!existsSync(join(home.state, FILE))) {
+    throw new Misconfigured(
+      `vigil: there is nothing at ${home.directory} yet`,
+      'start it once: scripts/start',
+    );
+  }
+  return { home, store: await openStore({ directory: home.state, principal: 'cli' }) };
+}
+
+/** Refuses to wait for an answer that nobody is there to give. */
+export function demandRunning(home: Home): void {
+  if (isLocked(lockOf(home, 'core'))) return;
+  throw new Misconfigured(`vigil is not running on ${home.directory}`, 'start it: scripts/start --no-chat');
+}
+
+/** Puts a message in, as the person at this machine; returns its id. */
+export async function say(store: Store, text: string): Promise<number> {
+  const now = systemClock.now();
+  const [[row]] = await store.commit([
+    inbound.receive({
+      source: 'terminal',
+      source_key: uuid(now),
+      channel: 'terminal',
+      conversation: CONVERSATION,
+      chat: null,
+      sender: userInfo().username,
+      text: text.toWellFormed(),
+      message_ref: null,
+      payload_json: '{}',
+      received_at: now,
+      state: 'pending',
+      note: null,
+    }),
+  ]);
+  if (!row) throw new Error('inbound.receive: a new message was taken for an old one');
+  return row.id;
+}
+
+/** Looks when the bell rings, and every second in case a ring was lost, until `look` says that it is done. */
+export function follow(store: Store, look: () => Promise<boolean>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let looking = false;
+    let again = false;
+    const glance = async () => {
+      again = true;
+      if (looking) return;
+      looking = true;
+      try {
+        while (again) {
+          again = false;
+          if (!(await look())) continue;
+          stop();
+          clearInterval(timer);
+          return resolve();
+        }
+        looking = false;
+      } catch (error) {
+        stop();
+        clearInterval(timer);
+        reject(error);
+      }
+    };
+    const stop = store.listen('outbound', glance);
+    const timer = setInterval(glance, 1000);
+    glance();
+  });
+}

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { systemClock } from '#shared/base/clock.ts';
+import { services } from '#shared/manifest.ts';
+import { type Home, lockOf } from '#shared/runtime/home.ts';
+import { isLocked } from '#shared/store/liveness.ts';
+import * as heartbeat from '#shared/tables/heartbeat.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import { openHouse } from './house.ts';
+
+type Row = {
+  name: string;
+  pid: number | null;
+  phase: heartbeat.Phase | 'off' | 'dead';
+  version: string | null;
+  doing: string | null;
+  since_at: number | null;
+  beat_age_ms: number | null;
+  rss_bytes: number | null;
+  problem: string | null;
+};
+
+export function status(program: Command): void {
+  program
+    .command('status')
+    .description('Show every service, and what waits.')
+    .option('--json', 'print it for a program')
+    .action(async (options: { json?: boolean }) => {
+      const { home, store } = await openHouse();
+      try {
+        const beats = await store.read(heartbeat.all);
+        const report = {
+          services: services.map(({ name, needs }) => {
+            const beat = beats.find((row) => row.service === name);
+            return rowOf(home, name, needs, beat, systemClock.now());
+          }),
+          inbound: { waiting: (await store.read(inbound.backlog))[0]?.count ?? 0 },
+          outbound: Object.fromEntries(
+            (await store.read(outbound.backlog)).map(({ state, count }) => [state, count]),
+          ),
+        };
+        process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report.services, report));
+        if (report.services.some(({ phase }) => phase === 'dead' || phase === 'misconfigured'))
+          process.exitCode = 1;
+      } finally {
+        await store.close();
+      }
+    });
+}
+
+/** A service lives as long as it holds its lock, whatever its last heartbeat said. */
+function rowOf(
+  home: Home,
+  name: string,
+  needs: string | undefined,
+  beat: heartbeat.Heartbeat | undefined,
+  now: number,
+): Row {
+  const off = needs !== undefined && !existsSync(join(home.credentials, `${needs}.env`));
+  const alive = isLocked(lockOf(home, name));
+  if (!beat || (!alive && off)) {
+    return {
+      name,
+      pid: null,
+      phase: off ? 'off' : 'stopped',
+      version: null,
+      doing: null,
+      since_at: null,
+      beat_age_ms: null,
+      rss_bytes: null,
+      problem: off ? `there is no credentials/${needs}.env` : null,
+    };
+  }
+  const ended = beat.phase === 'stopped' || beat.phase === 'misconfigured';
+  return {
+    name,
+    pid: alive ? beat.pid : null,
+    phase: alive || ended ? beat.phase : 'dead',
+    version: beat.version,
+    doing: beat.doing,
+    since_at: beat.since_at,
+    beat_age_ms: Math.max(0, now - beat.beat_at),
+    rss_bytes: alive ? beat.rss_bytes : null,
+    problem: beat.problem,
+  };
+}
+
+function table(rows: Row[], of: { inbound: { waiting: number }; outbound: Record<string, number> }): string {
+  const lines = rows.map((row) => [
+    row.name,
+    row.phase,
+    row.pid === null ? '–' : String(row.pid),
+    row.rss_bytes === null ? '–' : `${Math.round(row.rss_bytes / 2 ** 20)} MB`,
+    row.beat_age_ms === null ? '–' : `${Math.round(row.beat_age_ms / 1000)} s ago`,
+    row.version ?? '–',
+    row.problem ?? row.doing ?? '',
+  ]);
+  const all = [['service', 'phase', 'pid', 'memory', 'beat', 'version', 'doing'], ...lines];
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0))) ?? [];
+  const text = all.map((line, i) => {
+    const cells = line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+    return (i === 0 ? styleText('bold', cells) : cells).trimEnd();
+  });
+  const out = Object.entries(of.outbound).map(([state, count]) => `${count} ${state}`);
+  return `${text.join('\n')}\n\nwaiting for an answer: ${of.inbound.waiting}; going out: ${out.join(', ') || 'nothing'}\n`;
+}

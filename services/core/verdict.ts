@@ -1,0 +1,80 @@
+/** What to do about a model call that gave no answer. Pure: all facts in, a verdict out. */
+
+import { backoff_ms } from '#shared/base/backoff.ts';
+import { messageOf } from '#shared/base/errors.ts';
+
+/** What went wrong, seen by what can be done about it. */
+export type Diagnosis =
+  /** The model cannot be reached for now: it will be. */
+  | { kind: 'away'; what: string; retry_after_ms: number | null }
+  /** This request will be refused however often it is made. */
+  | { kind: 'rejected'; what: string }
+  /** Neither: a fault of ours, most likely. Tried a few times more. */
+  | { kind: 'fault'; what: string };
+
+/** The part of the SDK's errors that is looked at, so that no SDK has to be loaded to judge one. */
+type SdkError = Error & { status?: unknown; type?: unknown; headers?: { get?(name: string): string | null } };
+
+const HOPELESS = new Set([400, 404, 413, 422]);
+const HOPELESS_TYPES = new Set(['invalid_request_error', 'not_found_error', 'request_too_large']);
+
+export function diagnose(error: unknown): Diagnosis {
+  const { status, type, headers, name } = error as SdkError;
+  const what = messageOf(error);
+  if (typeof status === 'number') {
+    if (HOPELESS.has(status)) return { kind: 'rejected', what };
+    return { kind: 'away', what, retry_after_ms: retryAfter_ms(headers) };
+  }
+  // An error inside a stream has a type and no status; a connection that failed, or an answer that broke off, has
+  // neither. All of the SDK's own errors are named so.
+  if (typeof type === 'string') {
+    return HOPELESS_TYPES.has(type)
+      ? { kind: 'rejected', what }
+      : { kind: 'away', what, retry_after_ms: null };
+  }
+  const isSdk =
+    /^(APIConnection|Anthropic|APIUserAbort)/.test(error?.constructor?.name ?? '') || name === 'AbortError';
+  const isNetwork = /ECONN|EPIPE|ENOENT|ETIMEDOUT|terminated|socket hang up|aborted/i.test(what);
+  return isSdk || isNetwork ? { kind: 'away', what, retry_after_ms: null } : { kind: 'fault', what };
+}
+
+function retryAfter_ms(headers: SdkError['headers']): number | null {
+  const seconds = Number(headers?.get?.('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds * 1000 : null;
+}
+
+/** Back-off while the model is away: soon at first, and never so rarely that its return goes unnoticed for long. */
+const AWAY = { first_ms: 500, most_ms: 60_000 };
+/** An answer that is late by so much is worth a word. */
+const LATE_ms = 10_000;
+/** A fault of ours that stays after so many tries is not going to pass. */
+const MOST_FAULTS = 5;
+/** A turn over which the process has died so often would take it down for ever. */
+export const MOST_CRASHES = 10;
+
+export type Verdict =
+  | { do: 'wait'; due_at: number; tell: string | null; error: string }
+  | { do: 'give up'; tell: string; error: string };
+
+export function verdictOn(
+  turn: { failures: number; first_failed_at: number | null; told_at: number | null },
+  diagnosis: Diagnosis,
+  now: number,
+  random = Math.random,
+): Verdict {
+  const { what } = diagnosis;
+  if (diagnosis.kind === 'rejected' || (diagnosis.kind === 'fault' && turn.failures + 1 >= MOST_FAULTS)) {
+    return { do: 'give up', tell: `I cannot answer this: ${what}`, error: what };
+  }
+  const asked_ms = diagnosis.kind === 'away' ? (diagnosis.retry_after_ms ?? 0) : 0;
+  const late = turn.first_failed_at !== null && now - turn.first_failed_at >= LATE_ms;
+  return {
+    do: 'wait',
+    due_at: now + Math.max(asked_ms, backoff_ms(turn.failures, AWAY, random)),
+    tell:
+      late && turn.told_at === null
+        ? `I cannot reach the model at the moment (${what}). Your message is kept: the answer comes when the model is back.`
+        : null,
+    error: what,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Messages out, part by part. The intent is on the disk before a part leaves, its outcome after; what died in between
+ * is in doubt. A doubtful part is sent again, once Telegram has been heard from, and stays marked.
+ */
+
+import type { Api } from 'grammy/web';
+import { backoff_ms } from '#shared/base/backoff.ts';
+import type { Context } from '#shared/runtime/service.ts';
+import * as chat from '#shared/tables/chat.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import { revoked } from './poll.ts';
+import { split } from './split.ts';
+import { type Failure, failureOf } from './verdict.ts';
+
+/** An outcome is waited for this long before it counts as unknown. */
+export const SEND_s = 30;
+/** So often a part is sent again without anybody knowing whether it arrived; then it is left to a person. */
+const MOST_DOUBTS = 4;
+const RETRY = { first_ms: 500, most_ms: 30_000 };
+
+type Telegram = Context<unknown>;
+
+/** The next message that may go. */
+export async function claim(ctx: Telegram): Promise<outbound.Outbound | undefined> {
+  const now = ctx.clock.now();
+  if ((await ctx.store.read(outbound.sendable(now))).length === 0) return undefined;
+  const [[mine]] = await ctx.store.commit([outbound.claim(ctx.instance, now)]);
+  return mine;
+}
+
+/** Sends the message's next part. */
+export async function deliver(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<void> {
+  const parts = split(message.text);
+  const part = parts[message.part];
+  const now = () => ctx.clock.now();
+  if (message.chat === null || part === undefined) {
+    await ctx.store.commit([
+      outbound.bury(message, { now: now(), error: 'there is nothing, or nobody, to send to' }),
+    ]);
+    return;
+  }
+  try {
+    // Sent again into a dead network, a doubtful part would only become more doubtful: first a sign of life.
+    if (message.uncertain > 0) await api.getMe();
+  } catch (error) {
+    return postpone(ctx, message, failureOf(error));
+  }
+  try {
+    const sent = await api.sendMessage(message.chat, part, { link_preview_options: { is_disabled: true } });
+    const refs: unknown[] = JSON.parse(message.refs_json);
+    await ctx.store.commit([
+      outbound.sent(message, {
+        now: now(),
+        refs_json: JSON.stringify([...refs, sent.message_id]),
+        last: message.part + 1 >= parts.length,
+      }),
+    ]);
+    ctx.log.info('message.sent', { outbound: message.id, part: message.part, uncertain: message.uncertain });
+  } catch (error) {
+    await unsent(ctx, message, failureOf(error), error);
+  }
+}
+
+async function unsent(
+  ctx: Telegram,
+  message: outbound.Outbound,
+  failure: Failure,
+  error: unknown,
+): Promise<void> {
+  const now = ctx.clock.now();
+  switch (failure.kind) {
+    case 'unknown': {
+      ctx.log.warn('message.doubted', { outbound: message.id, error });
+      if (message.uncertain + 1 >= MOST_DOUBTS) {
+        const what = `nobody knows whether it arrived, after ${message.uncertain + 1} tries: ${failure.what}`;
+        await ctx.store.commit([outbound.bury(message, { now, error: what })]);
+      } else {
+        const due_at = now + backoff_ms(message.failures, RETRY);
+        await ctx.store.commit([outbound.doubt(message, { now, due_at, error: failure.what })]);
+      }
+      return;
+    }
+    case 'refused':
+      ctx.log.error('message.buried', { outbound: message.id, error });
+      await ctx.store.commit([outbound.bury(message, { now, error: failure.what })]);
+      return;
+    default:
+      return postpone(ctx, message, failure);
+  }
+}
+
+/** It certainly did not go: it keeps its place, and goes when it can. */
+async function postpone(ctx: Telegram, message: outbound.Outbound, failure: Failure): Promise<void> {
+  const now = ctx.clock.now();
+  const flood = failure.kind === 'flood';
+  const due_at = now + (flood ? failure.retry_after_ms : backoff_ms(message.failures, RETRY));
+  ctx.log.warn('message.postponed', { outbound: message.id, wait_ms: due_at - now, why: failure.what });
+  await ctx.store.commit([
+    outbound.retry(message, { now, due_at, counted: !flood, error: failure.what }),
+    // The whole chat is silent until then, over a restart too.
+    ...(flood && message.chat ? [chat.pause(message.chat, now, due_at)] : []),
+  ]);
+  if (failure.kind === 'revoked') throw revoked(failure.what);
+}

@@ -1,0 +1,81 @@
+/**
+ * telegram: the Telegram bridge. Updates in, messages out.
+ *
+ * It owns `outbound`, `poller` and `chat`. An update is stored in the commit that moves the offset, and Telegram hears
+ * that we have it only afterwards. What goes out is marked as being sent before it leaves. Strangers are refused here,
+ * before any model hears of them, and the attempt is a row.
+ *
+ * When it dies, polling goes on where the store says, and what was being sent is in doubt: sent again, and marked. When
+ * the network is away it waits, for hours if need be. When another program reads the bot's updates it stays up, waits,
+ * and says so. When the token is refused it stays down, for a person must act.
+ */
+
+import { join } from 'node:path';
+import { Api } from 'grammy/web';
+import { Misconfigured } from '#shared/base/errors.ts';
+import { httpFetch } from '#shared/base/fetch.ts';
+import { main } from '#shared/runtime/main.ts';
+import { type Context, service } from '#shared/runtime/service.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import { config } from './config.ts';
+import { claim, deliver, SEND_s } from './deliver.ts';
+import { POLL_s, poll } from './poll.ts';
+
+/** How many chats are written to at once. */
+const LANES = 8;
+
+export const telegram = service({
+  name: 'telegram',
+  config,
+  async start(ctx) {
+    const { token, apiRoot } = credentials(ctx);
+    const [doubtful] = await ctx.store.commit([outbound.adopt(ctx.instance, ctx.clock.now())]);
+    if (doubtful.length > 0) ctx.log.warn('messages.doubted', { messages: doubtful.length });
+
+    const client = (timeoutSeconds: number) =>
+      new Api(token, { apiRoot, timeoutSeconds, fetch: httpFetch() });
+    const bot = { id: Number(token.split(':')[0]), api: client(POLL_s + 15), owners: ctx.config.owners };
+    const sender = client(SEND_s);
+    const pollOnce = poll(ctx, bot);
+    ctx.doing('polling');
+    ctx.work<never>({
+      name: 'poll',
+      idle_ms: 0,
+      async look() {
+        await pollOnce();
+        return null;
+      },
+      async act() {},
+    });
+    ctx.work({
+      name: 'deliver',
+      queue: 'outbound',
+      lanes: LANES,
+      look: () => claim(ctx),
+      act: (message) => deliver(ctx, sender, message),
+      due: async () => (await ctx.store.read(outbound.nextDue))[0]?.due_at ?? null,
+    });
+  },
+});
+
+function credentials(ctx: Context<unknown>): { token: string; apiRoot: string } {
+  const file = join(ctx.home.credentials, 'telegram.env');
+  const secret = ctx.secret('telegram');
+  const token = secret?.TELEGRAM_BOT_TOKEN ?? '';
+  if (!/^\d+:[\w-]+$/.test(token)) {
+    throw new Misconfigured(
+      `credentials: ${file}: expected TELEGRAM_BOT_TOKEN=<numbers>:<letters>, got ${token ? 'something else' : 'none'}`,
+      'get the token from @BotFather and put it there',
+    );
+  }
+  const apiRoot = (secret?.TELEGRAM_API_ROOT ?? 'https://api.telegram.org').replace(/\/$/, '');
+  if (!URL.canParse(apiRoot)) {
+    throw new Misconfigured(
+      `credentials: ${file}: expected TELEGRAM_API_ROOT to be a URL, got '${apiRoot}'`,
+      'correct it, or leave it out to use https://api.telegram.org',
+    );
+  }
+  return { token, apiRoot };
+}
+
+main(import.meta.filename, telegram);

@@ -1,0 +1,160 @@
+/**
+ * `config.toml`: one section per service, and the few that all share. A service reads its own section and the shared
+ * ones, and refuses to start on the first thing that it does not understand: a setting that is silently ignored is a
+ * setting that its owner believes in.
+ */
+
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import * as z from 'zod';
+import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
+import { services } from '../manifest.ts';
+
+export type Section = z.ZodObject;
+
+/** The sections that are not one service's own. */
+export const shared = {
+  model: z.strictObject({
+    name: z.string().min(1).default('claude-sonnet-5-5').describe('The model that answers.'),
+    max_tokens: z.int().min(1).max(128_000).default(4096).describe('The longest answer, in tokens.'),
+    idle_s: z
+      .int()
+      .min(1)
+      .max(3600)
+      .default(90)
+      .describe('A model that says nothing for so many seconds is given up, and asked again later.'),
+  }),
+  store: z.strictObject({
+    flush: z
+      .enum(['full', 'normal'])
+      .default('full')
+      .describe(
+        '"full": what Vigil has acknowledged survives a power cut. "normal": quicker on slow disks, and a power cut loses the last seconds.',
+      ),
+    checkpoint_pages: z
+      .int()
+      .min(10)
+      .max(10_000)
+      .default(200)
+      .describe('The write-ahead log is folded into the store after so many pages of 4 KiB.'),
+    wal_limit_mb: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(16)
+      .describe('The write-ahead log is cut back to this size once it has grown beyond it.'),
+  }),
+  log: z.strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('What is logged: this level and everything more serious.'),
+    size_mb: z.number().min(0.25).max(1024).default(50).describe('The size of one log file, in MB.'),
+    files: z.int().min(1).max(100).default(5).describe('How many log files each service keeps.'),
+  }),
+} as const;
+
+export type Shared = { [Name in keyof typeof shared]: z.infer<(typeof shared)[Name]> };
+
+/**
+ * Reads the shared sections and `own`, the section that bears the service's name.
+ * @throws Misconfigured with every fault that was found
+ */
+export function readConfig<S extends Section>(
+  file: string,
+  own: { name: string; section: S },
+): { shared: Shared; own: z.infer<S> } {
+  const sections: Record<string, Section> = { ...shared, [own.name]: own.section };
+  const names = [...Object.keys(shared), ...services.map((service) => service.name)];
+  const values = checked(file, sections, names);
+  // Each value has just been parsed by the schema whose type it is given here.
+  return { shared: values as unknown as Shared, own: values[own.name] as z.infer<S> };
+}
+
+/** Every section of the house at once: what `vigil config check` and the suite look at before anything starts. */
+export function checkConfig(file: string, own: Record<string, Section>): Record<string, unknown> {
+  const sections = { ...shared, ...own };
+  return checked(file, sections, Object.keys(sections));
+}
+
+function checked(file: string, sections: Record<string, Section>, names: string[]): Record<string, unknown> {
+  const raw = parsed(file);
+  const faults = Object.keys(raw)
+    .filter((name) => !names.includes(name))
+    .map((name) => `[${name}]: unknown section${didYouMean(name, names)}`);
+  const values: Record<string, unknown> = {};
+  for (const [name, section] of Object.entries(sections)) {
+    const result = section.safeParse(raw[name] ?? {});
+    if (result.success) values[name] = result.data;
+    else faults.push(...result.error.issues.flatMap((issue) => describe(name, section, issue, raw[name])));
+  }
+  if (faults.length > 0) {
+    throw new Misconfigured(
+      `config: ${file} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n  ${faults.join('\n  ')}`,
+      'correct it; config.example.toml shows every setting with its default',
+    );
+  }
+  return values;
+}
+
+function parsed(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = codeOf(error) === 'ENOENT';
+    throw new Misconfigured(
+      `config: ${file} ${missing ? 'is not there' : `cannot be read (${messageOf(error)})`}`,
+      missing ? 'copy config.example.toml there' : `give its owner the right to read it: chmod 600 ${file}`,
+      { cause: error },
+    );
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const what = error.message.split('\n')[0]?.replace('Invalid TOML document: ', '');
+    throw new Misconfigured(
+      `config: ${file}:${error.line}:${error.column}: not TOML: ${what}`,
+      `correct line ${error.line} (https://toml.io shows the syntax)`,
+      { cause: error },
+    );
+  }
+}
+
+/** One fault as a person reads it: where, what was expected, what was got, and perhaps what was meant. */
+function describe(name: string, section: Section, issue: z.core.$ZodIssue, raw: unknown): string[] {
+  const where = [`[${name}]`, ...issue.path].join(' ');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) => `[${name}] ${key}: unknown key${didYouMean(key, Object.keys(section.shape))}`,
+    );
+  }
+  const got = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    raw,
+  );
+  return [`${where}: ${issue.message.replace('Invalid input: ', '')}, got ${JSON.stringify(got)}`];
+}
+
+function didYouMean(word: string, words: string[]): string {
+  const near = words
+    .map((candidate) => ({ candidate, far: distance(word, candidate) }))
+    .filter(({ far }) => far <= Math.max(2, word.length / 3))
+    .sort((a, b) => a.far - b.far)[0];
+  return near ? `; did you mean '${near.candidate}'?` : `; expected one of ${words.join(', ')}`;
+}
+
+/** How many letters one must change, add or remove to get from one word to the other (Levenshtein). */
+function distance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 0; i < from.length; i++) {
+    const current = [i + 1];
+    for (let j = 0; j < to.length; j++) {
+      const replaced = (previous[j] ?? 0) + (from[i] === to[j] ? 0 : 1);
+      current.push(Math.min((previous[j + 1] ?? 0) + 1, (current[j] ?? 0) + 1, replaced));
+    }
+    previous = current;
+  }
+  return previous.at(-1) ?? 0;
+}

@@ -1,0 +1,137 @@
+/**
+ * Where things are on disk. From a checkout everything lies below VIGIL_HOME (default: `.vigil/` in the checkout);
+ * systemd names the folders of an installation by variables of its own (systemd.exec(5)), which come first.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
+import { root } from '../base/root.ts';
+
+export type Home = {
+  directory: string;
+  /** `config.toml`. */
+  config: string;
+  credentials: string;
+  /** systemd handed the credentials over itself: their modes are its business, not the owner's. */
+  handedOver: boolean;
+  state: string;
+  /** Holds one folder per service. */
+  logs: string;
+  /** The off switch: while this file is there, nothing starts. */
+  stopped: string;
+};
+
+type Environment = { readonly [name: string]: string | undefined };
+
+export function homeOf(env: Environment = process.env): Home {
+  const directory = resolve(env.VIGIL_HOME || join(root, '.vigil'));
+  const config = env.CONFIGURATION_DIRECTORY ?? directory;
+  return {
+    directory,
+    config: join(config, 'config.toml'),
+    credentials: env.CREDENTIALS_DIRECTORY ?? join(directory, 'credentials'),
+    handedOver: env.CREDENTIALS_DIRECTORY !== undefined,
+    state: env.STATE_DIRECTORY ?? join(directory, 'state'),
+    logs: env.LOGS_DIRECTORY ? dirname(env.LOGS_DIRECTORY) : join(directory, 'logs'),
+    stopped: join(config, 'STOPPED'),
+  };
+}
+
+/** The lock that the service, or any other sole holder of a role, has while it lives. */
+export function lockOf(home: Home, role: string): string {
+  return join(home.state, 'run', `${role}.lock`);
+}
+
+/** The longest path that a Unix socket may have on every system we run on (104 bytes on macOS, with its NUL). */
+const LONGEST_SOCKET_bytes = 103;
+
+/**
+ * Where `name` listens: `state/run/<name>.sock`, or, when that is too long for a socket, a private folder among the
+ * temporary files that is named after the state's path.
+ */
+export function socketOf(home: Home, name: string): string {
+  const path = join(home.state, 'run', `${name}.sock`);
+  if (Buffer.byteLength(path) <= LONGEST_SOCKET_bytes) return path;
+  const digest = createHash('sha256').update(home.state).digest('hex').slice(0, 16);
+  return join(tmpdir(), `vigil-${digest}`, `${name}.sock`);
+}
+
+/** The folder of a socket, made private. Somebody else's folder of that name is not ours to listen in. */
+export function prepareSocket(path: string): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { uid } = lstatSync(folder);
+  if (folder.startsWith(tmpdir()) && process.getuid && uid !== process.getuid()) {
+    throw new Misconfigured(
+      `socket: ${folder} belongs to user ${uid}, expected ${process.getuid()}`,
+      `remove ${folder}, or choose a shorter VIGIL_HOME`,
+    );
+  }
+}
+
+/**
+ * Makes a home ready for its first start: folders, a config of commented defaults, the local access key. What is
+ * there already is left as it is.
+ * @returns what was made, for the person who watches
+ * @throws Misconfigured when the place cannot be written
+ */
+export function prepareHome(home: Home): string[] {
+  const made: string[] = [];
+  try {
+    const fresh = !existsSync(home.directory);
+    mkdirSync(home.directory, { recursive: true, mode: 0o700 });
+    if (fresh) made.push(home.directory);
+    for (const folder of [home.credentials, home.state, join(home.state, 'run'), home.logs]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+    if (!existsSync(home.config)) {
+      copyFileSync(join(root, 'config.example.toml'), home.config, constants.COPYFILE_EXCL);
+      chmodSync(home.config, 0o600);
+      made.push(home.config);
+    }
+    const key = join(home.credentials, 'router.env');
+    if (!existsSync(key)) {
+      const note =
+        '# The local access key: what an Anthropic client on this machine sends to the router as its API key.';
+      const value = `vigil-${randomBytes(24).toString('base64url')}`;
+      writeFileSync(key, `${note}\nVIGIL_ROUTER_KEY=${value}\n`, { mode: 0o600, flag: 'wx' });
+      made.push(key);
+    }
+  } catch (error) {
+    if (error instanceof Misconfigured || !/^(EACCES|EROFS|EPERM|ENOTDIR|EEXIST|ENOSPC)$/.test(codeOf(error)))
+      throw error;
+    throw new Misconfigured(
+      `home: ${home.directory} cannot be set up (${messageOf(error)})`,
+      `let user ${userInfo().username} write there, or set VIGIL_HOME to another folder`,
+      { cause: error },
+    );
+  }
+  return made;
+}
+
+/** The credentials that are there, by name: `telegram` for `telegram.env`. */
+export function credentialsIn(home: Home): string[] {
+  if (!existsSync(home.credentials)) return [];
+  return readdirSync(home.credentials)
+    .filter((file) => file.endsWith('.env'))
+    .map((file) => file.slice(0, -4));
+}
+
+/** What new files are closed to: everybody else, or, when the state's folder is shared with a group, the others. */
+export function umaskOf(home: Home): number {
+  const mode = statSync(home.state, { throwIfNoEntry: false })?.mode ?? 0;
+  return mode & 0o020 ? 0o007 : 0o077;
+}

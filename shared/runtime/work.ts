@@ -1,0 +1,104 @@
+/**
+ * The loop around a service's work, so that a service writes the step and not the loop: `look` claims one piece or
+ * finds none, `act` does it. Up to `lanes` pieces are in work at once; looks never overlap. Between looks the loop
+ * sleeps until the queue's bell rings, a piece ends, the next one is due, or `idle_ms` have passed, because a bell may
+ * be lost and a clock may jump.
+ */
+
+import { backoff_ms } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+
+export type Work<Piece> = {
+  name: string;
+  /** How many pieces may be in work at once. */
+  lanes?: number;
+  look(): Promise<Piece | null | undefined>;
+  act(piece: Piece): Promise<void>;
+  /** When the next piece is due, ms since the epoch; null when none waits for a time. */
+  due?(): Promise<number | null>;
+  idle_ms?: number;
+};
+
+export type LoopOptions = {
+  signal: AbortSignal;
+  clock: Clock;
+  /** Starts listening to the queue's bell; returns the way to stop. */
+  listen(heard: () => void): () => void;
+  /** A step has ended, in success or failure: the loop lives. */
+  progressed(): void;
+  /** A step has failed. It is tried again later, unless this throws. */
+  failed(error: unknown): void;
+};
+
+const RETRY = { first_ms: 200, most_ms: 30_000 };
+
+/** Runs until the signal aborts and the pieces in work have ended. */
+export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Promise<void> {
+  const { signal, clock } = options;
+  const lanes = work.lanes ?? 1;
+  const inWork = new Set<Promise<void>>();
+  let failures = 0;
+  let rung = false;
+  let wake = () => {};
+  const ring = () => {
+    rung = true;
+    wake();
+  };
+  const stopListening = options.listen(ring);
+  signal.addEventListener('abort', ring, { once: true });
+
+  /** Sleeps until rung, or until `ms` have passed. */
+  async function rest(ms: number): Promise<void> {
+    if (!rung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      wake = () => {};
+    }
+    rung = false;
+  }
+
+  async function attempt<T>(step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await step();
+      failures = 0;
+      return result;
+    } catch (error) {
+      failures += 1;
+      options.failed(error);
+      return undefined;
+    } finally {
+      options.progressed();
+    }
+  }
+
+  function start(piece: Piece): void {
+    const running = attempt(() => work.act(piece)).then(() => {
+      inWork.delete(running);
+      ring();
+    });
+    inWork.add(running);
+  }
+
+  while (!signal.aborted) {
+    const failuresBefore = failures;
+    const piece = inWork.size < lanes ? await attempt(work.look) : null;
+    if (piece !== null && piece !== undefined) {
+      start(piece);
+      continue;
+    }
+    let ms = work.idle_ms ?? 5000;
+    if (failures > failuresBefore) ms = backoff_ms(failures - 1, RETRY);
+    else if (work.due && inWork.size < lanes) {
+      const due_at = await attempt(work.due);
+      if (typeof due_at === 'number') ms = Math.min(ms, Math.max(1, due_at - clock.now()));
+    }
+    if (!signal.aborted) await rest(ms);
+  }
+  stopListening();
+  await Promise.all(inWork);
+}
