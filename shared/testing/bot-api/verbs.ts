@@ -1,0 +1,92 @@
+/**
+ * What a test can do to the server and ask of it. Each verb takes one argument that JSON can carry, so that they are
+ * the same in this process and over the control API.
+ */
+
+import type { Fault } from './fault.ts';
+import type { Limits } from './flood.ts';
+import type { Say } from './say.ts';
+import type { CallRecord } from './server.ts';
+import type { Sent } from './world.ts';
+
+export type SentFilter = {
+  /** Only what was sent after this `seq`. */
+  after?: number;
+  chat_id?: number;
+  method?: string;
+  /** When nothing matches yet, wait so long for the first match. */
+  wait_ms?: number;
+};
+
+export type Confirmed = {
+  /** The highest offset that confirmed an update; 0 when none was. */
+  offset: number;
+  updates: { update_id: number; at_ms: number }[];
+  /** What still waits in the queue. */
+  pending: number[];
+};
+
+export type Verbs = {
+  /** Queues a message from a user. `update_id` is null when the bot does not get it (its kind unwanted, too old). */
+  say(message: Say): Promise<{ update_id: number | null; message_id: number }>;
+  /** Queues an update of any kind and shape. */
+  push(update: { [kind: string]: unknown }): Promise<number | null>;
+  /** Everything that the bot sent or edited, in order. */
+  sent(filter?: SentFilter): Promise<Sent[]>;
+  /** The latest 10 000 requests, or those of them after a `seq` or of one method. */
+  calls(filter?: { after?: number; method?: string }): Promise<CallRecord[]>;
+  confirmed(): Promise<Confirmed>;
+  fault(fault: Fault): Promise<void>;
+  clearFaults(): Promise<void>;
+  /** `down`: connections break and new ones are refused. `up`: the same port again. */
+  network(state: 'up' | 'down'): Promise<void>;
+  /** The token stops to work; a new one may take its place, as BotFather's /revoke gives it. */
+  revoke(new_token?: string): Promise<void>;
+  /** The user blocks the bot; a group (negative id) throws it out. */
+  block(chat_id: number): Promise<void>;
+  /** Moves the server's clock, by which updates expire and messages are dated. */
+  jump(ms: number): Promise<void>;
+  /** Turns flood control on, or with {} off. */
+  limits(limits: Limits): Promise<void>;
+};
+
+export const verb_names = [
+  'say',
+  'push',
+  'sent',
+  'calls',
+  'confirmed',
+  'fault',
+  'clearFaults',
+  'network',
+  'revoke',
+  'block',
+  'jump',
+  'limits',
+] as const satisfies (keyof Verbs)[];
+
+/** The verbs, and with them the wait that a function decides. */
+export type Driver = Verbs & {
+  waitSent(matches: (sent: Sent) => boolean, timeout_ms: number): Promise<Sent>;
+};
+
+/** The first delivery, past or to come, that matches; an error that tells what came instead. */
+export function withWait(verbs: Verbs): Driver {
+  async function waitSent(matches: (sent: Sent) => boolean, timeout_ms: number): Promise<Sent> {
+    const deadline_ms = performance.now() + timeout_ms;
+    let last: Sent | undefined;
+    for (;;) {
+      const wait_ms = Math.max(0, deadline_ms - performance.now());
+      const news = await verbs.sent({ after: last?.seq ?? 0, wait_ms });
+      const found = news.find(matches);
+      if (found) return found;
+      if (news.length === 0) break;
+      last = news.at(-1);
+    }
+    const instead = last
+      ? `${last.seq} were sent, the last to ${last.chat_id}: ${last.text}`
+      : 'nothing was sent';
+    throw new Error(`expected a matching message within ${timeout_ms} ms, but ${instead}`);
+  }
+  return { ...verbs, waitSent };
+}
