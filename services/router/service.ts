@@ -16,6 +16,7 @@ import { Misconfigured } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
+import { keyOf } from '#shared/messages/request.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
 import { type Context, service } from '#shared/runtime/service.ts';
@@ -100,10 +101,9 @@ export const router = service({
   },
 });
 
-/** Compared in constant time, in either of the two headers that Anthropic's clients use. */
+/** In either of the two headers that Anthropic's clients use; compared in constant time. */
 function isKey(key: string, incoming: IncomingMessage): boolean {
-  const bearer = /^Bearer (.+)$/.exec(incoming.headers.authorization ?? '')?.[1];
-  const given = Buffer.from(String(incoming.headers['x-api-key'] ?? bearer ?? ''));
+  const given = Buffer.from(keyOf(incoming.headers) ?? '');
   const wanted = Buffer.from(key);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
