@@ -1,0 +1,174 @@
+/**
+ * A whole house for a test: a home of its own, Telegram and the model as local servers with the real rules, and the
+ * suite as real processes. Everything ends with the test.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../base/root.ts';
+import type { ServiceName } from '../manifest.ts';
+import { type Home, homeOf, lockOf } from '../runtime/home.ts';
+import { isLocked } from '../store/liveness.ts';
+import { FILE, openStore, type Store } from '../store/store.ts';
+import * as heartbeat from '../tables/heartbeat.ts';
+import type { Query } from '../tables/op.ts';
+import { type RunningBotApi, startBotApi } from './bot-api.ts';
+import { type MessagesApi, startMessagesApi } from './messages-api.ts';
+import { until } from './scratch.ts';
+
+export const OWNER = 4242;
+export const TOKEN = '7000001:test-token-of-a-bot-that-is-not-there';
+export const KEY = 'sk-ant-test-key-0123456789';
+
+export type HouseOptions = {
+  /** Where it lies; a folder of its own that goes with the house, when left out. */
+  directory?: string;
+  /** Lines of config.toml besides the owner and the port. */
+  config?: string;
+  /** Without Telegram, or without a key (then the rehearsal model answers). */
+  telegram?: boolean;
+  key?: boolean;
+  /** Runs the bundles of .build/ instead of the sources. */
+  bundled?: boolean;
+  /** Keeps Telegram's and the model's servers out: somebody else runs them, at these addresses. */
+  outside?: { telegram: string; model: string };
+};
+
+export type House = {
+  home: Home;
+  port: number;
+  bot: RunningBotApi;
+  model: MessagesApi;
+  /** Starts the suite; resolves when it says that it is ready, or has ended. */
+  start(args?: string[], env?: Record<string, string>): Promise<Suite>;
+  /** The store, as the command line sees it. */
+  store(): Promise<Store>;
+  read<Row>(sql: string, ...args: (string | number | null)[]): Promise<Row[]>;
+  pidOf(service: ServiceName): Promise<number>;
+  close(): Promise<void>;
+};
+
+export type Suite = {
+  child: ChildProcess;
+  /** All that it printed so far. */
+  output(): string;
+  exit: Promise<number | null>;
+  stop(): Promise<number | null>;
+};
+
+export async function buildHouse(options: HouseOptions = {}): Promise<House> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'vigil-house-'));
+  const home = homeOf({ VIGIL_HOME: directory });
+  const port = await freePort();
+  const bot = await startBotApi({ token: TOKEN });
+  const model = await startMessagesApi({ key: KEY });
+  mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
+  const secret = (name: string, lines: string) =>
+    writeFileSync(join(home.credentials, `${name}.env`), lines, { mode: 0o600 });
+  if (options.telegram !== false) {
+    const root = options.outside?.telegram ?? bot.root;
+    secret('telegram', `TELEGRAM_BOT_TOKEN=${TOKEN}\nTELEGRAM_API_ROOT=${root}\n`);
+  }
+  if (options.key !== false) {
+    const root = options.outside?.model ?? model.root;
+    secret('anthropic', `ANTHROPIC_API_KEY=${KEY}\nANTHROPIC_BASE_URL=${root}\n`);
+  }
+  if (!existsSync(home.config)) {
+    writeFileSync(
+      home.config,
+      `${options.config ?? ''}\n[telegram]\nowners = [${OWNER}]\n[router]\nport = ${port}\n`,
+    );
+  }
+  const suites = new Set<Suite>();
+  let store: Store | undefined;
+
+  const house: House = {
+    home,
+    port,
+    bot,
+    model,
+    async start(args = [], env = {}) {
+      const program = options.bundled ? '.build/suite.js' : 'scripts/suite.ts';
+      const more = options.bundled ? [] : ['--sources'];
+      const suite = startSuite([join(root, program), '--no-chat', ...more, ...args], {
+        ...process.env,
+        VIGIL_HOME: directory,
+        ...env,
+      });
+      suites.add(suite);
+      await Promise.race([
+        until('the suite is ready', () => suite.output().includes('vigil ready')),
+        suite.exit,
+      ]);
+      return suite;
+    },
+    async store() {
+      store ??= await openStore({ directory: home.state, principal: 'cli' });
+      return store;
+    },
+    async read<Row>(sql: string, ...args: (string | number | null)[]) {
+      const query: Query<Row> = { verb: 'test', sql, args };
+      return (await house.store()).read(query);
+    },
+    async pidOf(service) {
+      return until(`${service} is alive`, async () => {
+        if (!existsSync(join(home.state, FILE)) || !isLocked(lockOf(home, service))) return null;
+        const beats = await (await house.store()).read(heartbeat.all);
+        const beat = beats.find((row) => row.service === service && row.phase === 'ready');
+        return beat && alive(beat.pid) ? beat.pid : null;
+      });
+    },
+    async close() {
+      for (const suite of suites) await suite.stop();
+      await store?.close();
+      await bot.close();
+      await model.close();
+      if (!options.directory) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  return house;
+}
+
+function startSuite(args: string[], env: NodeJS.ProcessEnv): Suite {
+  const child = spawn(process.execPath, args, { env, cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const exit = once(child, 'close').then(([code]): number | null => code);
+  return {
+    child,
+    output: () => output,
+    exit,
+    async stop() {
+      child.kill('SIGCONT');
+      child.kill('SIGTERM');
+      return exit;
+    },
+  };
+}
+
+export function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || !address) throw new Error('a listening server has no address');
+  return address.port;
+}
