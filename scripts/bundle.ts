@@ -5,7 +5,7 @@
  *   node scripts/bundle.ts [FOLDER]     default: .build
  */
 
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from '#shared/base/root.ts';
@@ -25,7 +25,8 @@ const noCalendar = {
   },
 };
 
-rmSync(folder, { recursive: true, force: true });
+// Made beside, then put in place: whoever starts meanwhile finds the old bundles or the new ones, never half.
+const part = `${folder}.${process.pid}`;
 await build({
   absWorkingDir: root,
   entryPoints: {
@@ -33,7 +34,7 @@ await build({
     suite: 'scripts/suite.ts',
     vigil: 'scripts/vigil.ts',
   },
-  outdir: folder,
+  outdir: part,
   bundle: true,
   minify: true,
   keepNames: true,
@@ -52,3 +53,6 @@ await build({
   plugins: [noCalendar],
   logLevel: 'warning',
 });
+writeFileSync(join(part, 'made'), '');
+rmSync(folder, { recursive: true, force: true });
+renameSync(part, folder);
