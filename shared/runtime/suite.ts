@@ -165,5 +165,5 @@ async function beSole(home: Home): Promise<Server> {
 
 /** Where a service's program lies: its bundle when one was made, its source otherwise. */
 export function programs(bundles: string | undefined): (name: ServiceName) => string {
-  return (name) => (bundles ? join(bundles, `${name}.js`) : join(root, 'services', name, 'service.ts'));
+  return (name) => (bundles ? join(bundles, `${name}.cjs`) : join(root, 'services', name, 'service.ts'));
 }

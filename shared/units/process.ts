@@ -11,7 +11,7 @@ export const note = 'Generated from shared/manifest.ts: change that and run `npm
  * the system kills the process without a word, and buffers, threads and SQLite's cache have the rest.
  */
 export function nodeOptions(service: Service): string[] {
-  return ['--enable-source-maps', `--max-old-space-size=${Math.floor(service.memory_mb * 0.6)}`];
+  return [`--max-old-space-size=${Math.floor(service.memory_mb * 0.6)}`];
 }
 
 /** SIGKILL comes a little after the drain's own deadline, so that a service can still say what held it up. */

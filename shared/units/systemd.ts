@@ -24,7 +24,7 @@ export function systemdFiles(services: readonly Service[]): { path: string; text
 
 function unit(service: Service): string {
   const { name, about, network, secrets, memory_mb, quiet_s } = service;
-  const node = [`${release}/bin/node`, ...nodeOptions(service), `${release}/services/${name}.js`].join(' ');
+  const node = [`${release}/bin/node`, ...nodeOptions(service), `${release}/services/${name}.cjs`].join(' ');
   return `# ${note}
 [Unit]
 Description=Vigil ${name}, ${about}
