@@ -43,8 +43,8 @@ export type House = {
   port: number;
   bot: RunningBotApi;
   model: MessagesApi;
-  /** Starts the suite; resolves when it says that it is ready, or has ended. */
-  start(args?: string[], env?: Record<string, string>): Promise<Suite>;
+  /** Starts the suite, perhaps `under` another program; resolves when it says that it is ready, or has ended. */
+  start(args?: string[], env?: Record<string, string>, under?: string[]): Promise<Suite>;
   /** The store, as the command line sees it. */
   store(): Promise<Store>;
   read<Row>(sql: string, ...args: (string | number | null)[]): Promise<Row[]>;
@@ -91,10 +91,11 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     port,
     bot,
     model,
-    async start(args = [], env = {}) {
+    async start(args = [], env = {}, under = []) {
       const program = options.bundled ? '.build/suite.js' : 'scripts/suite.ts';
       const more = options.bundled ? [] : ['--sources'];
-      const suite = startSuite([join(root, program), '--no-chat', ...more, ...args], {
+      const command = [...under, process.execPath, join(root, program), '--no-chat', ...more, ...args];
+      const suite = startSuite(command, {
         ...process.env,
         VIGIL_HOME: directory,
         ...env,
@@ -133,8 +134,8 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   return house;
 }
 
-function startSuite(args: string[], env: NodeJS.ProcessEnv): Suite {
-  const child = spawn(process.execPath, args, { env, cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+function startSuite([program = '', ...args]: string[], env: NodeJS.ProcessEnv): Suite {
+  const child = spawn(program, args, { env, cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
