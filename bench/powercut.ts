@@ -64,9 +64,12 @@ export async function powercut(options: {
       heard: heard.length,
       faults: [],
     };
+    const promises = heard.filter(({ what }) => what.kind !== 'said');
     const random = randomFrom(options.seed);
     for (let cut = 0; cut < cuts; cut++) {
-      const moment = Math.ceil(random() * trace.moments);
+      // Anywhere, and every other time just when a promise was heard: its write is youngest then.
+      const promise = cut % 2 === 0 ? undefined : promises[Math.floor(random() * promises.length)];
+      const moment = promise?.at ?? Math.ceil(random() * trace.moments);
       const state = join(directory, `cut-${cut}`);
       mkdirSync(state);
       for (const [path, content] of afterCut(trace, moment, random)) {

@@ -24,7 +24,7 @@ async function lostUpdates(store: Store, heard: readonly Heard[]): Promise<numbe
   const below = Math.max(0, ...heard.map((what) => (what.kind === 'confirmed' ? what.below : 0)));
   const rows = await store.read<{ key: string }>({
     verb: 'bench.inbound',
-    sql: `SELECT substr(source_key, 1, instr(source_key, ':') - 1) || ' ' || text AS key FROM inbound`,
+    sql: `SELECT substr(source_key, 1, instr(source_key || ':', ':') - 1) || ' ' || coalesce(text, '') AS key FROM inbound`,
     args: [],
   });
   const known = new Set(rows.map(({ key }) => key));

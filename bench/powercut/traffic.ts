@@ -13,7 +13,7 @@ import { heard as lastWords } from '#shared/testing/messages-script.ts';
 
 /** What the outside knows, or has been told. */
 export type Heard =
-  /** A user has said something. Nobody has promised anything yet. */
+  /** A user has said something, or edited it (then without a text). Nobody has promised anything yet. */
   | { kind: 'said'; update_id: number; text: string }
   /** Telegram was told that every update below this one is ours, and forgets them. */
   | { kind: 'confirmed'; below: number }
@@ -54,13 +54,15 @@ async function main(directory: string, heardFile: string, messages: number, flus
       said += 1;
       // From a few words to more than half a page of the store.
       const text = `message ${said}: ${'so it goes. '.repeat(random() * 250)}`.trimEnd();
-      const { update_id } = await house.bot.say({ chat_id, text });
-      if (update_id === null) throw new Error(`the Bot API server dropped message ${said}`);
-      tell({ kind: 'said', update_id, text });
+      const { update_id, message_id } = await house.bot.say({ chat_id, text });
+      tell({ kind: 'said', update_id: taken(update_id), text });
       await house.bot.waitSent(
         (sent) => sent.chat_id === chat_id && sent.text === `answer to: ${text}`,
         PATIENCE_ms,
       );
+      // An update that nothing follows upon: no later flush makes good for one that was forgotten here.
+      const edited_message = { message_id, chat: { id: chat_id, type: 'private' }, text: 'edited' };
+      tell({ kind: 'said', update_id: taken(await house.bot.push({ edited_message })), text: '' });
     }
   }
 
@@ -71,6 +73,12 @@ async function main(directory: string, heardFile: string, messages: number, flus
   } finally {
     await house.close();
   }
+}
+
+function taken(update_id: number | null): number {
+  if (update_id === null)
+    throw new Error('the Bot API server dropped an update: nobody would ever hear of it');
+  return update_id;
 }
 
 if (import.meta.main) {
