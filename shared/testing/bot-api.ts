@@ -19,7 +19,7 @@ import { createMethods } from './bot-api/methods.ts';
 import { createPolls } from './bot-api/poll.ts';
 import { Refusal } from './bot-api/refusal.ts';
 import { userMessage } from './bot-api/say.ts';
-import { createApiServer, wallMs } from './bot-api/server.ts';
+import { type CallRecord, createApiServer, wallMs } from './bot-api/server.ts';
 import { type Driver, type SentFilter, type Verbs, withWait } from './bot-api/verbs.ts';
 import { openWorld } from './bot-api/world.ts';
 
@@ -39,6 +39,8 @@ export type BotApiOptions = {
   /** How long a waiting poll collects updates: 0 answers at once, the real server takes 1 to 2 ms. */
   batch_ms?: number;
   username?: string;
+  /** Told of each call once it is read, before it takes effect. */
+  heard?: (call: CallRecord) => void;
 };
 
 export async function startBotApi(options: BotApiOptions): Promise<RunningBotApi> {
@@ -56,6 +58,7 @@ export async function startBotApi(options: BotApiOptions): Promise<RunningBotApi
     methods,
     checkToken: (token) => checkToken(token, world.token),
     strike: faults.strike,
+    heard: options.heard ?? (() => {}),
     afterCall: () => {
       for (const listener of sent_listeners) listener();
     },

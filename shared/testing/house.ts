@@ -16,6 +16,7 @@ import { isLocked } from '../store/liveness.ts';
 import { FILE, openStore, type Store } from '../store/store.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
 import type { Query } from '../tables/op.ts';
+import type { CallRecord } from './bot-api/server.ts';
 import { type RunningBotApi, startBotApi } from './bot-api.ts';
 import { type MessagesApi, startMessagesApi } from './messages-api.ts';
 import { until } from './scratch.ts';
@@ -29,6 +30,10 @@ export type HouseOptions = {
   directory?: string;
   /** Lines of config.toml besides the owner and the port. */
   config?: string;
+  /** Those who may talk to it, instead of OWNER alone. */
+  owners?: number[];
+  /** Told of each call that Telegram hears, before it takes effect. */
+  heard?: (call: CallRecord) => void;
   /** Without Telegram, or without a key (then the rehearsal model answers). */
   telegram?: boolean;
   key?: boolean;
@@ -64,7 +69,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'vigil-house-'));
   const home = homeOf({ VIGIL_HOME: directory });
   const port = await freePort();
-  const bot = await startBotApi({ token: TOKEN });
+  const bot = await startBotApi({ token: TOKEN, ...(options.heard && { heard: options.heard }) });
   const model = await startMessagesApi({ key: KEY });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
   const secret = (name: string, lines: string) =>
@@ -80,7 +85,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   if (!existsSync(home.config)) {
     writeFileSync(
       home.config,
-      `${options.config ?? ''}\n[telegram]\nowners = [${OWNER}]\n[router]\nport = ${port}\n`,
+      `${options.config ?? ''}\n[telegram]\nowners = [${options.owners ?? OWNER}]\n[router]\nport = ${port}\n`,
     );
   }
   const suites = new Set<Suite>();

@@ -31,7 +31,7 @@ export type Script = (request: MessagesRequest, call: number) => Reply | Promise
 export type Rule = { match: string; reply: Reply; delay_ms?: number };
 
 /** The last thing the user said, or a tool gave back. */
-function heard(request: MessagesRequest): string {
+export function heard(request: MessagesRequest): string {
   const block = turnsOf(request).at(-1)?.blocks.at(-1)?.block;
   if (block?.type === 'text') return block.text;
   if (block?.type !== 'tool_result') return '';

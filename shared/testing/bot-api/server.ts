@@ -36,11 +36,13 @@ export type ServerParts = {
   methods: { [name: string]: Method };
   checkToken: (token: string) => void;
   strike: (method: string) => Fault | undefined;
+  /** Told of each call once it is read, before it takes effect. */
+  heard: (call: CallRecord) => void;
   /** Told after each call: what the bot sent may have grown. */
   afterCall: () => void;
 };
 
-export function createApiServer({ methods, checkToken, strike, afterCall }: ServerParts) {
+export function createApiServer({ methods, checkToken, strike, heard, afterCall }: ServerParts) {
   /** Query.cpp: methods are found in any case. */
   const by_lower_name = new Map(
     Object.entries(methods).map(([name, method]) => [name.toLowerCase(), { name, method }]),
@@ -84,6 +86,7 @@ export function createApiServer({ methods, checkToken, strike, afterCall }: Serv
     };
     calls.push(record);
     if (calls.length > calls_kept) calls.shift();
+    heard(record);
     const finish = (outcome: string, status = 0) =>
       Object.assign(record, { outcome, status, took_ms: wallMs() - at_ms } satisfies Partial<CallRecord>);
 
