@@ -95,11 +95,14 @@ export function sendable(now: number): Query<{ id: number }> {
   return { verb: 'outbound.sendable', sql: NEXT, args: [now, now, now, now] };
 }
 
+/** What is not out yet, in the very words of the index `outbound_queue`: SQLite uses a partial index for no others. */
+const OPEN = `state IN ('pending', 'sending', 'uncertain')`;
+
 const NEXT = `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
-  WHERE o.channel = 'telegram' AND o.state IN ('pending', 'uncertain') AND (o.due_at <= ? OR o.changed_at > ?)
+  WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND (o.due_at <= ? OR o.changed_at > ?)
     AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?)
     AND NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
-      AND e.state IN ('pending', 'sending', 'uncertain'))
+      AND e.${OPEN})
   ORDER BY o.id LIMIT 1`;
 
 /** When the next message that waits is due, for a timer. */
@@ -107,7 +110,7 @@ export const nextDue: Query<{ due_at: number | null }> = {
   verb: 'outbound.nextDue',
   sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
         FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
-        WHERE o.channel = 'telegram' AND o.state IN ('pending', 'uncertain')`,
+        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending'`,
   args: [],
 };
 
@@ -175,7 +178,7 @@ export function adopt(owner: string, now: number): Op<Pick<Outbound, 'id' | 'unc
     verb: 'outbound.adopt',
     sql: `UPDATE outbound SET state = 'uncertain', uncertain = uncertain + 1, due_at = ?, changed_at = ?,
             error = 'the process died between sending and hearing the outcome'
-          WHERE state = 'sending' AND owner <> ? RETURNING id, uncertain`,
+          WHERE ${OPEN} AND state = 'sending' AND owner <> ? RETURNING id, uncertain`,
     args: [now, now, owner],
     durable: true,
   };
@@ -206,6 +209,6 @@ export function newest(conversation: string): Query<{ id: number | null }> {
 export const backlog: Query<{ state: string; count: number; oldest_at: number }> = {
   verb: 'outbound.backlog',
   sql: `SELECT state, count(*) AS count, min(created_at) AS oldest_at FROM outbound
-        WHERE state IN ('pending', 'sending', 'uncertain') GROUP BY state`,
+        WHERE ${OPEN} GROUP BY state`,
   args: [],
 };

@@ -39,6 +39,9 @@ export type Turn = {
   error: string | null;
 };
 
+/** Not ended yet, in the very words of the indexes on it: SQLite uses a partial index for no others. */
+const OPEN = `state IN ('running', 'waiting')`;
+
 /** Who claims, and until when without a sign of progress. */
 export type Lease = { owner: string; boot_id: string; now: number; until_at: number };
 
@@ -50,7 +53,7 @@ export function open(id: string, lease: Lease): Op<Turn> {
             boot_id, lease_until_at, created_at)
           SELECT ?, i.conversation, i.channel, i.chat, i.message_ref, 'running', 1, ?, ?, ?, ?, ?, ?
           FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
-            SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.state IN ('running', 'waiting'))
+            SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.${OPEN})
           ORDER BY i.id LIMIT 1 RETURNING *`,
     args: [id, lease.now, lease.now, lease.owner, lease.boot_id, lease.until_at, lease.now],
   };
@@ -63,7 +66,7 @@ export function open(id: string, lease: Lease): Op<Turn> {
 export function resume(lease: Lease): Op<Turn> {
   return {
     verb: 'turn.resume',
-    sql: `WITH c AS MATERIALIZED (SELECT id FROM turn WHERE state = 'waiting' AND (due_at <= ? OR changed_at > ?)
+    sql: `WITH c AS MATERIALIZED (SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND (due_at <= ? OR changed_at > ?)
             ORDER BY due_at LIMIT 1)
           UPDATE turn SET state = 'running', attempt = attempt + 1, owner = ?, boot_id = ?, lease_until_at = ?,
             changed_at = ? FROM c WHERE turn.id = c.id AND turn.state = 'waiting' RETURNING *`,
@@ -75,7 +78,7 @@ export function resume(lease: Lease): Op<Turn> {
 export function due(now: number): Query<{ id: string }> {
   return {
     verb: 'turn.due',
-    sql: `SELECT id FROM turn WHERE state = 'waiting' AND (due_at <= ? OR changed_at > ?) LIMIT 1`,
+    sql: `SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND (due_at <= ? OR changed_at > ?) LIMIT 1`,
     args: [now, now],
   };
 }
@@ -83,7 +86,7 @@ export function due(now: number): Query<{ id: string }> {
 /** When the next waiting turn is due, for a timer. */
 export const nextDue: Query<{ due_at: number | null }> = {
   verb: 'turn.nextDue',
-  sql: `SELECT min(due_at) AS due_at FROM turn WHERE state = 'waiting'`,
+  sql: `SELECT min(due_at) AS due_at FROM turn WHERE ${OPEN} AND state = 'waiting'`,
   args: [],
 };
 
@@ -95,7 +98,7 @@ export function adopt(owner: string, now: number): Op<Pick<Turn, 'id' | 'crashes
   return {
     verb: 'turn.adopt',
     sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = crashes + 1
-          WHERE state = 'running' AND owner <> ? RETURNING id, crashes`,
+          WHERE ${OPEN} AND state = 'running' AND owner <> ? RETURNING id, crashes`,
     args: [now, now, owner],
   };
 }

@@ -1,0 +1,69 @@
+/**
+ * No query of the daily work scans history. Each verb's plan is asked for over the migrated schema; a SCAN of a table
+ * that grows is a fault, unless it goes along an index that holds unfinished work alone.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import Database from 'better-sqlite3';
+import { migrate } from '../store/migrate.ts';
+import * as call from './call.ts';
+import * as inbound from './inbound.ts';
+import * as message from './message.ts';
+import type { Op, Query } from './op.ts';
+import * as outbound from './outbound.ts';
+import * as step from './step.ts';
+import * as turn from './turn.ts';
+
+/** Indexes of unfinished work: as short as the queue is. */
+const SHORT = ['inbound_pending', 'turn_active', 'turn_due', 'outbound_queue', 'call_open'];
+
+const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
+const aTurn = { id: 't', attempt: 1 } as turn.Turn;
+const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
+const wait = { now: 1, due_at: 2, counted: true, told: false, error: null };
+
+const verbs: (Op | Query<unknown>)[] = [
+  inbound.take('t', 1),
+  inbound.close('t', 'answered'),
+  inbound.waiting,
+  inbound.status(1),
+  inbound.backlog,
+  turn.open('t', lease),
+  turn.resume(lease),
+  turn.due(1),
+  turn.nextDue,
+  turn.adopt('o', 1),
+  turn.renew(aTurn, 1),
+  turn.wait(aTurn, wait),
+  turn.finish(aTurn, { now: 1, state: 'done', error: null }),
+  step.of('t'),
+  message.heard('t'),
+  message.recent('c', 10),
+  outbound.claim('o', 1),
+  outbound.sendable(1),
+  outbound.nextDue,
+  outbound.adopt('o', 1),
+  outbound.retry(anOutbound, { now: 1, due_at: 1, counted: true, error: '' }),
+  outbound.sent(anOutbound, { now: 1, refs_json: '[]', last: true }),
+  outbound.after('c', 1),
+  outbound.newest('c'),
+  outbound.backlog,
+  call.abandon('o', 1),
+  call.ofTurn('t'),
+];
+
+const db = new Database(':memory:');
+migrate(db);
+
+for (const { verb, sql, args } of verbs) {
+  test(`${verb} looks at unfinished work or by a key, never through history`, () => {
+    const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
+    for (const { detail } of plan) {
+      // A table of the statement's own (a CTE, a subquery) is as short as what made it.
+      const own = /^SCAN (c|\(subquery|CONSTANT|SUBQUERY)/i.test(detail);
+      const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
+      assert.ok(!detail.startsWith('SCAN') || own || short, `${detail}\n${sql}`);
+    }
+  });
+}
