@@ -72,7 +72,10 @@ export type Bill = {
   latency_ms: number;
 };
 
-/** Settles once: a second settling is fenced off. */
+/**
+ * Settles once: a second settling is fenced off. Not durable by itself: a power cut that takes it back leaves the row
+ * open, and the next router charges the whole reservation, so nothing that was spent is ever forgotten.
+ */
 export function settle(id: string, bill: Bill): Op {
   return {
     verb: 'call.settle',
@@ -98,7 +101,6 @@ export function settle(id: string, bill: Bill): Op {
       id,
     ],
     expect: 1,
-    durable: true,
   };
 }
 
