@@ -14,14 +14,35 @@ export type Question = {
 
 export type Ask = (question: Question, signal: AbortSignal) => Promise<Message>;
 
-/** The whole answer; what the SDK throws otherwise, an answer that broke off included. */
-export function asker(socketPath: string): Ask {
+/** No answer came, for a reason that passes. */
+export class Silence extends Error {
+  override readonly name = 'Silence';
+}
+
+/**
+ * The whole answer; what the SDK throws otherwise, an answer that broke off included.
+ * @param idle_ms the router gives up a silent provider sooner: only a router that hangs itself is silent for so long
+ */
+export function asker(socketPath: string, idle_ms: number): Ask {
   let client: Anthropic | undefined;
   return async ({ turn_id, ...question }, signal) => {
     // The SDK is loaded by the first question: an idle core is lighter by all of it.
     client ??= await connect(socketPath);
-    const stream = client.messages.stream(question, { signal, headers: { 'x-vigil-turn': turn_id } });
-    return stream.finalMessage();
+    const silent = new AbortController();
+    const timer = setTimeout(() => silent.abort(), idle_ms);
+    try {
+      const stream = client.messages.stream(question, {
+        signal: AbortSignal.any([signal, silent.signal]),
+        headers: { 'x-vigil-turn': turn_id },
+      });
+      stream.on('streamEvent', () => timer.refresh());
+      return await stream.finalMessage();
+    } catch (error) {
+      if (!silent.signal.aborted) throw error;
+      throw new Silence(`the router said nothing for ${idle_ms / 1000} s`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
   };
 }
 

@@ -8,8 +8,10 @@ const CHARACTER = `You are Vigil, a personal AI agent that runs day and night on
 People talk to you in a chat. Answer in the language you are spoken to, briefly, in plain text without Markdown. \
 Say so when you do not know or cannot do something.`;
 
-export function systemPrompt(now: number, zone = Intl.DateTimeFormat().resolvedOptions().timeZone): string {
-  const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone: zone });
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone: zone });
+
+export function systemPrompt(now: number): string {
   return `${CHARACTER}\n\nIt is ${time.format(now)} (${zone}).`;
 }
 

@@ -49,7 +49,7 @@ export const core = service({
     const [adopted] = await ctx.store.commit([turn.adopt(ctx.instance, ctx.clock.now())]);
     if (adopted.length > 0) ctx.log.info('turns.adopted', { turns: adopted.length });
     ctx.doing('waiting for messages');
-    const ask = asker(socketOf(ctx.home, 'router'));
+    const ask = asker(socketOf(ctx.home, 'router'), (ctx.shared.model.idle_s + 30) * 1000);
     const patience = new AbortController();
     ctx.signal.addEventListener('abort', () => setTimeout(() => patience.abort(), GRACE_ms).unref(), {
       once: true,

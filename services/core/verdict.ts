@@ -33,7 +33,8 @@ export function diagnose(error: unknown): Diagnosis {
       : { kind: 'away', what, retry_after_ms: null };
   }
   const isSdk =
-    /^(APIConnection|Anthropic|APIUserAbort)/.test(error?.constructor?.name ?? '') || name === 'AbortError';
+    /^(APIConnection|Anthropic|APIUserAbort|Silence)/.test(error?.constructor?.name ?? '') ||
+    name === 'AbortError';
   const isNetwork = /ECONN|EPIPE|ENOENT|ETIMEDOUT|terminated|socket hang up|aborted/i.test(what);
   return isSdk || isNetwork ? { kind: 'away', what, retry_after_ms: null } : { kind: 'fault', what };
 }

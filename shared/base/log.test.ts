@@ -415,7 +415,7 @@ test('a folder that somebody removed is made again', async (t) => {
   assert.equal(statSync(join(directory, 'core')).mode & 0o777, 0o700);
 });
 
-test('a line has its time, level, service, version, process, event and message', async (t) => {
+test('a line has its time, level, agent, service, version, process, event and message', async (t) => {
   const directory = temporaryFolder(t);
   const log = await open(directory, { level: 'debug' });
   const before = Date.now();
@@ -434,6 +434,7 @@ test('a line has its time, level, service, version, process, event and message',
   assert.ok(Date.parse(String(time)) >= before && Date.parse(String(time)) <= Date.now());
   assert.deepEqual(rest, {
     level: 'info',
+    agent: 'vigil',
     service: 'core',
     version: '1.2.3',
     pid: process.pid,

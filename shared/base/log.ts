@@ -5,7 +5,7 @@
  *     log.info('turn.finished', { steps: 3, cost_nanousd })
  *     log.error('update.rejected', { update_id, error }, 'Telegram sent an update without a chat')
  *
- * Every line has `level`, `time`, `service`, `version`, `pid`, `event`, `msg`, and the ids of the work it belongs to.
+ * Every line has `level`, `time`, `agent`, `service`, `version`, `pid`, `event`, `msg`, and the ids of the work it belongs to.
  * The time is ISO 8601 in UTC: a person reads it, it sorts as text, and `grep 2026-08-01T14:0` is a query.
  *
  * What must not be logged: what people write and what the model answers, prompts, memories, tool results, bodies of
@@ -26,7 +26,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 /** What happened, as noun.past: 'turn.finished'. The variables go in fields. */
 export type Event = `${string}.${string}`;
 
-type Reserved = 'level' | 'time' | 'service' | 'version' | 'pid' | 'event' | 'msg';
+type Reserved = 'level' | 'time' | 'agent' | 'service' | 'version' | 'pid' | 'event' | 'msg';
 export type Fields = { readonly [key: string]: unknown } & { readonly [key in Reserved]?: never };
 
 /** The ids of a piece of work: `turn`, `decision`, `call` … */
@@ -85,7 +85,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
   const logger = pino(
     {
       level,
-      base: { service, version, pid: process.pid },
+      base: { agent: 'vigil', service, version, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
@@ -207,7 +207,7 @@ function fit(line: string): string {
 /** The line for somebody who watches: `14:03:22 warn telegram poll.failed attempt=3 error="…"`. */
 function human(line: string, scrub: Scrub): string {
   const values: Record<string, unknown> = JSON.parse(line);
-  const { level, time, service, version, pid, event, msg, error, ...rest } = values;
+  const { level, time, agent, service, version, pid, event, msg, error, ...rest } = values;
   const parts = [String(time).slice(11, 19), level, service, event];
   if (msg !== wordsOf(String(event))) parts.push(msg);
   for (const [key, value] of Object.entries(rest)) parts.push(`${key}=${JSON.stringify(value)}`);
