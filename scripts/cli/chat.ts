@@ -43,6 +43,7 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
   });
   terminal.on('SIGINT', () => {
     left = true;
+    process.stdout.write('\n');
     terminal.close();
   });
   terminal.on('close', () => {

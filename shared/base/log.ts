@@ -20,6 +20,7 @@ import { pino, stdTimeFunctions } from 'pino';
 import { messageOf } from './errors.ts';
 import { LONGEST_LINE_BYTES, openLogFile } from './logfile.ts';
 import { type Scrub, scrubber } from './scrub.ts';
+import { sourced } from './sources.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -107,7 +108,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return (event, fields = {}, msg = wordsOf(event)) => {
       const line = (more: Fields) =>
         logger[level](
-          { event, ...storage.getStore(), ...plain(more, scrub) },
+          { event, ...storage.getStore(), ...plain(more, scrub, level) },
           cut(msg, LONGEST_STRING, scrub),
         );
       try {
@@ -144,7 +145,7 @@ const MOST_VALUES = 1000;
 const DEEPEST = 6;
 
 /** The fields as plain data of bounded size, errors told as `{ type, message, code, stack, cause … }`. */
-function plain(fields: Fields, scrub: Scrub): object {
+function plain(fields: Fields, scrub: Scrub, level: Level): object {
   let room = MOST_VALUES;
 
   function walk(value: unknown, depth: number): unknown {
@@ -173,13 +174,19 @@ function plain(fields: Fields, scrub: Scrub): object {
     depth: number,
   ): object {
     // Of the stack the frames alone: it begins with the message, uncut.
-    const frames = scrub(String(error.stack)).match(/^ +at .+$/gm) ?? [];
+    const stack =
+      String(error.stack)
+        .match(/^ +at .+$/gm)
+        ?.slice(0, MOST_FRAMES)
+        .join('\n') ?? '';
+    // Warnings come in hundreds when the network is away, and nobody looks for their line of code.
+    const told = level === 'error' || level === 'fatal' ? sourced(stack) : stack;
     return {
       type: walk(error.name, depth + 1),
       message: cut(String(error.message), LONGEST_MESSAGE, scrub),
       code: walk(error.code, depth + 1),
       status: walk(error.status, depth + 1),
-      stack: cut(frames.slice(0, MOST_FRAMES).join('\n'), LONGEST_STRING, scrub),
+      stack: cut(told, LONGEST_STRING, scrub),
       cause: walk(error.cause, depth + 1),
       errors: error instanceof AggregateError ? walk(error.errors, depth + 1) : undefined,
     };

@@ -5,6 +5,7 @@
 
 import { realpathSync } from 'node:fs';
 import { Misconfigured } from '../base/errors.ts';
+import { sourced } from '../base/sources.ts';
 import type { Section } from './config.ts';
 import { homeOf, umaskOf } from './home.ts';
 import { notifier } from './notify.ts';
@@ -47,7 +48,7 @@ export function main<S extends Section>(filename: string, definition: Service<S>
     () => process.exit(code ?? 0),
     (error) => {
       tell(
-        `${definition.name}: ${error instanceof Misconfigured ? error.message : String(error?.stack ?? error)}`,
+        `${definition.name}: ${error instanceof Misconfigured ? error.message : sourced(String(error?.stack ?? error))}`,
       );
       process.exit(error instanceof Misconfigured ? stayDown() : 1);
     },
