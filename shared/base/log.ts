@@ -174,11 +174,8 @@ function plain(fields: Fields, scrub: Scrub, level: Level): object {
     depth: number,
   ): object {
     // Of the stack the frames alone: it begins with the message, uncut.
-    const stack =
-      String(error.stack)
-        .match(/^ +at .+$/gm)
-        ?.slice(0, MOST_FRAMES)
-        .join('\n') ?? '';
+    const frames = scrub(String(error.stack)).match(/^ +at .+$/gm) ?? [];
+    const stack = frames.slice(0, MOST_FRAMES).join('\n');
     // Warnings come in hundreds when the network is away, and nobody looks for their line of code.
     const told = level === 'error' || level === 'fatal' ? sourced(stack) : stack;
     return {
