@@ -108,7 +108,7 @@ async function attempt(ctx: Core, ask: Ask, mine: turn.Turn, signal: AbortSignal
   if (mine.crashes >= MOST_CRASHES) {
     return end(ctx, mine, 'dead', `I have died over this message ${mine.crashes} times and leave it now.`);
   }
-  const history = await store.read(message.recent(mine.conversation, config.history_messages));
+  const history = await store.read(message.recent(mine.conversation, config.history_messages, mine.id));
   const longest = Math.max(
     0,
     ...history.filter(({ turn_id }) => turn_id === mine.id).map(({ text }) => text.length),

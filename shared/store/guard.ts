@@ -30,7 +30,7 @@ export function guardOf(table: Table, principal: Principal): string[] {
   return refused.map((verb) => {
     const row = verb === 'DELETE' ? 'OLD' : 'NEW';
     const when = 'ownRow' in pen ? `WHEN ${row}.${pen.ownRow} IS NOT ${quote(principal)}` : '';
-    return `CREATE TEMP TRIGGER guard_${table.name}_${verb.toLowerCase()} BEFORE ${verb} ON main.${table.name} ${when}
+    return `CREATE TEMP TRIGGER IF NOT EXISTS guard_${table.name}_${verb.toLowerCase()} BEFORE ${verb} ON main.${table.name} ${when}
       BEGIN SELECT RAISE(ABORT, ${quote(refusal(table, verb, principal))}); END`;
   });
 }

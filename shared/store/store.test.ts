@@ -228,6 +228,16 @@ test('ten processes that open a new store at once all find it migrated', async (
   assert.deepEqual(await Promise.all(exits), Array(10).fill(0));
 });
 
+test('who opens a store that another process has to itself waits until it is free', async (t) => {
+  const directory = scratch(t);
+  await (await open(t, { directory })).close();
+  const hog = new Database(join(directory, FILE));
+  hog.pragma('locking_mode = EXCLUSIVE');
+  hog.exec('BEGIN IMMEDIATE');
+  setTimeout(() => hog.close(), 100);
+  assert.equal(await many(await open(t, { directory, busy_ms: 5 }), 'inbound'), 0);
+});
+
 test('a lock held elsewhere makes a commit wait, and the event loop goes on turning meanwhile', async (t) => {
   const directory = scratch(t);
   const store = await open(t, { directory, busy_ms: 5 });

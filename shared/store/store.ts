@@ -99,7 +99,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     create(file);
     db = new Database(file, { timeout: options.busy_ms ?? 50 });
-    await prepare(db, file, options);
+    const opened = db;
+    await patiently(() => prepare(opened, file, options));
   } catch (error) {
     db?.close();
     throw explained(error, file);
@@ -120,7 +121,11 @@ function create(file: string): void {
   }
 }
 
-async function prepare(db: Database.Database, file: string, options: StoreOptions): Promise<void> {
+/**
+ * May be tried again from the start: any statement, the first already, can come upon the lock of a process that
+ * recovers the log after a kill, or that migrates.
+ */
+function prepare(db: Database.Database, file: string, options: StoreOptions): void {
   const version = String(db.prepare('SELECT sqlite_version()').pluck().get());
   if (older(version, OLDEST_SQLITE)) {
     throw new Misconfigured(
@@ -128,9 +133,9 @@ async function prepare(db: Database.Database, file: string, options: StoreOption
       'install the packages of package-lock.json again (npm ci)',
     );
   }
-  const state = await patiently(() => examine(db, file));
+  const state = examine(db, file);
   // Switching a fresh file to WAL needs it alone for a moment; it is a lasting property of the file afterwards.
-  await patiently(() => db.pragma('journal_mode = WAL'));
+  db.pragma('journal_mode = WAL');
   db.pragma(`wal_autocheckpoint = ${options.checkpoint_pages ?? 200}`);
   db.pragma(`journal_size_limit = ${(options.wal_limit_mb ?? 16) * 2 ** 20}`);
   db.pragma('mmap_size = 0');
@@ -138,9 +143,7 @@ async function prepare(db: Database.Database, file: string, options: StoreOption
   db.pragma('temp_store = MEMORY');
   db.pragma('recursive_triggers = ON');
   if (process.platform === 'darwin') db.pragma('fullfsync = ON');
-  if (state === 'behind') {
-    await patiently(() => db.transaction(() => migrate(db)).immediate());
-  }
+  if (state === 'behind') db.transaction(() => migrate(db)).immediate();
   for (const table of tables) for (const trigger of guardOf(table, options.principal)) db.exec(trigger);
 }
 
@@ -150,7 +153,7 @@ function older(version: string, than: readonly number[]): boolean {
   return at >= 0 && (parts[at] ?? 0) < (than[at] ?? 0);
 }
 
-/** Tries again while another process holds a lock: at start-up the others are migrating, for seconds at most. */
+/** Tries again while another process holds a lock: others migrate or recover the log, for seconds at most. */
 async function patiently<T>(attempt: () => T): Promise<T> {
   const deadline = performance.now() + 30_000;
   for (;;) {
@@ -312,7 +315,7 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
       });
     },
     async read<Row>(query: Query<Row>): Promise<Row[]> {
-      return statement(query.sql).all(...query.args) as Row[];
+      return patiently(() => statement(query.sql).all(...query.args) as Row[]);
     },
     listen: (name, heard) => bells.listen(name, heard),
     get flushes() {

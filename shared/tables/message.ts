@@ -31,14 +31,17 @@ export function said(answer: { conversation: string; text: string; at: number; t
   };
 }
 
-/** The last `most` messages, the oldest first. What a turn died of is left out: it would kill the next one too. */
-export function recent(conversation: string, most: number): Query<Message> {
+/**
+ * The last `most` messages, the oldest first, and in any case all that the turn was asked: they are the newest of the
+ * conversation. What a turn died of is left out: it would kill the next one too.
+ */
+export function recent(conversation: string, most: number, turn_id: string): Query<Message> {
   return {
     verb: 'message.recent',
     sql: `SELECT id, role, text, at, turn_id FROM (
             SELECT m.* FROM message m LEFT JOIN turn t ON t.id = m.turn_id
             WHERE m.conversation = ? AND coalesce(t.state, 'done') <> 'dead'
-            ORDER BY m.id DESC LIMIT ?) ORDER BY id`,
-    args: [conversation, most],
+            ORDER BY m.id DESC LIMIT max(?, (SELECT count(*) FROM inbound WHERE turn_id = ?))) ORDER BY id`,
+    args: [conversation, most, turn_id],
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -28,10 +29,10 @@ export const KEY = 'sk-ant-test-key-0123456789';
 export type HouseOptions = {
   /** Where it lies; a folder of its own that goes with the house, when left out. */
   directory?: string;
-  /** Lines of config.toml besides the owner and the port. */
+  /** Lines of config.toml besides the owners and the port. */
   config?: string;
   /** Those who may talk to it, instead of OWNER alone. */
-  owners?: number[];
+  owners?: readonly number[];
   /** Told of each call that Telegram hears, before it takes effect. */
   heard?: (call: CallRecord) => void;
   /** Without Telegram, or without a key (then the rehearsal model answers). */
@@ -69,8 +70,12 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'vigil-house-'));
   const home = homeOf({ VIGIL_HOME: directory });
   const port = await freePort();
-  const bot = await startBotApi({ token: TOKEN, ...(options.heard && { heard: options.heard }) });
-  const model = await startMessagesApi({ key: KEY });
+  const bot = await startBotApi({
+    token: TOKEN,
+    port: await freePort(),
+    ...(options.heard && { heard: options.heard }),
+  });
+  const model = await startMessagesApi({ key: KEY, port: await freePort() });
   mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
   const secret = (name: string, lines: string) =>
     writeFileSync(join(home.credentials, `${name}.env`), lines, { mode: 0o600 });
@@ -85,7 +90,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   if (!existsSync(home.config)) {
     writeFileSync(
       home.config,
-      `${options.config ?? ''}\n[telegram]\nowners = [${options.owners ?? OWNER}]\n[router]\nport = ${port}\n`,
+      `${options.config ?? ''}\n[telegram]\nowners = ${JSON.stringify(options.owners ?? [OWNER])}\n[router]\nport = ${port}\n`,
     );
   }
   const suites = new Set<Suite>();
@@ -169,12 +174,17 @@ export function alive(pid: number): boolean {
   }
 }
 
+/** Below the ports that systems give to outgoing connections: one of those could take it while its server is down. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || !address) throw new Error('a listening server has no address');
-  return address.port;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) =>
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)),
+    );
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
