@@ -79,7 +79,10 @@ export const router = service({
           if (incoming.method !== 'POST') {
             return sendError(
               outgoing,
-              new ApiError('invalid_request_error', 'router: expected POST', { status: 405 }),
+              new ApiError('invalid_request_error', 'router: expected POST', {
+                status: 405,
+                headers: { allow: 'POST' },
+              }),
               id(),
             );
           }
