@@ -6,13 +6,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, type ClientRequest, request as httpRequest } from 'node:http';
-import { backoff_ms } from '#shared/base/backoff.ts';
-import { type Clock, sleep } from '#shared/base/clock.ts';
+import type { Clock } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { type Log, withIds } from '#shared/base/log.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
+import type { Context } from '#shared/runtime/service.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Usage } from '#shared/tables/call.ts';
 import * as call from '#shared/tables/call.ts';
@@ -22,6 +22,7 @@ import { NOTHING, type Reading, readWhole, streamReader, unread } from './usage.
 
 export type Router = {
   store: Store;
+  persist: Context<unknown>['persist'];
   log: Log;
   clock: Clock;
   instance: string;
@@ -174,7 +175,7 @@ async function reserved(router: Router, made: Call, incoming: IncomingMessage, o
     cost_nanousd: cost,
     latency_ms,
   });
-  await settle(router, id, {
+  const bill: call.Bill = {
     closed_at: clock.now(),
     status: ending.status,
     outcome: ending.outcome,
@@ -185,7 +186,9 @@ async function reserved(router: Router, made: Call, incoming: IncomingMessage, o
     cost_nanousd: cost,
     first_byte_ms: ending.first_byte_ms,
     latency_ms,
-  });
+  };
+  // The row of a bill that could not be written stays open, and the next router charges it in full.
+  await router.persist([call.settle(id, bill)]);
 }
 
 /**
@@ -204,20 +207,6 @@ function usageOf(
   const shown = Math.min(reading.content_bytes, asked.max_tokens);
   const output_tokens = Math.max(reading.usage.output_tokens, shown);
   return { usage: { ...reading.usage, output_tokens }, estimated: true };
-}
-
-/** A bill that the disk has no room for is not dropped: it is tried until there is, or until the router ends. */
-async function settle(router: Router, id: string, bill: call.Bill): Promise<void> {
-  for (let failures = 0; ; failures++) {
-    try {
-      await router.store.commit([call.settle(id, bill)]);
-      return;
-    } catch (error) {
-      router.log.error('settlement.failed', { error });
-      if (router.signal.aborted) return; // The row stays open, and the next router charges it in full.
-      await sleep(backoff_ms(failures, { first_ms: 200, most_ms: 10_000 }), router.signal);
-    }
-  }
 }
 
 /** Sends the request on and the answer back. Resolves with how it ended; the client has been told by then. */

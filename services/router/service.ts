@@ -52,6 +52,7 @@ export const router = service({
     });
     const routing: Router = {
       store: ctx.store,
+      persist: ctx.persist,
       log: ctx.log,
       clock: ctx.clock,
       instance: ctx.instance,
