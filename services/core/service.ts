@@ -78,7 +78,8 @@ async function claim(ctx: Core): Promise<turn.Turn | undefined> {
   const id = uuid(now);
   const [[opened]] = await ctx.store.commit([
     turn.open(id, lease),
-    inbound.take(id, MOST_MESSAGES),
+    // No more than the model will see of the history, or some of them would go unread.
+    inbound.take(id, Math.min(MOST_MESSAGES, ctx.config.history_messages)),
     message.heard(id),
   ]);
   return opened;
