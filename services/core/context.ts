@@ -8,10 +8,14 @@ const CHARACTER = `You are Vigil, a personal AI agent that runs day and night on
 People talk to you in a chat. Answer in the language you are spoken to, briefly, in plain text without Markdown. \
 Say so when you do not know or cannot do something.`;
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone: zone });
+const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const wordsIn = (timeZone: string) =>
+  new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone });
+// Made once: it takes longer than everything else that a turn does before it asks.
+const wordsHere = wordsIn(here);
 
-export function systemPrompt(now: number): string {
+export function systemPrompt(now: number, zone = here): string {
+  const time = zone === here ? wordsHere : wordsIn(zone);
   return `${CHARACTER}\n\nIt is ${time.format(now)} (${zone}).`;
 }
 

@@ -78,7 +78,8 @@ async function claim(ctx: Core): Promise<turn.Turn | undefined> {
   const id = uuid(now);
   const [[opened]] = await ctx.store.commit([
     turn.open(id, lease),
-    inbound.take(id, MOST_MESSAGES),
+    // No more than the model will see of the history, or some of them would go unread.
+    inbound.take(id, Math.min(MOST_MESSAGES, ctx.config.history_messages)),
     message.heard(id),
   ]);
   return opened;
@@ -171,7 +172,7 @@ async function end(
   before: Op[] = [],
 ): Promise<void> {
   const now = ctx.clock.now();
-  await ctx.store.commit([
+  await ctx.persist([
     ...before,
     turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
@@ -199,9 +200,7 @@ function reply(mine: turn.Turn, kind: 'reply' | 'notice', text: string, now: num
 async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void> {
   const now = ctx.clock.now();
   if (ctx.signal.aborted) {
-    await ctx.store.commit([
-      turn.wait(mine, { now, due_at: now, counted: false, told: false, error: 'drained' }),
-    ]);
+    await ctx.persist([turn.wait(mine, { now, due_at: now, counted: false, told: false, error: 'drained' })]);
     return;
   }
   const verdict = verdictOn(mine, diagnose(error), now);
@@ -210,7 +209,7 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     return end(ctx, mine, 'dead', verdict.tell);
   }
   ctx.log.warn('turn.postponed', { error, failures: mine.failures + 1, wait_ms: verdict.due_at - now });
-  await ctx.store.commit([
+  await ctx.persist([
     turn.wait(mine, {
       now,
       due_at: verdict.due_at,

@@ -19,7 +19,7 @@ const HOPELESS = new Set([400, 404, 413, 422]);
 const HOPELESS_TYPES = new Set(['invalid_request_error', 'not_found_error', 'request_too_large']);
 
 export function diagnose(error: unknown): Diagnosis {
-  const { status, type, headers, name } = error as SdkError;
+  const { status, type, headers, name } = (error ?? {}) as SdkError;
   const what = messageOf(error);
   if (typeof status === 'number') {
     if (HOPELESS.has(status)) return { kind: 'rejected', what };

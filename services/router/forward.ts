@@ -6,21 +6,23 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, type ClientRequest, request as httpRequest } from 'node:http';
-import { backoff_ms } from '#shared/base/backoff.ts';
-import { type Clock, sleep } from '#shared/base/clock.ts';
+import type { Clock } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { type Log, withIds } from '#shared/base/log.ts';
 import { sendError } from '#shared/messages/answer.ts';
-import { ApiError, type ErrorType } from '#shared/messages/error.ts';
+import { ApiError } from '#shared/messages/error.ts';
+import type { Context } from '#shared/runtime/service.ts';
 import type { Store } from '#shared/store/store.ts';
+import type { Usage } from '#shared/tables/call.ts';
 import * as call from '#shared/tables/call.ts';
 import { cost_nanousd, PRICE_REV, priceOf, worst_nanousd } from './price.ts';
 import type { Provider } from './provider.ts';
-import { type Reading, readWhole, streamReader, unread } from './usage.ts';
+import { NOTHING, type Reading, readWhole, streamReader, unread } from './usage.ts';
 
 export type Router = {
   store: Store;
+  persist: Context<unknown>['persist'];
   log: Log;
   clock: Clock;
   instance: string;
@@ -96,16 +98,20 @@ function headerOf(incoming: IncomingMessage, name: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** The request's body, and the little of it that the ledger must know. */
+/**
+ * The request's body, and the little of it that the ledger must know. One that is too large is read to its end and
+ * dropped: a client that is still sending would see a broken connection instead of the reason.
+ */
 async function read(incoming: IncomingMessage): Promise<Asked> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming) {
     bytes += chunk.length;
-    if (bytes > LONGEST_BODY_bytes) {
-      throw new ApiError('request_too_large', 'Request exceeds the maximum allowed number of bytes.');
-    }
-    chunks.push(chunk);
+    if (bytes <= LONGEST_BODY_bytes) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  if (bytes > LONGEST_BODY_bytes) {
+    throw new ApiError('request_too_large', 'Request exceeds the maximum allowed number of bytes.');
   }
   const body = Buffer.concat(chunks);
   let json: { model?: unknown; max_tokens?: unknown; stream?: unknown };
@@ -124,6 +130,8 @@ type Call = { id: string; caller: string; turn_id: string | null; asked: Asked }
 
 /** How a call ended, as far as the provider goes. */
 type Ending = {
+  /** The request may have reached the provider. */
+  sent: boolean;
   status: number | null;
   outcome: call.Bill['outcome'];
   error_type: string | null;
@@ -138,6 +146,7 @@ async function reserved(router: Router, made: Call, incoming: IncomingMessage, o
   const price = provider.name === 'rehearsal' ? priceOf('vigil-rehearsal') : priceOf(asked.model);
   if (!price)
     router.log.warn('price.missing', { model: asked.model }, 'the call counts, its cost is not known');
+  const hold_nanousd = price ? worst_nanousd(price, asked.body.length, asked.cached, asked.max_tokens) : null;
   const began = clock.mono();
   await store.commit([
     call.open({
@@ -149,60 +158,55 @@ async function reserved(router: Router, made: Call, incoming: IncomingMessage, o
       stream: asked.stream,
       owner: router.instance,
       opened_at: clock.now(),
-      hold_nanousd: price ? worst_nanousd(price, asked.body.length, asked.cached, asked.max_tokens) : null,
+      hold_nanousd,
       price_rev: price ? PRICE_REV : null,
     }),
   ]);
   const ending = await exchange(router, made, incoming, outgoing, began);
-  const { reading } = ending;
-  const whole = reading.complete || !reading.begun;
-  // A broken answer never said how long it was: no token is shorter than a byte, and none is beyond max_tokens.
-  const usage = whole
-    ? reading.usage
-    : {
-        ...reading.usage,
-        output_tokens: Math.max(
-          reading.usage.output_tokens,
-          Math.min(reading.content_bytes, asked.max_tokens),
-        ),
-      };
+  const { usage, estimated } = usageOf(ending, asked);
   const latency_ms = Math.round(clock.mono() - began);
-  const cost = price ? cost_nanousd(price, usage) : null;
+  const cost = usage && price ? cost_nanousd(price, usage) : hold_nanousd;
   router.log.info('call.settled', {
     model: asked.model,
     status: ending.status,
     outcome: ending.outcome,
     error_type: ending.error_type,
-    output_tokens: usage.output_tokens,
+    output_tokens: usage?.output_tokens ?? null,
     cost_nanousd: cost,
     latency_ms,
   });
-  await settle(router, id, {
+  const bill: call.Bill = {
     closed_at: clock.now(),
     status: ending.status,
     outcome: ending.outcome,
     error_type: ending.error_type,
     request_id: ending.request_id,
-    usage,
-    estimated: !whole,
+    usage: usage ?? NOTHING,
+    estimated,
     cost_nanousd: cost,
     first_byte_ms: ending.first_byte_ms,
     latency_ms,
-  });
+  };
+  // The row of a bill that could not be written stays open, and the next router charges it in full.
+  await router.persist([call.settle(id, bill)]);
 }
 
-/** A bill that the disk has no room for is not dropped: it is tried until there is, or until the router ends. */
-async function settle(router: Router, id: string, bill: call.Bill): Promise<void> {
-  for (let failures = 0; ; failures++) {
-    try {
-      await router.store.commit([call.settle(id, bill)]);
-      return;
-    } catch (error) {
-      router.log.error('settlement.failed', { error });
-      if (router.signal.aborted) return; // The row stays open, and the next router charges it in full.
-      await sleep(backoff_ms(failures, { first_ms: 200, most_ms: 10_000 }), router.signal);
-    }
-  }
+/**
+ * What the call used, as far as it can be known. A stream that broke off never said how long it was: no token is
+ * shorter than a byte, and none is beyond max_tokens. Of a request that may have arrived, and brought neither an answer
+ * nor a refusal, nothing is known (null), and all that it could cost counts as spent.
+ */
+function usageOf(
+  { sent, status, reading }: Ending,
+  asked: Asked,
+): { usage: Usage | null; estimated: boolean } {
+  const refused = (status !== null && status >= 300) || reading.error_type !== null;
+  if (reading.complete) return { usage: reading.usage, estimated: false };
+  if (!reading.begun)
+    return sent && !refused ? { usage: null, estimated: true } : { usage: NOTHING, estimated: false };
+  const shown = Math.min(reading.content_bytes, asked.max_tokens);
+  const output_tokens = Math.max(reading.usage.output_tokens, shown);
+  return { usage: { ...reading.usage, output_tokens }, estimated: true };
 }
 
 /** Sends the request on and the answer back. Resolves with how it ended; the client has been told by then. */
@@ -216,6 +220,7 @@ async function exchange(
   const { provider } = router;
   const { asked, id } = made;
   const ending: Ending = {
+    sent: false,
     status: null,
     outcome: 'unreachable',
     error_type: null,
@@ -232,9 +237,15 @@ async function exchange(
     headers: passedOn(incoming, provider, asked.body.length),
     ...(provider.socketPath ? { socketPath: provider.socketPath } : {}),
   });
-  upstream.setTimeout(asked.stream ? router.idle_ms : WHOLE_ms, () => {
-    upstream.destroy(new Error('the provider went silent'));
-  });
+  // Kept here, because a response that is under way says 'aborted', whatever its request was destroyed with.
+  let why: ApiError | undefined;
+  const breakOff = (reason: ApiError) => {
+    why = reason;
+    upstream.destroy(reason);
+  };
+  upstream.setTimeout(asked.stream ? router.idle_ms : WHOLE_ms, () =>
+    breakOff(new ApiError('timeout_error', 'the provider went silent')),
+  );
   let left = false;
   const leave = () => {
     if (outgoing.writableFinished) return;
@@ -242,7 +253,12 @@ async function exchange(
     upstream.destroy();
   };
   outgoing.once('close', leave);
-  const stop = () => upstream.destroy(new Error('the router is stopping'));
+  if (outgoing.destroyed) leave(); // It left while the reservation was written.
+  upstream.once('socket', (socket) => {
+    if (!socket.connecting) ending.sent = true;
+    else socket.once('connect', () => (ending.sent = true));
+  });
+  const stop = () => breakOff(new ApiError('api_error', 'the router is stopping', { status: 502 }));
   router.signal.addEventListener('abort', stop, { once: true });
   try {
     const answer = await answered(upstream, asked.body);
@@ -255,8 +271,8 @@ async function exchange(
     ending.outcome = left ? 'left' : ending.status === null ? 'unreachable' : 'cut';
     ending.error_type ??= 'api_error';
     if (!left) {
-      router.log.warn('provider.failed', { outcome: ending.outcome, error });
-      fail(outgoing, ending, provider, error, id);
+      router.log.warn('provider.failed', { outcome: ending.outcome, error: why ?? error });
+      fail(outgoing, ending, provider, why ?? error, id);
     }
   } finally {
     router.signal.removeEventListener('abort', stop);
@@ -322,7 +338,10 @@ async function whole(
   outgoing.end(body);
 }
 
-/** A stream is passed on chunk by chunk, no faster than the client reads. */
+/**
+ * A stream is passed on event by event, no faster than the client reads. Of an event that was cut in the middle
+ * nothing is passed on: the error that follows it would be taken for its end.
+ */
 async function stream(
   answer: IncomingMessage,
   outgoing: ServerResponse,
@@ -331,9 +350,13 @@ async function stream(
 ): Promise<void> {
   const follow = streamReader(ending.reading);
   outgoing.writeHead(ending.status ?? 502, headersBack(answer, id));
-  for await (const chunk of answer) {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
     follow(chunk);
-    if (!outgoing.write(chunk)) await drained(outgoing);
+    const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    const end = endOfEvents(bytes);
+    rest = bytes.subarray(end);
+    if (end > 0 && !outgoing.write(bytes.subarray(0, end))) await drained(outgoing);
   }
   if (!answer.complete) throw new Error('the provider cut its stream off');
   if (ending.reading.error_type) {
@@ -345,7 +368,13 @@ async function stream(
   } else {
     ending.outcome = 'ok';
   }
-  outgoing.end();
+  outgoing.end(rest);
+}
+
+/** Where the last whole event ends: after an empty line. 0 when there is none. */
+function endOfEvents(bytes: Buffer): number {
+  const [plain, carried] = [bytes.lastIndexOf('\n\n'), bytes.lastIndexOf('\r\n\r\n')];
+  return Math.max(plain < 0 ? 0 : plain + 2, carried < 0 ? 0 : carried + 4);
 }
 
 function drained(outgoing: ServerResponse): Promise<void> {
@@ -370,14 +399,12 @@ function fail(
   error: unknown,
   id: string,
 ): void {
-  const silent = messageOf(error).includes('silent');
-  const type: ErrorType = silent ? 'timeout_error' : 'api_error';
+  const { type, status } = error instanceof ApiError ? error : { type: 'api_error' as const, status: 502 };
   const code = codeOf(error);
   const what = messageOf(error);
   const cause = code && !what.includes(code) ? `${what} (${code})` : what;
   const message = `router: ${provider.name} at ${provider.base.origin}: ${cause}`;
   if (!outgoing.headersSent) {
-    const status = silent ? 504 : 502;
     sendError(outgoing, new ApiError(type, message, { status }), id);
     return;
   }

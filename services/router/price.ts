@@ -1,5 +1,5 @@
 /**
- * What a call costs, in whole nano-dollars, rounded up. Prices are list prices in USD per million tokens, from
+ * What a call costs, in whole nano-dollars. Prices are list prices in USD per million tokens, from
  * https://docs.claude.com/en/docs/about-claude/pricing as known on the day in `PRICE_REV`, which each ledger row
  * keeps: what a call did cost does not change when a price does.
  */
@@ -8,7 +8,7 @@ import type { Usage } from '#shared/tables/call.ts';
 
 export const PRICE_REV = '2026-11-22';
 
-/** USD per million tokens. */
+/** Nano-dollars per token: whole numbers, so that no sum of them is ever off by a fraction of a bit. */
 type Rates = { input: number; output: number; write_5m: number; write_1h: number; read: number };
 
 type Price = Rates & {
@@ -16,15 +16,15 @@ type Price = Rates & {
   long?: Rates & { above: number };
 };
 
+/** From USD per million tokens, as the price list has it: one of these is a thousand nano-dollars per token. */
 const rates = (input: number, output: number, write_5m: number, write_1h: number, read: number): Rates => ({
-  input,
-  output,
-  write_5m,
-  write_1h,
-  read,
+  input: Math.round(1000 * input),
+  output: Math.round(1000 * output),
+  write_5m: Math.round(1000 * write_5m),
+  write_1h: Math.round(1000 * write_1h),
+  read: Math.round(1000 * read),
 });
 
-/** By the beginning of the model's name; the longest that fits counts. */
 const prices: Record<string, Price> = {
   'claude-fable-5-1': rates(10, 50, 12.5, 20, 0.25),
   'claude-opus-5-5': rates(4, 20, 5, 8, 0.2),
@@ -44,12 +44,10 @@ const prices: Record<string, Price> = {
   'vigil-rehearsal': rates(0, 0, 0, 0, 0),
 };
 
-/** The price of a model; undefined when nobody has told us one. */
+/** The price of a model, by its name with or without a date; undefined when nobody has told us one. */
 export function priceOf(model: string): Price | undefined {
-  const known = Object.keys(prices)
-    .filter((name) => model === name || new RegExp(`^${name}-\\d{8}$`).test(model))
-    .sort((a, b) => b.length - a.length)[0];
-  return known === undefined ? undefined : prices[known];
+  const name = model.replace(/-\d{8}$/, '');
+  return Object.hasOwn(prices, name) ? prices[name] : undefined;
 }
 
 /** What `usage` costs. */
@@ -57,14 +55,12 @@ export function cost_nanousd(price: Price, usage: Usage): number {
   const input =
     usage.input_tokens + usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens;
   const at = price.long && input > price.long.above ? price.long : price;
-  // A dollar per million tokens is a thousand nano-dollars per token.
-  return Math.ceil(
-    1000 *
-      (usage.input_tokens * at.input +
-        usage.output_tokens * at.output +
-        usage.cache_read_tokens * at.read +
-        usage.cache_write_5m_tokens * at.write_5m +
-        usage.cache_write_1h_tokens * at.write_1h),
+  return (
+    usage.input_tokens * at.input +
+    usage.output_tokens * at.output +
+    usage.cache_read_tokens * at.read +
+    usage.cache_write_5m_tokens * at.write_5m +
+    usage.cache_write_1h_tokens * at.write_1h
   );
 }
 

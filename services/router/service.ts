@@ -52,6 +52,7 @@ export const router = service({
     });
     const routing: Router = {
       store: ctx.store,
+      persist: ctx.persist,
       log: ctx.log,
       clock: ctx.clock,
       instance: ctx.instance,
@@ -79,7 +80,10 @@ export const router = service({
           if (incoming.method !== 'POST') {
             return sendError(
               outgoing,
-              new ApiError('invalid_request_error', 'router: expected POST', { status: 405 }),
+              new ApiError('invalid_request_error', 'router: expected POST', {
+                status: 405,
+                headers: { allow: 'POST' },
+              }),
               id(),
             );
           }

@@ -71,7 +71,7 @@ export function streamReader(reading: Reading): (chunk: Buffer) => void {
 function follow(reading: Reading, data: string): void {
   // Nearly every event is a piece of content, and only its size matters: parsing it would be most of the work.
   if (/^\{"type": ?"content_block_delta"/.test(data)) {
-    reading.content_bytes += data.length;
+    reading.content_bytes += Buffer.byteLength(data);
     return;
   }
   const event = parsed(data);
@@ -85,7 +85,7 @@ function follow(reading: Reading, data: string): void {
   } else if (event?.type === 'error') {
     reading.error_type = event.error?.type ?? 'error';
   } else if (event?.type === 'content_block_delta') {
-    reading.content_bytes += data.length;
+    reading.content_bytes += Buffer.byteLength(data);
   }
 }
 

@@ -4,6 +4,7 @@ import { Api } from 'grammy/web';
 import { httpFetch } from '#shared/base/fetch.ts';
 import type { Context } from '#shared/runtime/service.ts';
 import { openStore } from '#shared/store/store.ts';
+import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { startBotApi } from '#shared/testing/bot-api.ts';
 import { scratch } from '#shared/testing/scratch.ts';
@@ -23,6 +24,7 @@ async function doubted(t: TestContext, doubts: number): Promise<{ copies: number
     instance: 'telegram-1',
     store,
     clock: { now: () => now, mono: () => now },
+    persist: (ops: readonly Op[]) => store.commit(ops),
     log: { info: quiet, warn: quiet, error: quiet },
   } as unknown as Context<unknown>;
   const api = new Api(token, { apiRoot: bot.root, fetch: httpFetch() });

@@ -23,8 +23,8 @@ export type Bot = { id: number; api: Api; owners: readonly number[] };
 
 type Telegram = Context<unknown>;
 
-/** Polls once, and stores what came. */
-export function poll(ctx: Telegram, bot: Bot): () => Promise<void> {
+/** Polls once, and stores what came. `conflict_ms` is how long it waits when another program reads the updates. */
+export function poll(ctx: Telegram, bot: Bot, conflict_ms = CONFLICT_ms): () => Promise<void> {
   let offset: number | undefined;
   let jumped = new AbortController();
   // After a sleep the connection may be dead without anybody having said so.
@@ -43,10 +43,10 @@ export function poll(ctx: Telegram, bot: Bot): () => Promise<void> {
       );
     } catch (error) {
       if (signal.aborted) return;
-      return unanswered(ctx, bot, error);
+      return unanswered(ctx, bot, error, conflict_ms);
     }
-    ctx.problem(null);
     ctx.doing('polling');
+    ctx.problem(null);
     if (!Array.isArray(updates)) throw new Error(`getUpdates: expected an array, got ${typeof updates}`);
     if (updates.length === 0) return;
     const ids = updates.map(updateIdOf).filter((id) => id !== null);
@@ -88,20 +88,25 @@ async function store(ctx: Telegram, bot: Bot, updates: unknown[], next: number):
   }
 }
 
-async function unanswered(ctx: Telegram, bot: Bot, error: unknown): Promise<void> {
+async function unanswered(ctx: Telegram, bot: Bot, error: unknown, conflict_ms: number): Promise<void> {
   const failure = failureOf(error);
+  ctx.doing(
+    failure.kind === 'conflict'
+      ? 'waiting: another program reads the updates of this bot'
+      : 'waiting for Telegram',
+  );
   ctx.problem(`Telegram: ${failure.what}`);
   switch (failure.kind) {
     case 'revoked':
       throw revoked(failure.what);
     case 'conflict':
-      ctx.doing('waiting: another program reads the updates of this bot');
-      if (failure.what.includes('webhook is active')) {
+      // 'webhook is active', or 'terminated by setWebhook request'.
+      if (/webhook/i.test(failure.what)) {
         ctx.log.warn('webhook.removed', {}, 'a bot with a webhook gets no updates by polling');
         await bot.api.deleteWebhook({}, forGrammy(ctx.signal));
         return;
       }
-      await sleep(CONFLICT_ms * (1 + Math.random() / 4), ctx.signal);
+      await sleep(conflict_ms * (1 + Math.random() / 4), ctx.signal);
       return;
     case 'flood':
       await sleep(failure.retry_after_ms, ctx.signal);

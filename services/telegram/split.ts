@@ -6,15 +6,25 @@
 
 export const LONGEST_PART = 4096;
 
+/**
+ * What Telegram takes for nothing at all (TDLib: clean_input_string, fix_formatted_text). It would refuse such a part,
+ * and the parts after it would never go.
+ */
+const BLANK =
+  /^(?:[\s\p{Cc}\u180e\u200b-\u200f\u202a-\u202e\u2800\ufffc\u{e0000}-\u{e007f}]|\u030a|\u0333|\u033f)*$/u;
+
 export function split(text: string, longest = LONGEST_PART): string[] {
   const parts: string[] = [];
+  const keep = (part: string) => {
+    if (!BLANK.test(part)) parts.push(part);
+  };
   let rest = text.toWellFormed().trim();
   while (rest.length > longest) {
     const at = cut(rest, longest);
-    parts.push(rest.slice(0, at).trimEnd());
+    keep(rest.slice(0, at).trimEnd());
     rest = rest.slice(at).trimStart();
   }
-  if (rest !== '') parts.push(rest);
+  keep(rest);
   return parts;
 }
 

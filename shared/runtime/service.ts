@@ -7,6 +7,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type * as z from 'zod';
+import { backoff_ms } from '../base/backoff.ts';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import { bootId, uuid } from '../base/ids.ts';
@@ -15,9 +16,9 @@ import { version } from '../base/root.ts';
 import { type Scrub, scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
-import { openStore, REFUSED, type Store } from '../store/store.ts';
+import { Fenced, openStore, REFUSED, type Store } from '../store/store.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
-import type { Queue } from '../tables/op.ts';
+import type { Op, Queue } from '../tables/op.ts';
 import { readConfig, type Section, type Shared } from './config.ts';
 import { readSecret, type Secret } from './credentials.ts';
 import { type Home, lockOf, prepareSocket } from './home.ts';
@@ -40,6 +41,11 @@ export type Context<Config> = {
   log: Log;
   store: Store;
   clock: Clock;
+  /**
+   * Commits the outcome of work that is done, and must not be dropped because the disk is full for a while: tried
+   * until there is room, or until the service stops (whoever takes the work up again then finds it undone).
+   */
+  persist(ops: readonly Op[]): Promise<void>;
   /** Aborts when the service is to stop: take nothing new, end what is begun. */
   signal: AbortSignal;
   /** The variables of one of the service's own credentials; null when the file is not there. */
@@ -84,6 +90,8 @@ export type Running = {
 };
 
 const BEAT_ms = 5000;
+/** How often an outcome that could not be written is tried again. */
+const UNWRITTEN = { first_ms: 200, most_ms: 10_000 };
 /** A difference between the two clocks that no scheduling explains. */
 const JUMP_ms = 10_000;
 
@@ -363,6 +371,18 @@ function contextOf<Config>(of: {
     store,
     clock,
     signal,
+    async persist(ops) {
+      for (let failures = 0; ; failures++) {
+        try {
+          await store.commit(ops);
+          return;
+        } catch (error) {
+          if (error instanceof Fenced || signal.aborted) throw error;
+          log.error('outcome.unwritten', { error });
+          await sleep(backoff_ms(failures, UNWRITTEN), signal);
+        }
+      }
+    },
     secret(secret) {
       if (!serviceOf(name).secrets.includes(secret)) {
         throw new Error(`${name} asked for the secret '${secret}', which the manifest does not give it`);

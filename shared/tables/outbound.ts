@@ -98,19 +98,22 @@ export function sendable(now: number): Query<{ id: number }> {
 /** What is not out yet, in the very words of the index `outbound_queue`: SQLite uses a partial index for no others. */
 const OPEN = `state IN ('pending', 'sending', 'uncertain')`;
 
+/** Nothing of the chat is before it. */
+const HEAD = `NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
+      AND e.${OPEN})`;
+
 const NEXT = `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
   WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND (o.due_at <= ? OR o.changed_at > ?)
     AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?)
-    AND NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
-      AND e.${OPEN})
+    AND ${HEAD}
   ORDER BY o.id LIMIT 1`;
 
-/** When the next message that waits is due, for a timer. */
+/** When the next message that waits is due, for a timer. What is not the head of its queue waits for no time. */
 export const nextDue: Query<{ due_at: number | null }> = {
   verb: 'outbound.nextDue',
   sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
         FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
-        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending'`,
+        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND ${HEAD}`,
   args: [],
 };
 

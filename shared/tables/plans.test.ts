@@ -39,7 +39,7 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   step.of('t'),
   message.heard('t'),
-  message.recent('c', 10),
+  message.recent('c', 10, 't'),
   outbound.claim('o', 1),
   outbound.sendable(1),
   outbound.nextDue,
