@@ -71,6 +71,10 @@ export type RunOptions = {
   console?: 'human' | 'json' | 'off';
   /** Told when another process of this service is alive and this one waits for its end. */
   standby?: (message: string) => void;
+  /** How long the drain may take; the manifest says it when this does not. */
+  stop_ms?: number;
+  /** How often it beats. */
+  beat_ms?: number;
 };
 
 export type Running = {
@@ -93,10 +97,13 @@ export function run<S extends Section>(definition: Service<S>, options: RunOptio
   const ready = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<Log>();
   const ended = live(definition, options, { stopping, fatal, ready, opened });
-  ended.catch((error) => {
-    ready.reject(error);
-    opened.reject(error);
-  });
+  ended.then(
+    () => ready.reject(new Error(`${definition.name}: stopped before it was ready`)),
+    (error) => {
+      ready.reject(error);
+      opened.reject(error);
+    },
+  );
   // Whoever waits for one of them hears of it there; nobody has to wait for all.
   for (const promise of [ended, ready.promise, opened.promise, fatal.promise]) promise.catch(() => {});
   return {
@@ -125,7 +132,6 @@ async function live<S extends Section>(
   const { name } = definition;
   const { home } = options;
   const { signal } = life.stopping;
-  const entry = serviceOf(name);
   const clock = options.clock ?? systemClock;
   const scrub = scrubber();
   const config = readConfig(home.config, { name, section: definition.config });
@@ -141,9 +147,13 @@ async function live<S extends Section>(
   });
   life.opened.resolve(log);
   let store: Store | undefined;
-  let lock: Lock | null = null;
+  let lock: Lock | null | undefined;
   let pulse: Pulse | undefined;
-  try {
+  const loops = new Set<() => Promise<void>>();
+  const inWork: Promise<void>[] = [];
+  const endings = new Set<() => Promise<void>>();
+
+  async function up(): Promise<void> {
     if (existsSync(home.stopped)) {
       throw new Misconfigured(
         `${name}: Vigil is switched off (${home.stopped} is there)`,
@@ -170,28 +180,13 @@ async function live<S extends Section>(
       notify: options.notify ?? (() => {}),
       life,
       home,
+      beat_ms: options.beat_ms ?? BEAT_ms,
     });
     await pulse.beat('starting');
-    const loops = new Set<() => Promise<void>>();
-    const endings = new Set<() => Promise<void>>();
-    const running = pulse;
     await definition.start(
-      contextOf({
-        name,
-        config,
-        home,
-        log,
-        store,
-        clock,
-        signal,
-        scrub,
-        life,
-        pulse: running,
-        loops,
-        endings,
-      }),
+      contextOf({ name, config, home, log, store, clock, signal, scrub, life, pulse, loops, endings }),
     );
-    const inWork = [...loops].map((start) => start());
+    for (const start of loops) inWork.push(start());
     await pulse.beat('ready');
     options.notify?.('READY=1');
     life.ready.resolve();
@@ -201,28 +196,45 @@ async function live<S extends Section>(
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await Promise.race([aborted, life.fatal.promise]);
+  }
+
+  /** Also after a failure: what another loop is sending just now shall have its outcome on record. */
+  async function down(pulse: Pulse): Promise<void> {
     options.notify?.('STOPPING=1');
-    await pulse.beat('stopping');
+    await told(pulse.beat('stopping'));
     const drained = Promise.all([...inWork, ...[...endings].map((end) => end())]).then(() => true);
     const late = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => late.resolve(false), entry.stop_s * 1000);
-    if (!(await Promise.race([drained, late.promise, life.fatal.promise]))) {
-      log.warn(
-        'drain.abandoned',
-        { after_s: entry.stop_s },
-        'what is still in work resumes at the next start',
-      );
+    const stop_ms = options.stop_ms ?? serviceOf(name).stop_s * 1000;
+    const timer = setTimeout(() => late.resolve(false), stop_ms);
+    if (!(await Promise.race([drained, late.promise]))) {
+      log.warn('drain.abandoned', { after_ms: stop_ms }, 'what is still in work resumes at the next start');
     }
     clearTimeout(timer);
-    await pulse.end('stopped');
-    log.info('service.stopped');
-  } catch (error) {
-    life.stopping.abort();
-    log.fatal('service.failed', { error });
-    await pulse?.end(error instanceof Misconfigured ? 'misconfigured' : 'stopped', error).catch((second) => {
-      log.error('heartbeat.failed', { error: second });
+  }
+
+  /** A full disk takes no heartbeat, and is no reason to drop what is in work. */
+  async function told(beat: Promise<void>): Promise<void> {
+    await beat.catch((error) => log.warn('heartbeat.failed', { error }));
+  }
+
+  try {
+    let failure: { error: unknown } | undefined;
+    await up().catch((error) => {
+      failure = { error };
+      log.fatal('service.failed', { error });
     });
-    throw error;
+    life.stopping.abort();
+    if (pulse) {
+      await down(pulse);
+      // A finding of the last minute, such as a refused token, counts as well.
+      await Promise.race([life.fatal.promise, Promise.resolve()]).catch((error) => {
+        failure ??= { error };
+      });
+      const misconfigured = failure?.error instanceof Misconfigured;
+      await told(pulse.end(misconfigured ? 'misconfigured' : 'stopped', failure?.error));
+    }
+    if (failure) throw failure.error;
+    log.info('service.stopped');
   } finally {
     await store?.close();
     lock?.release();
@@ -252,8 +264,9 @@ function pulseOf(of: {
   notify: Notify;
   life: Life;
   home: Home;
+  beat_ms: number;
 }): Pulse {
-  const { clock, store, log } = of;
+  const { clock, store, log, beat_ms } = of;
   const handlers: ((by_ms: number) => void)[] = [];
   let phase: heartbeat.Phase = 'starting';
   let since_at = clock.now();
@@ -312,7 +325,7 @@ function pulseOf(of: {
     // is helped by the restart of a service that cannot write.
     of.notify('WATCHDOG=1');
     const [wallNow, monoNow] = [clock.now(), clock.mono()];
-    loop_delay_ms = Math.max(0, monoNow - mono - BEAT_ms);
+    loop_delay_ms = Math.max(0, monoNow - mono - beat_ms);
     const jump = wallNow - wall - (monoNow - mono);
     [wall, mono] = [wallNow, monoNow];
     if (Math.abs(jump) > JUMP_ms) {
@@ -327,7 +340,7 @@ function pulseOf(of: {
       return;
     }
     write().catch((error) => log.warn('heartbeat.failed', { error }));
-  }, BEAT_ms);
+  }, beat_ms);
   return pulse;
 }
 
