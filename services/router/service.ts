@@ -116,9 +116,7 @@ async function rehearsal(ctx: Context<unknown>): Promise<Provider> {
     listen: { path },
     keyHint: `put ANTHROPIC_API_KEY=<your key> into ${file} (chmod 600) and start Vigil again`,
   });
-  ctx.signal.addEventListener('abort', () => setTimeout(() => server.close(), GRACE_ms).unref(), {
-    once: true,
-  });
+  ctx.onEnd(server.close);
   return { name: 'rehearsal', base: new URL('http://rehearsal'), key: 'rehearsal', socketPath: path };
 }
 

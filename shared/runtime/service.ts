@@ -50,6 +50,8 @@ export type Context<Config> = {
   every(name: string, ms: number, step: () => Promise<void>): void;
   /** Listens from now on; on the way down it answers what it has begun, and takes nothing new. */
   listen(server: Server, at: { path: string } | { host: string; port: number }): Promise<void>;
+  /** Runs `end` on the way down, when the work is drained and nothing is listened to any more. */
+  onEnd(end: () => Promise<void>): void;
   /** Called when the wall clock has jumped against the monotonic one: a sleep, or somebody set it. */
   onJump(handler: (by_ms: number) => void): void;
   /** What it is at, in words, for the heartbeat. */
@@ -152,6 +154,7 @@ async function live<S extends Section>(
   const loops = new Set<() => Promise<void>>();
   const inWork: Promise<void>[] = [];
   const endings = new Set<() => Promise<void>>();
+  const lastly = new Set<() => Promise<void>>();
 
   async function up(): Promise<void> {
     if (existsSync(home.stopped)) {
@@ -184,7 +187,21 @@ async function live<S extends Section>(
     });
     await pulse.beat('starting');
     await definition.start(
-      contextOf({ name, config, home, log, store, clock, signal, scrub, life, pulse, loops, endings }),
+      contextOf({
+        name,
+        config,
+        home,
+        log,
+        store,
+        clock,
+        signal,
+        scrub,
+        life,
+        pulse,
+        loops,
+        endings,
+        lastly,
+      }),
     );
     for (const start of loops) inWork.push(start());
     await pulse.beat('ready');
@@ -202,7 +219,9 @@ async function live<S extends Section>(
   async function down(pulse: Pulse): Promise<void> {
     options.notify?.('STOPPING=1');
     await told(pulse.beat('stopping'));
-    const drained = Promise.all([...inWork, ...[...endings].map((end) => end())]).then(() => true);
+    const drained = Promise.all([...inWork, ...[...endings].map((end) => end())])
+      .then(() => Promise.all([...lastly].map((end) => end())))
+      .then(() => true);
     const late = Promise.withResolvers<boolean>();
     const stop_ms = options.stop_ms ?? serviceOf(name).stop_s * 1000;
     const timer = setTimeout(() => late.resolve(false), stop_ms);
@@ -357,6 +376,7 @@ function contextOf<Config>(of: {
   pulse: Pulse;
   loops: Set<() => Promise<void>>;
   endings: Set<() => Promise<void>>;
+  lastly: Set<() => Promise<void>>;
 }): Context<Config> {
   const { name, home, log, store, clock, signal, life, pulse } = of;
 
@@ -421,6 +441,7 @@ function contextOf<Config>(of: {
           }),
       );
     },
+    onEnd: (end) => void of.lastly.add(end),
     onJump: pulse.onJump,
     doing: pulse.say,
     problem(what) {
