@@ -171,7 +171,7 @@ async function end(
   before: Op[] = [],
 ): Promise<void> {
   const now = ctx.clock.now();
-  await ctx.store.commit([
+  await ctx.persist([
     ...before,
     turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
@@ -199,9 +199,7 @@ function reply(mine: turn.Turn, kind: 'reply' | 'notice', text: string, now: num
 async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void> {
   const now = ctx.clock.now();
   if (ctx.signal.aborted) {
-    await ctx.store.commit([
-      turn.wait(mine, { now, due_at: now, counted: false, told: false, error: 'drained' }),
-    ]);
+    await ctx.persist([turn.wait(mine, { now, due_at: now, counted: false, told: false, error: 'drained' })]);
     return;
   }
   const verdict = verdictOn(mine, diagnose(error), now);
@@ -210,7 +208,7 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     return end(ctx, mine, 'dead', verdict.tell);
   }
   ctx.log.warn('turn.postponed', { error, failures: mine.failures + 1, wait_ms: verdict.due_at - now });
-  await ctx.store.commit([
+  await ctx.persist([
     turn.wait(mine, {
       now,
       due_at: verdict.due_at,

@@ -34,7 +34,7 @@ export async function deliver(ctx: Telegram, api: Api, message: outbound.Outboun
   const part = parts[message.part];
   const now = () => ctx.clock.now();
   if (message.chat === null || part === undefined) {
-    await ctx.store.commit([
+    await ctx.persist([
       outbound.bury(message, { now: now(), error: 'there is nothing, or nobody, to send to' }),
     ]);
     return;
@@ -45,20 +45,23 @@ export async function deliver(ctx: Telegram, api: Api, message: outbound.Outboun
   } catch (error) {
     return postpone(ctx, message, failureOf(error));
   }
+  let message_id: number;
   try {
-    const sent = await api.sendMessage(message.chat, part, { link_preview_options: { is_disabled: true } });
-    const refs: unknown[] = JSON.parse(message.refs_json);
-    await ctx.store.commit([
-      outbound.sent(message, {
-        now: now(),
-        refs_json: JSON.stringify([...refs, sent.message_id]),
-        last: message.part + 1 >= parts.length,
-      }),
-    ]);
-    ctx.log.info('message.sent', { outbound: message.id, part: message.part, uncertain: message.uncertain });
+    const options = { link_preview_options: { is_disabled: true } };
+    ({ message_id } = await api.sendMessage(message.chat, part, options));
   } catch (error) {
-    await unsent(ctx, message, failureOf(error), error);
+    return unsent(ctx, message, failureOf(error), error);
   }
+  // Outside of the try: a store that cannot be written is no doubt about what Telegram has taken.
+  const refs: unknown[] = JSON.parse(message.refs_json);
+  await ctx.persist([
+    outbound.sent(message, {
+      now: now(),
+      refs_json: JSON.stringify([...refs, message_id]),
+      last: message.part + 1 >= parts.length,
+    }),
+  ]);
+  ctx.log.info('message.sent', { outbound: message.id, part: message.part, uncertain: message.uncertain });
 }
 
 async function unsent(
@@ -73,16 +76,16 @@ async function unsent(
       ctx.log.warn('message.doubted', { outbound: message.id, error });
       if (message.uncertain + 1 >= MOST_DOUBTS) {
         const what = `nobody knows whether it arrived, after ${message.uncertain + 1} tries: ${failure.what}`;
-        await ctx.store.commit([outbound.bury(message, { now, error: what })]);
+        await ctx.persist([outbound.bury(message, { now, error: what })]);
       } else {
         const due_at = now + backoff_ms(message.failures, RETRY);
-        await ctx.store.commit([outbound.doubt(message, { now, due_at, error: failure.what })]);
+        await ctx.persist([outbound.doubt(message, { now, due_at, error: failure.what })]);
       }
       return;
     }
     case 'refused':
       ctx.log.error('message.buried', { outbound: message.id, error });
-      await ctx.store.commit([outbound.bury(message, { now, error: failure.what })]);
+      await ctx.persist([outbound.bury(message, { now, error: failure.what })]);
       return;
     default:
       return postpone(ctx, message, failure);
@@ -95,7 +98,7 @@ async function postpone(ctx: Telegram, message: outbound.Outbound, failure: Fail
   const flood = failure.kind === 'flood';
   const due_at = now + (flood ? failure.retry_after_ms : backoff_ms(message.failures, RETRY));
   ctx.log.warn('message.postponed', { outbound: message.id, wait_ms: due_at - now, why: failure.what });
-  await ctx.store.commit([
+  await ctx.persist([
     outbound.retry(message, { now, due_at, counted: !flood, error: failure.what }),
     // The whole chat is silent until then, over a restart too.
     ...(flood && message.chat ? [chat.pause(message.chat, now, due_at)] : []),

@@ -7,6 +7,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type * as z from 'zod';
+import { backoff_ms } from '../base/backoff.ts';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import { bootId, uuid } from '../base/ids.ts';
@@ -15,9 +16,9 @@ import { version } from '../base/root.ts';
 import { type Scrub, scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
-import { openStore, REFUSED, type Store } from '../store/store.ts';
+import { Fenced, openStore, REFUSED, type Store } from '../store/store.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
-import type { Queue } from '../tables/op.ts';
+import type { Op, Queue } from '../tables/op.ts';
 import { readConfig, type Section, type Shared } from './config.ts';
 import { readSecret, type Secret } from './credentials.ts';
 import { type Home, lockOf, prepareSocket } from './home.ts';
@@ -44,6 +45,12 @@ export type Context<Config> = {
   signal: AbortSignal;
   /** The variables of one of the service's own credentials; null when the file is not there. */
   secret(name: string): Secret | null;
+  /**
+   * Commits what has happened already, and tries again while the store cannot be written, until the service is to stop.
+   * A full disk must not cost an answer that is paid for, nor the outcome of what was sent: a row that stayed in living
+   * hands would be taken up by nobody.
+   */
+  persist(ops: readonly Op[]): Promise<void>;
   /** Runs `work` from the moment the service is ready; `queue` is the bell that wakes it. */
   work<Piece>(work: Work<Piece> & { queue?: Queue }): void;
   /** Runs `step` every so often, first after that time; a failure is logged and the next time comes. */
@@ -403,6 +410,18 @@ function contextOf<Config>(of: {
       const found = readSecret(home, secret);
       of.scrub.add(Object.values(found ?? {}).filter((value) => value !== undefined));
       return found;
+    },
+    async persist(ops) {
+      for (let failures = 0; ; failures++) {
+        try {
+          await store.commit(ops);
+          return;
+        } catch (error) {
+          if (error instanceof Fenced || signal.aborted) throw error;
+          log.error('commit.postponed', { error });
+          await sleep(backoff_ms(failures, { first_ms: 200, most_ms: 10_000 }), signal);
+        }
+      }
     },
     work(work) {
       const { queue } = work;
