@@ -135,7 +135,7 @@ function describe(name: string, section: Section, issue: z.core.$ZodIssue, raw: 
     raw,
   );
   // What was got is said in its own words: zod knows its type only, and JSON has no word for NaN.
-  const expected = issue.message.replace('Invalid input: ', '').replace(/, received \w+$/, '');
+  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received \w+$/, '');
   return [`${where}: ${expected}, got ${typeof got === 'number' ? got : JSON.stringify(got)}`];
 }
 
