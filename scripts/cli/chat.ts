@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
+import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { CONVERSATION, demandRunning, follow, openHouse, say } from './house.ts';
 
@@ -23,8 +24,9 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
   const [newest] = await store.read(outbound.newest(CONVERSATION));
   let seen = newest?.id ?? 0;
   let left = false;
-  /** Messages that still wait for their answer: piped input ends when they are all answered. */
-  let open = 0;
+  /** Messages on their way in, and those that wait for their answer: piped input ends when there are none. */
+  let saying = 0;
+  const unanswered = new Set<number>();
   let ended = false;
   const terminal = createInterface({
     input: process.stdin,
@@ -38,8 +40,9 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
     const text = line.trim();
     if (text === '/quit' || text === '/exit') return terminal.close();
     if (text === '') return terminal.prompt();
-    open += 1;
-    await say(store, text);
+    saying += 1;
+    unanswered.add(await say(store, text));
+    saying -= 1;
   });
   terminal.on('SIGINT', () => {
     left = true;
@@ -52,16 +55,21 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
   });
 
   await follow(store, async () => {
+    // Before the answers are read: one that comes in between is read the next time. Messages that wait together are
+    // answered together, so the answers cannot be counted.
+    for (const id of unanswered) {
+      const [status] = await store.read(inbound.status(id));
+      if (status?.state === 'answered' || status?.state === 'dead') unanswered.delete(id);
+    }
     for (const row of await store.read(outbound.after(CONVERSATION, seen))) {
       seen = row.id;
       // The prompt gives way to the answer, and comes back below it, with what was being typed.
       if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
       const who = row.kind === 'reply' ? styleText('green', 'vigil › ') : styleText('yellow', 'vigil · ');
       process.stdout.write(`${who}${row.text}\n`);
-      if (row.kind === 'reply') open = Math.max(0, open - 1);
       if (!ended) terminal.prompt(true);
     }
-    return left || (ended && open === 0);
+    return left || (ended && saying === 0 && unanswered.size === 0);
   });
   terminal.close();
 }

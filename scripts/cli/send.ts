@@ -12,9 +12,9 @@ export function send(program: Command): void {
     .argument('<text...>', "the message; '-' reads it from standard input")
     .option('-t, --timeout <seconds>', 'how long to wait', seconds, 120)
     .option('--json', 'print { id, turn, text } instead of the text alone')
-    .action(async (words: string[], options: { timeout: number; json?: boolean }) => {
+    .action(async (words: string[], options: { timeout: number; json?: boolean }, command: Command) => {
       const text = words.join(' ') === '-' ? await standardInput() : words.join(' ');
-      if (text.trim() === '') throw new InvalidArgumentError('expected a message, got nothing');
+      if (text.trim() === '') command.error('error: expected a message, got nothing');
       const { home, store } = await openHouse();
       try {
         demandRunning(home);

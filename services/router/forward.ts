@@ -12,7 +12,7 @@ import { uuid } from '#shared/base/ids.ts';
 import { type Log, withIds } from '#shared/base/log.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
-import type { Context } from '#shared/runtime/service.ts';
+import type { Context } from '#shared/runtime/context.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Usage } from '#shared/tables/call.ts';
 import * as call from '#shared/tables/call.ts';

@@ -17,9 +17,10 @@ import { uuid } from '#shared/base/ids.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
+import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
-import { type Context, service } from '#shared/runtime/service.ts';
+import { service } from '#shared/runtime/service.ts';
 import * as call from '#shared/tables/call.ts';
 import { config } from './config.ts';
 import { forward, type Router } from './forward.ts';
@@ -120,9 +121,7 @@ async function rehearsal(ctx: Context<unknown>): Promise<Provider> {
     listen: { path },
     keyHint: `put ANTHROPIC_API_KEY=<your key> into ${file} (chmod 600) and start Vigil again`,
   });
-  ctx.signal.addEventListener('abort', () => setTimeout(() => server.close(), GRACE_ms).unref(), {
-    once: true,
-  });
+  ctx.onEnd(server.close);
   return { name: 'rehearsal', base: new URL('http://rehearsal'), key: 'rehearsal', socketPath: path };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Api } from 'grammy/web';
 import { httpFetch } from '#shared/base/fetch.ts';
-import type { Context } from '#shared/runtime/service.ts';
+import type { Context } from '#shared/runtime/context.ts';
 import { openStore } from '#shared/store/store.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';

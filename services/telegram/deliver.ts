@@ -5,7 +5,7 @@
 
 import type { Api } from 'grammy/web';
 import { backoff_ms } from '#shared/base/backoff.ts';
-import type { Context } from '#shared/runtime/service.ts';
+import type { Context } from '#shared/runtime/context.ts';
 import * as chat from '#shared/tables/chat.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { revoked } from './poll.ts';
@@ -57,6 +57,7 @@ export async function deliver(ctx: Telegram, api: Api, message: outbound.Outboun
   } catch (error) {
     return unsent(ctx, message, failureOf(error), error);
   }
+  // Outside of the try: a store that cannot be written is no doubt about what Telegram has taken.
   const refs: unknown[] = JSON.parse(message.refs_json);
   const last = message.part + 1 >= parts.length;
   await ctx.persist([

@@ -6,7 +6,7 @@
 import type { Api } from 'grammy/web';
 import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import type { Context } from '#shared/runtime/service.ts';
+import type { Context } from '#shared/runtime/context.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as poller from '#shared/tables/poller.ts';

@@ -134,7 +134,9 @@ function describe(name: string, section: Section, issue: z.core.$ZodIssue, raw: 
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
     raw,
   );
-  return [`${where}: ${issue.message.replace('Invalid input: ', '')}, got ${JSON.stringify(got)}`];
+  // What was got is said in its own words: zod knows its type only, and JSON has no word for NaN.
+  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received \w+$/, '');
+  return [`${where}: ${expected}, got ${typeof got === 'number' ? got : JSON.stringify(got)}`];
 }
 
 function didYouMean(word: string, words: string[]): string {

@@ -111,8 +111,8 @@ export function prepareHome(home: Home): string[] {
       made.push(key);
     }
   } catch (error) {
-    if (error instanceof Misconfigured || !/^(EACCES|EROFS|EPERM|ENOTDIR|EEXIST|ENOSPC)$/.test(codeOf(error)))
-      throw error;
+    // On a read-only file system Node's recursive mkdir says ENOENT.
+    if (!/^(EACCES|EROFS|ENOENT|EPERM|ENOTDIR|EEXIST|ENOSPC)$/.test(codeOf(error))) throw error;
     throw new Misconfigured(
       `home: ${home.directory} cannot be set up (${messageOf(error)})`,
       `let user ${userInfo().username} write there, or set VIGIL_HOME to another folder`,

@@ -7,9 +7,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Misconfigured } from '../base/errors.ts';
+import { Misconfigured, messageOf } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 import { type Service, type ServiceName, services } from '../manifest.ts';
 import { killAfter_s, nodeOptions } from '../units/process.ts';
@@ -77,13 +77,15 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
     children.set(name, child);
     let readyAt: number | undefined;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      // What brought a service down it says itself, with its cure on a line of its own; the log's line is one too many.
+      const told = text.replace(/^\S+ fatal \w+ service\.failed .*\n/gm, '');
       // Several services that stumble over the same fault say it in the same words: once is enough.
-      const words = text.replace(`${name}: `, '');
+      const words = told.replace(`${name}: `, '');
       if (words.includes('\n  cure: ')) {
         if (heard.has(words)) return;
         heard.add(words);
       }
-      say(text);
+      if (told !== '') say(told);
     });
     (child.stdio[3] as Readable).setEncoding('utf8').on('data', (words: string) => {
       if (!words.includes('READY=1')) return;
@@ -158,7 +160,15 @@ async function beSole(home: Home): Promise<Server> {
   }
   rmSync(path, { force: true });
   const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve)).catch(
+    (error) => {
+      throw new Misconfigured(
+        `vigil: ${path} cannot be made (${messageOf(error)})`,
+        `let this user write to ${dirname(path)}, on a file system mounted read-write`,
+        { cause: error },
+      );
+    },
+  );
   server.unref();
   return server;
 }

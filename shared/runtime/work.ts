@@ -6,7 +6,7 @@
  */
 
 import { backoff_ms } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 
 export type Work<Piece> = {
   name: string;
@@ -37,7 +37,7 @@ export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Prom
   const { signal, clock } = options;
   const lanes = work.lanes ?? 1;
   const inWork = new Set<Promise<void>>();
-  let failures = 0;
+  const failures = { look: 0, act: 0 };
   let rung = false;
   let wake = () => {};
   const ring = () => {
@@ -62,22 +62,28 @@ export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Prom
     rung = false;
   }
 
-  async function attempt<T>(step: () => Promise<T>): Promise<T | undefined> {
+  async function attempt<T>(what: 'look' | 'act', step: () => Promise<T>): Promise<{ result: T } | null> {
     try {
       const result = await step();
-      failures = 0;
-      return result;
+      failures[what] = 0;
+      return { result };
     } catch (error) {
-      failures += 1;
+      failures[what] += 1;
       options.failed(error);
-      return undefined;
+      return null;
     } finally {
       options.progressed();
     }
   }
 
+  async function act(piece: Piece): Promise<void> {
+    const done = await attempt('act', () => work.act(piece));
+    // The lane stays taken for the back-off: a piece that fails and is found again at once would be a busy loop.
+    if (!done) await sleep(backoff_ms(failures.act - 1, RETRY), signal);
+  }
+
   function start(piece: Piece): void {
-    const running = attempt(() => work.act(piece)).then(() => {
+    const running = act(piece).then(() => {
       inWork.delete(running);
       ring();
     });
@@ -85,16 +91,17 @@ export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Prom
   }
 
   while (!signal.aborted) {
-    const failuresBefore = failures;
-    const piece = inWork.size < lanes ? await attempt(work.look) : null;
+    const free = inWork.size < lanes;
+    const looked = free ? await attempt('look', work.look) : null;
+    const piece = looked?.result;
     if (piece !== null && piece !== undefined) {
       start(piece);
       continue;
     }
     let ms = work.idle_ms ?? 5000;
-    if (failures > failuresBefore) ms = backoff_ms(failures - 1, RETRY);
-    else if (work.due && inWork.size < lanes) {
-      const due_at = await attempt(work.due);
+    if (free && !looked) ms = backoff_ms(failures.look - 1, RETRY);
+    else if (free && work.due) {
+      const due_at = (await attempt('look', work.due))?.result;
       if (typeof due_at === 'number') ms = Math.min(ms, Math.max(1, due_at - clock.now()));
     }
     if (!signal.aborted) await rest(ms);

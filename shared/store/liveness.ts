@@ -4,24 +4,38 @@
  * without asking any clock, that every other owner of that service's claims is dead.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { sleep } from '../base/clock.ts';
-import { codeOf } from '../base/errors.ts';
+import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 
 export type Lock = { release(): void };
 
-/** Takes the lock, or returns null when another process (or another holder in this one) has it. */
+/**
+ * Takes the lock, or returns null when another process (or another holder in this one) has it.
+ * @throws Misconfigured when the place cannot be written
+ */
 export function tryLock(file: string): Lock | null {
-  const db = new Database(file, { timeout: 0 });
+  let db: Database.Database | undefined;
   try {
+    mkdirSync(dirname(file), { recursive: true });
+    db = new Database(file, { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    db.close();
-    if (codeOf(error) === 'SQLITE_BUSY') return null;
-    throw error;
+    db?.close();
+    const code = codeOf(error);
+    if (code === 'SQLITE_BUSY') return null;
+    // ENOENT is Node's word for a folder that a recursive mkdir cannot make on a read-only file system.
+    if (!/^(SQLITE_(CANTOPEN|READONLY)|EACCES|EROFS|EPERM|ENOENT|ENOTDIR|EEXIST)/.test(code)) throw error;
+    throw new Misconfigured(
+      `lock: ${file} cannot be written (${messageOf(error)})`,
+      `give the user ${process.getuid?.() ?? ''} read and write access to ${dirname(file)}, on a file system mounted read-write`,
+      { cause: error },
+    );
   }
-  return { release: () => void db.close() };
+  const held = db;
+  return { release: () => void held.close() };
 }
 
 /** Waits until the lock is free, or until `signal` aborts (then null). `busy` is told once that it has to wait. */

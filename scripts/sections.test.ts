@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { root } from '#shared/base/root.ts';
+import { services } from '#shared/manifest.ts';
+import { checkConfig, shared } from '#shared/runtime/config.ts';
+import { sections } from './sections.ts';
+
+test('every service of the manifest has its section, and nobody else', () => {
+  assert.deepEqual(Object.keys(sections).sort(), services.map(({ name }) => name).sort());
+});
+
+test('config.example.toml shows every setting of the house, and each with its default', () => {
+  const file = join(root, 'config.example.toml');
+  const shown: Record<string, Record<string, unknown>> = {};
+  let name = '';
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    name = /^\[(\w+)\]$/.exec(line)?.[1] ?? name;
+    const [, key, value] = /^# (\w+) = (.+)$/.exec(line) ?? [];
+    if (key && value) shown[name] = { ...shown[name], [key]: JSON.parse(value) };
+  }
+  assert.deepEqual(shown, checkConfig(file, sections));
+  assert.deepEqual(Object.keys(shown).sort(), [...Object.keys(shared), ...Object.keys(sections)].sort());
+});

@@ -1,0 +1,122 @@
+/**
+ * The heartbeat: a row every few seconds, a ping to the supervisor, and an eye on the clock. It says what the service is
+ * at, and when one of its loops last ended a step: that it gets on, and not only that its event loop turns.
+ */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { Misconfigured, messageOf } from '../base/errors.ts';
+import { bootId, uuid } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { version } from '../base/root.ts';
+import type { ServiceName } from '../manifest.ts';
+import { REFUSED, type Store } from '../store/store.ts';
+import * as heartbeat from '../tables/heartbeat.ts';
+import type { Home } from './home.ts';
+import type { Notify } from './notify.ts';
+
+/** A difference between the two clocks that no scheduling explains. */
+const JUMP_ms = 10_000;
+
+export type Pulse = {
+  instance: string;
+  doing: string;
+  problem: string | null;
+  progressed(): void;
+  onJump(handler: (by_ms: number) => void): void;
+  say(what: string): void;
+  /** Writes the row as it stands. */
+  tell(): Promise<void>;
+  beat(phase: heartbeat.Phase): Promise<void>;
+  end(phase: 'stopped' | 'misconfigured', why?: unknown): Promise<void>;
+};
+
+export function startPulse(of: {
+  name: ServiceName;
+  clock: Clock;
+  store: Store;
+  log: Log;
+  notify: Notify;
+  /** Told when the service must go down. */
+  fatal(error: unknown): void;
+  home: Home;
+  beat_ms: number;
+}): Pulse {
+  const { clock, store, log, beat_ms } = of;
+  const handlers: ((by_ms: number) => void)[] = [];
+  let phase: heartbeat.Phase = 'starting';
+  let since_at = clock.now();
+  let progressed_at = clock.now();
+  let loop_delay_ms = 0;
+  let [wall, mono] = [clock.now(), clock.mono()];
+
+  const pulse: Pulse = {
+    instance: `${of.name}-${uuid(clock.now())}`,
+    doing: 'starting',
+    problem: null,
+    progressed() {
+      progressed_at = clock.now();
+    },
+    onJump: (handler) => void handlers.push(handler),
+    say(what) {
+      if (what === pulse.doing) return;
+      pulse.doing = what;
+      since_at = clock.now();
+    },
+    tell: write,
+    async beat(next) {
+      phase = next;
+      await write();
+    },
+    async end(last, why) {
+      clearInterval(timer);
+      if (why !== undefined) pulse.problem = messageOf(why);
+      pulse.say(last);
+      await pulse.beat(last);
+    },
+  };
+
+  async function write(): Promise<void> {
+    await store.commit([
+      heartbeat.beat({
+        service: of.name,
+        pid: process.pid,
+        instance: pulse.instance,
+        boot_id: bootId(),
+        version,
+        phase,
+        doing: pulse.doing,
+        since_at,
+        progressed_at,
+        beat_at: clock.now(),
+        rss_bytes: process.memoryUsage.rss(),
+        loop_delay_ms: Math.round(loop_delay_ms * 10) / 10,
+        problem: pulse.problem,
+      }),
+    ]);
+  }
+
+  const timer = setInterval(() => {
+    // The ping says that the event loop turns. Whether the disk or the network is well is not its question: nobody
+    // is helped by the restart of a service that cannot write.
+    of.notify('WATCHDOG=1');
+    const [wallNow, monoNow] = [clock.now(), clock.mono()];
+    loop_delay_ms = Math.max(0, monoNow - mono - beat_ms);
+    const jump = wallNow - wall - (monoNow - mono);
+    [wall, mono] = [wallNow, monoNow];
+    if (Math.abs(jump) > JUMP_ms) {
+      log.warn('clock.jumped', { by_ms: Math.round(jump) });
+      for (const handler of handlers) handler(jump);
+    }
+    const refused = join(of.home.state, REFUSED);
+    if (existsSync(refused)) {
+      of.fatal(
+        new Misconfigured(`store: the check-up found it damaged (see ${refused})`, 'restore a backup'),
+      );
+      return;
+    }
+    write().catch((error) => log.warn('heartbeat.failed', { error }));
+  }, beat_ms);
+  return pulse;
+}
