@@ -91,11 +91,11 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
     house.model.script(echo);
     house.model.latency({ first_ms: { median: 60, p99: 400 } });
     const suite = await house.start();
+    if (suite.output().includes(' is down')) throw new Error(`torture: ${suite.output()}`);
     const began = performance.now();
     const { tokens, kills } = await storm(house, suite, options, say);
     const storm_ms = performance.now() - began;
-    say('the storm is over');
-    const stuck = await drain(house, options.messages);
+    const stuck = await drain(house, options.messages, say);
     const whole_s = (performance.now() - began) / 1000;
     const found = await judge(house, tokens);
     const code = await suite.stop();
@@ -280,9 +280,9 @@ function killNow(pid: number): boolean {
 }
 
 /** Waits until nothing is left to do, and says how much was left when patience ended. */
-async function drain(house: House, messages: number): Promise<number> {
+async function drain(house: House, messages: number, say: (line: string) => void): Promise<number> {
   const deadline = performance.now() + DRAIN_ms;
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     const [row] = await house.read<{ arrived: number; open: number }>(`SELECT
       (SELECT count(*) FROM inbound) AS arrived,
       (SELECT count(*) FROM inbound WHERE state IN ('pending', 'taken'))
@@ -291,6 +291,7 @@ async function drain(house: House, messages: number): Promise<number> {
       + (SELECT count(*) FROM call WHERE state = 'open') AS open`);
     const left = row ? row.open + Math.max(0, messages - row.arrived) : messages;
     if (left === 0 || performance.now() > deadline) return left;
+    if (looks % 50 === 0) say(`the storm is over, ${left} rows are not yet`);
     await sleep(100);
   }
 }

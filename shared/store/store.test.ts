@@ -5,6 +5,7 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
+import { codeOf } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
 import * as inbound from '../tables/inbound.ts';
@@ -16,7 +17,7 @@ import { noSmallDisk, smallDisk } from '../testing/full-disk.ts';
 import { scratch, until } from '../testing/scratch.ts';
 import { inspect } from './inspect.ts';
 import { isLocked, tryLock } from './liveness.ts';
-import { APPLICATION_ID } from './migrate.ts';
+import { APPLICATION_ID, migrate } from './migrate.ts';
 import { schemaTables, schemaText } from './schema.ts';
 import { FILE, openStore, REFUSED, type Store, type StoreOptions } from './store.ts';
 
@@ -54,6 +55,15 @@ const count = (table: string): Query<{ n: number }> => ({
 });
 const many = async (store: Store, table: string) => (await store.read(count(table)))[0]?.n;
 const lease = { owner: 'core-1', boot_id: 'boot', now: 10, until_at: 20 };
+
+/** Makes the store as another process would, unless somebody is just looking at it. */
+function create(db: Database.Database): void {
+  try {
+    db.transaction(() => migrate(db)).immediate();
+  } catch (error) {
+    assert.equal(codeOf(error), 'SQLITE_BUSY');
+  }
+}
 
 /** A process of its own that runs `code` with the store's module at hand, and lives until it is killed. */
 function child(t: TestContext, code: string): ChildProcess {
@@ -226,6 +236,23 @@ test('ten processes that open a new store at once all find it migrated', async (
     await store.close();`;
   const exits = Array.from({ length: 10 }, async () => (await once(child(t, code), 'exit'))[0]);
   assert.deepEqual(await Promise.all(exits), Array(10).fill(0));
+});
+
+test("a store that is created while somebody looks at it is not taken for another program's", async (t) => {
+  const directory = scratch(t);
+  const other = new Database(join(directory, FILE), { timeout: 0 });
+  t.after(() => other.close());
+  const { pragma } = Database.prototype;
+  t.mock.method(
+    Database.prototype,
+    'pragma',
+    function (this: Database.Database, ...asked: [string, object?]) {
+      const found = pragma.apply(this, asked);
+      if (asked[0] === 'application_id' && this !== other) create(other);
+      return found;
+    },
+  );
+  await (await open(t, { directory })).close();
 });
 
 test('who opens a store that another process has to itself waits until it is free', async (t) => {

@@ -133,7 +133,8 @@ function prepare(db: Database.Database, file: string, options: StoreOptions): vo
       'install the packages of package-lock.json again (npm ci)',
     );
   }
-  const state = examine(db, file);
+  // In one transaction, or a store that another process creates meanwhile is seen half made, as somebody else's.
+  const state = db.transaction(() => examine(db, file))();
   // Switching a fresh file to WAL needs it alone for a moment; it is a lasting property of the file afterwards.
   db.pragma('journal_mode = WAL');
   db.pragma(`wal_autocheckpoint = ${options.checkpoint_pages ?? 200}`);
