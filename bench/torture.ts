@@ -149,6 +149,7 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
   const deadline = began + 4 * planned_ms + 30_000;
   const tokens: string[] = [];
   const kills: Record<ServiceName, number> = { router: 0, core: 0, telegram: 0 };
+  const victims = new Set<number>();
   const saidIn = new Map<number, number>();
   const killed = () => kills.router + kills.core + kills.telegram;
   const over = () => (tokens.length >= messages && killed() >= options.kills) || performance.now() > deadline;
@@ -184,11 +185,12 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
       }
       last = pid;
       await sleep(random() < 0.25 ? 400 * random() : 1500 + 1000 * random());
-      const victims = random() < 0.1 ? services.map((service) => service.name) : [name];
-      const pids = await childrenOf(suite);
-      for (const victim of victims) {
-        const found = pids.get(victim);
-        if (found !== undefined && killNow(found)) kills[victim] += 1;
+      const together = random() < 0.1;
+      for (const [service, found] of await childrenOf(suite)) {
+        // Two killers may meet over one body: it is counted once.
+        if ((service !== name && !together) || victims.has(found) || !killNow(found)) continue;
+        victims.add(found);
+        kills[service] += 1;
       }
     }
   }
