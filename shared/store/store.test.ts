@@ -228,6 +228,15 @@ test('ten processes that open a new store at once all find it migrated', async (
   assert.deepEqual(await Promise.all(exits), Array(10).fill(0));
 });
 
+test('a new store that its first opener has to itself for a moment is waited for', async (t) => {
+  const directory = scratch(t);
+  const first = new Database(join(directory, FILE));
+  first.exec('BEGIN EXCLUSIVE; CREATE TABLE held (x)');
+  setTimeout(() => first.exec('ROLLBACK').close(), 100);
+  const store = await open(t, { directory, busy_ms: 5 });
+  assert.equal(await many(store, 'inbound'), 0);
+});
+
 test('a lock held elsewhere makes a commit wait, and the event loop goes on turning meanwhile', async (t) => {
   const directory = scratch(t);
   const store = await open(t, { directory, busy_ms: 5 });

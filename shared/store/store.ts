@@ -121,7 +121,8 @@ function create(file: string): void {
 }
 
 async function prepare(db: Database.Database, file: string, options: StoreOptions): Promise<void> {
-  const version = String(db.prepare('SELECT sqlite_version()').pluck().get());
+  // Even this reads the file, which the first opener has to itself for a moment.
+  const version = String(await patiently(() => db.prepare('SELECT sqlite_version()').pluck().get()));
   if (older(version, OLDEST_SQLITE)) {
     throw new Misconfigured(
       `store: SQLite ${version} has a bug that can lose commits; expected ${OLDEST_SQLITE.join('.')} or newer`,
