@@ -349,7 +349,7 @@ test('a voice message and an edit lose nothing and cost nothing: one is told tha
   assert.equal(house.model.calls().length, calls);
 });
 
-test('the whole house stops within its time, and says nothing of a failure', async () => {
+test('the whole house drains and stops, every service by itself', async () => {
   assert.equal(await suite.stop(), 0);
   const states = await house.read<{ service: string; phase: string }>(
     'SELECT service, phase FROM heartbeat ORDER BY 1',
