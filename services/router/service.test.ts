@@ -409,6 +409,7 @@ test('a stream that goes silent is given up after the idle limit, with or withou
     const last = eventsIn(await answer.text()).at(-1);
     assert.deepEqual([last?.name, last?.data.error.type], ['error', 'timeout_error']);
     assert.equal((await billOf(answer)).outcome, 'cut');
+    await house.model.idle();
     assert.ok(lastCall().client_left, 'the provider is not left waiting');
   }
   house.model.fault({ kind: 'hang', calls: 1 });
@@ -554,11 +555,12 @@ async function withProvider(
   await once(provider, 'listening');
   const model = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
   const of = await buildHouse({ telegram: false, outside: { telegram: '', model } });
-  const running = await startRouter(of);
+  let running: ChildProcess | undefined;
   try {
+    running = await startRouter(of);
     await use(of, running);
   } finally {
-    await stopRouter(running);
+    if (running) await stopRouter(running);
     await of.close();
     provider.close();
     provider.closeAllConnections();

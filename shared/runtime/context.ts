@@ -162,12 +162,16 @@ export function contextOf<Config>(of: {
 function listening(server: Server, at: { path: string } | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
-      const why = { EADDRINUSE: 'is taken by another program', EACCES: 'is not for this user to open' }[
-        codeOf(error)
-      ];
-      if (!why || 'path' in at) return reject(error);
-      const cure = 'choose another port in config.toml, or stop the program that has this one';
-      reject(new Misconfigured(`port ${at.port} on ${at.host} ${why}`, cure, { cause: error }));
+      if ('path' in at) return reject(error);
+      const taken = codeOf(error) === 'EADDRINUSE';
+      if (!taken && codeOf(error) !== 'EACCES') return reject(error);
+      reject(
+        new Misconfigured(
+          `port ${at.port} on ${at.host} is ${taken ? 'taken by another program' : 'not for this user to open'}`,
+          `${taken ? 'stop that program, or choose another port' : 'choose a port above 1023'} in config.toml`,
+          { cause: error },
+        ),
+      );
     });
     server.listen(at, () => resolve());
   });
