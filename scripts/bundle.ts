@@ -56,13 +56,14 @@ const common: import('esbuild').BuildOptions = {
   logLevel: 'warning',
 };
 await Promise.all([
-  // The services stay for days: as CommonJS they require what they use of node:http, while an import of it makes every
+  // The services and their supervisor stay for days: as CommonJS they require what they use of node:http, while an import of it makes every
   // one of its exports, WebSocket and with it undici among them: 6 MB a process (measured on Node 24.21, Linux x64).
   build({
     ...common,
     entryPoints: {
       ...Object.fromEntries(services.map(({ name }) => [`services/${name}`, `services/${name}/service.ts`])),
       'services/anthropic-sdk': '@anthropic-ai/sdk',
+      suite: 'scripts/suite.ts',
     },
     plugins: [noCalendar, sdkApart],
     format: 'cjs',
@@ -75,7 +76,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: { suite: 'scripts/suite.ts', vigil: 'scripts/vigil.ts' },
+    entryPoints: { vigil: 'scripts/vigil.ts' },
     format: 'esm',
     // What is CommonJS inside asks for a require of its own.
     banner: {

@@ -37,7 +37,7 @@ const bundled = !args.includes('--sources') && existsSync(bundles);
 const chats = !args.includes('--no-chat');
 const home = homeOf();
 
-try {
+async function start(): Promise<number> {
   process.umask(0o077);
   for (const path of prepareHome(home)) process.stdout.write(`made ${path}\n`);
   const suite = await startSuite({
@@ -67,9 +67,16 @@ try {
     });
     child.once('close', suite.stop);
   };
-  process.exitCode = await suite.ended;
-} catch (error) {
-  if (!(error instanceof Misconfigured)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 78;
+  return suite.ended;
 }
+
+start().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error) => {
+    if (!(error instanceof Misconfigured)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 78;
+  },
+);

@@ -1,32 +1,30 @@
 /**
- * The check-up: SQLite's quick_check of the whole store, in a thread of its own, so that no service waits for it. It
- * finds torn and zeroed pages and broken trees; it is no checksum, and backups are kept for what it cannot see.
+ * The check-up: SQLite's quick_check of the whole store, in a process of its own, so that no service waits for it or
+ * keeps the memory it took (a thread left 14 MB behind). It finds torn and zeroed pages and broken trees; it is no
+ * checksum, and backups are kept for what it cannot see.
  */
 
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { promisify } from 'node:util';
 import { root } from '../base/root.ts';
 
+/** A page that cannot even be parsed makes the pragma itself fail: that is a finding, not an accident. */
 const CHECK = `
-  const { parentPort, workerData } = require('node:worker_threads');
-  const db = new (require(workerData.driver))(workerData.file, { readonly: true, timeout: 5000 });
-  const found = db.pragma('quick_check(20)', { simple: false }).map((row) => row.quick_check);
-  db.close();
-  parentPort.postMessage(found.join('; '));
+  const [driver, file] = process.argv.slice(1);
+  try {
+    const db = new (require(driver))(file, { readonly: true, timeout: 5000 });
+    console.log(db.pragma('quick_check(20)').map((row) => row.quick_check).join('; '));
+  } catch (error) {
+    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) throw error;
+    console.log(String(error));
+  }
 `;
 
 /** 'ok', or what is wrong with the store. */
-export function inspect(file: string): Promise<string> {
+export async function inspect(file: string): Promise<string> {
   const driver = createRequire(join(root, 'package.json')).resolve('better-sqlite3');
-  const worker = new Worker(CHECK, { eval: true, workerData: { driver, file } });
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', (error) => {
-      // A page that cannot even be parsed makes the pragma itself fail: that is a finding, not an accident.
-      const code = (error as { code?: unknown }).code;
-      if (typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code)) resolve(String(error));
-      else reject(error);
-    });
-  });
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', CHECK, driver, file]);
+  return stdout.trim();
 }

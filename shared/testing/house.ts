@@ -102,7 +102,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     bot,
     model,
     async start(args = [], env = {}, under = []) {
-      const program = options.bundled ? '.build/suite.js' : 'scripts/suite.ts';
+      const program = options.bundled ? '.build/suite.cjs' : 'scripts/suite.ts';
       const more = options.bundled ? [] : ['--sources'];
       const command = [...under, process.execPath, join(root, program), '--no-chat', ...more, ...args];
       const suite = startSuite(command, {
