@@ -38,6 +38,8 @@ import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
 const MOST_MESSAGES = 50;
 /** A turn without a sign of progress for so long is aborted and taken up again. */
 const LEASE_ms = 120_000;
+/** Once the model has answered somebody, those who wait for it try again within this time. */
+const SOON_ms = 5_000;
 /** On the way down, an answer that is being given, and paid for, has so long to come to its end. */
 const GRACE_ms = 8_000;
 
@@ -98,8 +100,9 @@ async function work(ctx: Core, ask: Ask, mine: turn.Turn, patience: AbortSignal)
   try {
     await attempt(ctx, ask, mine, AbortSignal.any([patience, stuck.signal]));
   } catch (error) {
-    if (!(error instanceof Fenced)) throw error;
-    ctx.log.warn('turn.fenced', { error });
+    if (error instanceof Fenced) ctx.log.warn('turn.fenced', { error });
+    // A turn that stayed in living hands would be taken up by nobody.
+    else await failed(ctx, mine, error);
   } finally {
     clearInterval(renewal);
   }
@@ -179,6 +182,7 @@ async function end(
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
     message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
     reply(mine, 'reply', text, now),
+    ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
   ]);
   ctx.log.info('turn.finished', { state, attempt: mine.attempt, took_ms: now - mine.created_at });
 }
@@ -201,7 +205,9 @@ function reply(mine: turn.Turn, kind: 'reply' | 'notice', text: string, now: num
 async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void> {
   const now = ctx.clock.now();
   if (ctx.signal.aborted) {
-    await ctx.persist([turn.wait(mine, { now, due_at: now, counted: false, told: false, error: 'drained' })]);
+    await ctx.persist([
+      turn.wait(mine, { now, due_at: now, because: 'drain', told: false, error: 'drained' }),
+    ]);
     return;
   }
   const verdict = verdictOn(mine, diagnose(error), now);
@@ -214,7 +220,7 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     turn.wait(mine, {
       now,
       due_at: verdict.due_at,
-      counted: true,
+      because: verdict.because,
       told: verdict.tell !== null,
       error: verdict.error,
     }),

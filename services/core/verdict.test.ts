@@ -128,7 +128,7 @@ test('whatever else is thrown is a fault of ours', () => {
 });
 
 const NOW = 1_790_000_000_000;
-const fresh = { failures: 0, first_failed_at: null, told_at: null };
+const fresh = { failures: 0, faults: 0, first_failed_at: null, told_at: null };
 const away = { kind: 'away', what: 'away', retry_after_ms: null } as const;
 const most = () => 1;
 
@@ -155,7 +155,11 @@ test('the time that was asked for is kept to, unless our own is longer', () => {
 
 test('the sender is told of the delay once, after ten seconds and not before', () => {
   const tell = (failed_ago_ms: number, told_at: number | null = null) => {
-    const verdict = verdictOn({ failures: 3, first_failed_at: NOW - failed_ago_ms, told_at }, away, NOW);
+    const verdict = verdictOn(
+      { ...fresh, failures: 3, first_failed_at: NOW - failed_ago_ms, told_at },
+      away,
+      NOW,
+    );
     assert.equal(verdict.do, 'wait');
     return verdict.tell;
   };
@@ -167,7 +171,8 @@ test('the sender is told of the delay once, after ten seconds and not before', (
 
 test('what is rejected is given up at once, a fault of ours at the fifth time, an absence never', () => {
   assert.equal(verdictOn(fresh, { kind: 'rejected', what: 'no' }, NOW).do, 'give up');
-  const fault = (failures: number) => verdictOn({ ...fresh, failures }, { kind: 'fault', what: 'bug' }, NOW);
+  const fault = (faults: number) =>
+    verdictOn({ ...fresh, failures: 9, faults }, { kind: 'fault', what: 'bug' }, NOW);
   assert.equal(fault(3).do, 'wait');
   const given = fault(4);
   assert.equal(given.do, 'give up');

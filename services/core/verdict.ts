@@ -54,23 +54,24 @@ const MOST_FAULTS = 5;
 export const MOST_CRASHES = 10;
 
 export type Verdict =
-  | { do: 'wait'; due_at: number; tell: string | null; error: string }
+  | { do: 'wait'; because: 'away' | 'fault'; due_at: number; tell: string | null; error: string }
   | { do: 'give up'; tell: string; error: string };
 
 export function verdictOn(
-  turn: { failures: number; first_failed_at: number | null; told_at: number | null },
+  turn: { failures: number; faults: number; first_failed_at: number | null; told_at: number | null },
   diagnosis: Diagnosis,
   now: number,
   random = Math.random,
 ): Verdict {
   const { what } = diagnosis;
-  if (diagnosis.kind === 'rejected' || (diagnosis.kind === 'fault' && turn.failures + 1 >= MOST_FAULTS)) {
+  if (diagnosis.kind === 'rejected' || (diagnosis.kind === 'fault' && turn.faults + 1 >= MOST_FAULTS)) {
     return { do: 'give up', tell: `I cannot answer this: ${what}`, error: what };
   }
   const asked_ms = diagnosis.kind === 'away' ? (diagnosis.retry_after_ms ?? 0) : 0;
   const late = turn.first_failed_at !== null && now - turn.first_failed_at >= LATE_ms;
   return {
     do: 'wait',
+    because: diagnosis.kind,
     due_at: now + Math.max(asked_ms, backoff_ms(turn.failures, AWAY, random)),
     tell:
       late && turn.told_at === null

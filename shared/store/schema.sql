@@ -152,6 +152,7 @@ CREATE TABLE turn (
   attempt          INTEGER NOT NULL,
   crashes          INTEGER NOT NULL DEFAULT 0,
   failures         INTEGER NOT NULL DEFAULT 0,
+  faults           INTEGER NOT NULL DEFAULT 0,
   due_at           INTEGER NOT NULL,
   changed_at       INTEGER NOT NULL,
   owner            TEXT NOT NULL,

@@ -142,7 +142,7 @@ test('a wait that was set before the clock went back a day is over', async (t) =
   const store = await open(t);
   await store.commit([inbound.receive(hello('1'))]);
   const [[mine]] = await store.commit([turn.open('t1', { ...lease, now: 90_000_000 })]);
-  const wait = { now: 90_000_000, due_at: 90_002_000, counted: true, told: false, error: 'away' };
+  const wait = { now: 90_000_000, due_at: 90_002_000, because: 'away', told: false, error: 'away' } as const;
   await store.commit([turn.wait(mine as turn.Turn, wait)]);
   assert.equal((await store.read(turn.due(90_001_999))).length, 0);
   assert.equal((await store.read(turn.due(90_002_000))).length, 1);

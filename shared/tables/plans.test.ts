@@ -21,7 +21,7 @@ const SHORT = ['inbound_pending', 'turn_active', 'turn_due', 'outbound_queue', '
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
-const wait = { now: 1, due_at: 2, counted: true, told: false, error: null };
+const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
 
 const verbs: (Op | Query<unknown>)[] = [
   inbound.take('t', 1),
@@ -36,6 +36,7 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.adopt('o', 1),
   turn.renew(aTurn, 1),
   turn.wait(aTurn, wait),
+  turn.hasten(1, 1),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   step.of('t'),
   message.heard('t'),

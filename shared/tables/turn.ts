@@ -26,6 +26,8 @@ export type Turn = {
   /** How often its process died over it, and how often the model could not be reached, since it last got on. */
   crashes: number;
   failures: number;
+  /** How often the failure was a fault of ours. */
+  faults: number;
   due_at: number;
   changed_at: number;
   owner: string;
@@ -113,22 +115,25 @@ export function renew(turn: Turn, until_at: number): Op {
   };
 }
 
-/** Puts the turn back until `due_at`. `counted: false` is for a drain, which is nobody's failure. */
+/** Puts the turn back until `due_at`. A drain is nobody's failure. To have come this far is not to have died over it. */
 export function wait(
   turn: Turn,
-  how: { now: number; due_at: number; counted: boolean; told: boolean; error: string | null },
+  how: { now: number; due_at: number; because: 'drain' | 'away' | 'fault'; told: boolean; error: string },
 ): Op {
+  const failure = how.because === 'drain' ? 0 : 1;
   return {
     verb: 'turn.wait',
-    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, failures = failures + ?,
+    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = 0, failures = failures + ?,
+            faults = faults + ?,
             first_failed_at = CASE WHEN ? THEN coalesce(first_failed_at, ?) ELSE first_failed_at END,
             told_at = CASE WHEN ? THEN coalesce(told_at, ?) ELSE told_at END, error = ?
           WHERE id = ? AND state = 'running' AND attempt = ?`,
     args: [
       how.due_at,
       how.now,
-      how.counted ? 1 : 0,
-      how.counted ? 1 : 0,
+      failure,
+      how.because === 'fault' ? 1 : 0,
+      failure,
       how.now,
       how.told ? 1 : 0,
       how.now,
@@ -137,6 +142,15 @@ export function wait(
       turn.attempt,
     ],
     expect: 1,
+  };
+}
+
+/** The model has answered somebody: whoever waits for it tries within `soon_ms`, not all at the same moment. */
+export function hasten(now: number, soon_ms: number): Op {
+  return {
+    verb: 'turn.hasten',
+    sql: `UPDATE turn SET due_at = min(due_at, ? + abs(random() % ?)) WHERE ${OPEN} AND state = 'waiting' AND failures > 0`,
+    args: [now, soon_ms],
   };
 }
 
