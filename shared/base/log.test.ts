@@ -101,25 +101,6 @@ async function runChild(directory: string, body: string, flags: string[] = []) {
   return { facts: JSON.parse(stdout), stderr };
 }
 
-/** A file system of its own, as small as a full disk must be; undefined where nobody may mount one. */
-function smallDisk(t: TestContext, options: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'log-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `mode=0777,${options}`, 'tmpfs', folder], {
-      stdio: 'ignore',
-    });
-  } catch {
-    rmSync(folder, { recursive: true });
-    t.skip('mounting a small tmpfs takes root on Linux');
-    return undefined;
-  }
-  t.after(() => {
-    execFileSync('umount', [folder]);
-    rmSync(folder, { recursive: true });
-  });
-  return folder;
-}
-
 for (const [death, how] of Object.entries({
   'kill -9': `process.kill(process.pid, 'SIGKILL')`,
   'SIGTERM that nobody handles': `process.kill(process.pid, 'SIGTERM')`,
@@ -290,9 +271,10 @@ test('what was open to all is closed at the next start', async (t) => {
   for (const { path } of filesOf(folder)) assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('a full disk neither stops the process nor fills its memory, and the log says how much is missing', async (t) => {
-  const disk = smallDisk(t, 'size=512k');
-  if (!disk) return;
+test('a full disk neither stops the process nor fills its memory, and the log says how much is missing', {
+  skip: noSmallDisk,
+}, async (t) => {
+  const { directory: disk } = smallDisk(t, 512);
   const { facts, stderr } = await runChild(
     disk,
     `const log = await open({ size_bytes: ${SMALL_BYTES}, files: 2 });
@@ -342,9 +324,11 @@ test('a full disk neither stops the process nor fills its memory, and the log sa
   );
 });
 
-test('a start on a read-only disk goes well, and so does the log when the disk can be written', async (t) => {
-  const disk = smallDisk(t, 'size=512k,ro');
-  if (!disk) return;
+test('a start on a read-only disk goes well, and so does the log when the disk can be written', {
+  skip: noSmallDisk,
+}, async (t) => {
+  const { directory: disk, remount } = smallDisk(t, 512);
+  remount('ro');
   const { facts, stderr } = await runChild(
     disk,
     `const log = await open();
