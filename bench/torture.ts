@@ -264,7 +264,7 @@ async function childrenOf(suite: Suite): Promise<Map<ServiceName, number>> {
     const [, pid, parent, args = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
     if (Number(parent) !== suite.child.pid) continue;
     const service = services.find(({ name }) =>
-      new RegExp(`services/${name}(\\.js|/service\\.ts)$`).test(args),
+      new RegExp(`services/${name}(\\.cjs|/service\\.ts)$`).test(args),
     );
     if (service) found.set(service.name, Number(pid));
   }

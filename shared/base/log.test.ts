@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import {
@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { noSmallDisk, smallDisk } from '../testing/full-disk.ts';
 import { type Fields, type LogOptions, openLog, withIds } from './log.ts';
 import { LONGEST_LINE_BYTES } from './logfile.ts';
 import { scrubber } from './scrub.ts';
