@@ -2,9 +2,11 @@
  * What Vigil weighs: start to ready, memory of each process (PSS: shared pages divided among those who share them),
  * idle CPU, and the size of what is installed. Beside it, in the same run, a bare Node process that does nothing.
  *
- *   node bench/footprint.ts [--idle 60] [--starts 5] [--messages 20]
+ *   node bench/footprint.ts [--idle 60] [--starts 5] [--messages 20] [--houses 4]
  *
- * Linux only: it reads /proc. Memory is taken twice, idle after the start, and again after some conversation.
+ * Linux only: it reads /proc. Memory is taken idle after the start, again after some conversation, and
+ * once more with several houses side by side: what processes share weighs less the more of them there are, and four
+ * houses of three services are as many as the twelve that the manifest is to hold.
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -24,14 +26,16 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '60' },
     starts: { type: 'string', default: '5' },
     messages: { type: 'string', default: '20' },
+    houses: { type: 'string', default: '4' },
     help: { type: 'boolean', short: 'h' },
   },
 });
 if (values.help) {
-  console.log('node bench/footprint.ts [--idle SECONDS] [--starts N] [--messages N]');
+  console.log('node bench/footprint.ts [--idle SECONDS] [--starts N] [--messages N] [--houses N]');
   process.exit(0);
 }
 const [idle_s, starts, messages] = [Number(values.idle), Number(values.starts), Number(values.messages)];
+const houses = Number(values.houses);
 
 const MIB = 1024;
 /** Proportional and private memory of a process, in KiB. */
@@ -93,6 +97,14 @@ const used = new Map([...pids].map(([name, pid]) => [name, memory(pid)]));
 bare.kill();
 await house.close();
 
+console.error(`${houses} houses …`);
+const street = await Promise.all(Array.from({ length: houses }, () => buildHouse({ bundled: true })));
+for (const one of street) await one.start();
+await sleep(10_000);
+const residents: number[] = [];
+for (const one of street) for (const { name } of services) residents.push(memory(await one.pidOf(name)).pss);
+for (const one of street) await one.close();
+
 const mib = (kib: number | undefined) => ((kib ?? 0) / MIB).toFixed(1);
 const percent = (ms: number) => `${(ms / (idle_s * 10)).toFixed(2)} %`;
 const rows = [...pids.keys()].map((name) => [
@@ -109,11 +121,15 @@ const cpu = ours.reduce((total, name) => total + (burnt.get(name) ?? 0), 0);
 rows.push(['the whole suite', sum(idle, 'pss'), sum(idle, 'private'), sum(used, 'pss'), percent(cpu)]);
 console.log(table(['process', 'PSS MiB', 'private MiB', 'PSS after use', `CPU of a core`], rows));
 
+const mean = (kib: number[]) => kib.reduce((total, one) => total + one, 0) / kib.length;
 const bareKib = idle.get('(bare node)')?.pss ?? 1;
-const each = services.map(({ name }) => idle.get(name)?.pss ?? 0);
+const alone = mean(services.map(({ name }) => idle.get(name)?.pss ?? 0));
+const among = mean(residents);
+const ratio = (kib: number) => (kib / bareKib).toFixed(2);
 console.log(
-  `PSS per service, mean ${mib(each.reduce((a, b) => a + b, 0) / each.length)} MiB (aim: 22); a bare Node: ${mib(bareKib)} MiB, ratio ${(each.reduce((a, b) => a + b, 0) / each.length / bareKib).toFixed(2)}`,
+  `PSS per service, mean: ${mib(alone)} MiB in one house, ${ratio(alone)} of a bare Node's ${mib(bareKib)} MiB`,
 );
+console.log(`PSS per service, mean: ${mib(among)} MiB among ${residents.length} services (aim: 22)`);
 console.log(`idle CPU of the suite ${percent(cpu)} (aim: 0.30 %)`);
 console.log(`start to ready, median of ${starts}: ${median(took)} ms (aim: 600), all: ${took.join(', ')}`);
 

@@ -1,6 +1,6 @@
 /** Each service's section of the config, for those who look at the whole of it. A test holds it against the manifest. */
 
-import type { Section } from '#shared/runtime/config.ts';
+import type { Section } from '#shared/runtime/setting.ts';
 import { config as core } from '../services/core/config.ts';
 import { config as router } from '../services/router/config.ts';
 import { config as telegram } from '../services/telegram/config.ts';

@@ -1,22 +1,15 @@
-import * as z from 'zod';
+import { integer, section, setting } from '#shared/runtime/setting.ts';
 
-export const config = z.strictObject({
-  parallel_turns: z
-    .int()
-    .min(1)
-    .max(256)
-    .default(8)
-    .describe('How many conversations are answered side by side.'),
-  history_messages: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(40)
-    .describe('How many of the latest messages of a conversation the model sees.'),
-  longest_message_kb: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(100)
-    .describe('A message beyond this size is declined, and its sender told so.'),
+export const config = section({
+  parallel_turns: setting(integer(1, 256), 8, 'How many conversations are answered side by side.'),
+  history_messages: setting(
+    integer(1, 1000),
+    40,
+    'How many of the latest messages of a conversation the model sees.',
+  ),
+  longest_message_kb: setting(
+    integer(1, 1000),
+    100,
+    'A message beyond this size is declined, and its sender told so.',
+  ),
 });

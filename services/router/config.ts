@@ -1,10 +1,9 @@
-import * as z from 'zod';
+import { integer, section, setting } from '#shared/runtime/setting.ts';
 
-export const config = z.strictObject({
-  port: z
-    .int()
-    .min(1)
-    .max(65_535)
-    .default(4100)
-    .describe('Where any Anthropic client on this machine finds the router: http://127.0.0.1:<port>.'),
+export const config = section({
+  port: setting(
+    integer(1, 65_535),
+    4100,
+    'Where any Anthropic client on this machine finds the router: http://127.0.0.1:<port>.',
+  ),
 });

@@ -1,7 +1,7 @@
 /** What to make of an update. Pure: whatever Telegram sends becomes a row, and the row says what it is. */
 
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Inbound } from '#shared/tables/inbound.ts';
 
 /** The part of an update that is looked at. Everything else passes through into the stored payload. */
@@ -9,8 +9,8 @@ const Message = z.looseObject({
   message_id: z.int(),
   date: z.int(),
   chat: z.looseObject({ id: z.int(), type: z.string() }),
-  from: z.looseObject({ id: z.int() }).optional(),
-  text: z.string().optional(),
+  from: z.optional(z.looseObject({ id: z.int() })),
+  text: z.optional(z.string()),
 });
 
 export type Received = {

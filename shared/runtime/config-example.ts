@@ -1,6 +1,6 @@
 /** The commented example of `config.toml`, made from the schemas: every setting, its default, and what it means. */
 
-import type { Section } from './config.ts';
+import { meaningOf, type Section } from './setting.ts';
 
 const WIDTH = 100;
 
@@ -20,7 +20,7 @@ export function exampleOf(sections: Record<string, Section>): string {
 function sectionText(name: string, section: Section): string {
   const defaults: Record<string, unknown> = section.parse({});
   const settings = Object.entries(section.shape).map(([key, schema]) => {
-    const meaning = wrapped(schema.description ?? '');
+    const meaning = wrapped(meaningOf(schema));
     return `${meaning}# ${key} = ${JSON.stringify(defaults[key])}\n`;
   });
   return `\n[${name}]\n${settings.join('\n')}`;

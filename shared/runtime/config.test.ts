@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { Misconfigured } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 import { scratch } from '../testing/scratch.ts';
 import { checkConfig, readConfig, shared } from './config.ts';
 import { exampleOf } from './config-example.ts';
+import { integer, setting } from './setting.ts';
 
 const section = z.strictObject({
-  parallel_turns: z.int().min(1).default(8).describe('How many at once.'),
-  word: z.string().default('so').describe('A word.'),
-  owners: z.array(z.int()).default([]).describe('Whose it is.'),
+  parallel_turns: setting(integer(1, 1_000_000), 8, 'How many at once.'),
+  word: setting(z.string(), 'so', 'A word.'),
+  owners: setting(z.array(z.int()), [], 'Whose it is.'),
 });
 
 function fileWith(t: TestContext, text: string): string {
@@ -141,7 +142,7 @@ test('a config that may not be read is told with the right that is missing', {
 });
 
 test('the whole config is checked at once, every section of it', (t) => {
-  const other = z.strictObject({ port: z.int().default(1) });
+  const other = z.strictObject({ port: setting(z.int(), 1, 'A port.') });
   const file = fileWith(t, '[core]\nword = 1\n[router]\nport = "x"\n[model]\nname = ""\n');
   assert.throws(
     () => checkConfig(file, { core: section, router: other }),

@@ -6,51 +6,47 @@
 
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import { services } from '../manifest.ts';
-
-export type Section = z.ZodObject;
+import { integer, type Section, section, setting } from './setting.ts';
 
 /** The sections that are not one service's own. */
 export const shared = {
-  model: z.strictObject({
-    name: z.string().min(1).default('claude-sonnet-5-5').describe('The model that answers.'),
-    max_tokens: z.int().min(1).max(128_000).default(4096).describe('The longest answer, in tokens.'),
-    idle_s: z
-      .int()
-      .min(1)
-      .max(3600)
-      .default(90)
-      .describe('A model that says nothing for so many seconds is given up, and asked again later.'),
+  model: section({
+    name: setting(z.string().check(z.minLength(1)), 'claude-sonnet-5-5', 'The model that answers.'),
+    max_tokens: setting(integer(1, 128_000), 4096, 'The longest answer, in tokens.'),
+    idle_s: setting(
+      integer(1, 3600),
+      90,
+      'A model that says nothing for so many seconds is given up, and asked again later.',
+    ),
   }),
-  store: z.strictObject({
-    flush: z
-      .enum(['full', 'normal'])
-      .default('full')
-      .describe(
-        '"full": what Vigil has acknowledged survives a power cut. "normal": quicker on slow disks, and a power cut loses the last seconds.',
-      ),
-    checkpoint_pages: z
-      .int()
-      .min(10)
-      .max(10_000)
-      .default(200)
-      .describe('The write-ahead log is folded into the store after so many pages of 4 KiB.'),
-    wal_limit_mb: z
-      .int()
-      .min(1)
-      .max(1024)
-      .default(16)
-      .describe('The write-ahead log is cut back to this size once it has grown beyond it.'),
+  store: section({
+    flush: setting(
+      z.enum(['full', 'normal']),
+      'full',
+      '"full": what Vigil has acknowledged survives a power cut. "normal": quicker on slow disks, and a power cut loses the last seconds.',
+    ),
+    checkpoint_pages: setting(
+      integer(10, 10_000),
+      200,
+      'The write-ahead log is folded into the store after so many pages of 4 KiB.',
+    ),
+    wal_limit_mb: setting(
+      integer(1, 1024),
+      16,
+      'The write-ahead log is cut back to this size once it has grown beyond it.',
+    ),
   }),
-  log: z.strictObject({
-    level: z
-      .enum(['debug', 'info', 'warn', 'error'])
-      .default('info')
-      .describe('What is logged: this level and everything more serious.'),
-    size_mb: z.number().min(0.25).max(1024).default(50).describe('The size of one log file, in MB.'),
-    files: z.int().min(1).max(100).default(5).describe('How many log files each service keeps.'),
+  log: section({
+    level: setting(
+      z.enum(['debug', 'info', 'warn', 'error']),
+      'info',
+      'What is logged: this level and everything more serious.',
+    ),
+    size_mb: setting(z.number().check(z.gte(0.25), z.lte(1024)), 50, 'The size of one log file, in MB.'),
+    files: setting(integer(1, 100), 5, 'How many log files each service keeps.'),
   }),
 } as const;
 

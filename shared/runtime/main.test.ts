@@ -33,7 +33,7 @@ function start(
     `import { main } from ${url('./main.ts')};
      import { service } from ${url('./service.ts')};
      import { Misconfigured } from ${url('../base/errors.ts')};
-     import * as z from ${url('zod')};
+     import * as z from ${url('zod/mini')};
      main(import.meta.filename, service({ name: 'core', config: z.strictObject({}), async start(ctx) { ${body} } }));`,
   );
   const child = spawn(process.execPath, [program], {

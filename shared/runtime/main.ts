@@ -6,10 +6,10 @@
 import { realpathSync } from 'node:fs';
 import { Misconfigured } from '../base/errors.ts';
 import { sourced } from '../base/sources.ts';
-import type { Section } from './config.ts';
 import { homeOf, umaskOf } from './home.ts';
 import { notifier } from './notify.ts';
 import { type Running, run, type Service } from './service.ts';
+import type { Section } from './setting.ts';
 
 /** Runs the service if `filename` is the program that was started; otherwise its module was only imported. */
 export function main<S extends Section>(filename: string, definition: Service<S>): void {

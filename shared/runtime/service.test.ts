@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
 import { httpFetch } from '../base/fetch.ts';
@@ -63,7 +63,7 @@ function coreProcess(t: TestContext, home: Home): ChildProcess {
   const program = `
     import { run, service } from ${JSON.stringify(new URL('./service.ts', import.meta.url).href)};
     import { homeOf } from ${JSON.stringify(new URL('./home.ts', import.meta.url).href)};
-    import * as z from ${JSON.stringify(import.meta.resolve('zod'))};
+    import * as z from ${JSON.stringify(import.meta.resolve('zod/mini'))};
     const running = run(service({ name: 'core', config: z.looseObject({}), async start() {} }), { home: homeOf() });
     await running.ready;
     process.stdout.write('ready');

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
 import { type Log, openLog } from '../base/log.ts';
@@ -14,11 +14,12 @@ import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { readConfig, type Section } from './config.ts';
+import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { type Home, lockOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
+import type { Section } from './setting.ts';
 
 export type Service<S extends Section = Section> = {
   name: ServiceName;
