@@ -22,6 +22,13 @@ test('what dies is started again at once, then after a wait that doubles up to h
   );
 });
 
+test('a reader that has read enough is no accident', () => {
+  const program = join(root, 'scripts', 'vigil.ts');
+  const pipe = '{ "$0" "$1" --help; echo "ended with $?" >&2; } | exec 0<&-';
+  const { stderr } = spawnSync('sh', ['-c', pipe, process.execPath, program], { encoding: 'utf8' });
+  assert.equal(stderr, 'ended with 0\n');
+});
+
 const python = spawnSync('python3', ['-c', 'import pty']).status === 0;
 /** Runs its arguments on a terminal of their own; types what it reads from stdin, prints what the terminal shows. */
 const terminal = `

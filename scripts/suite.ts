@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { programs, startSuite } from '#shared/runtime/suite.ts';
@@ -36,6 +36,13 @@ const bundles = join(root, '.build', 'services');
 const bundled = !args.includes('--sources') && existsSync(bundles);
 const chats = !args.includes('--no-chat');
 const home = homeOf();
+
+// A suite whose words nobody reads any more goes on with its work.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (codeOf(error) !== 'EPIPE') throw error;
+  });
+}
 
 async function start(): Promise<number> {
   process.umask(0o077);

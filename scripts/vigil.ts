@@ -1,7 +1,7 @@
 /** The command line: `scripts/vigil --help`. */
 
 import { Command } from 'commander';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
@@ -14,6 +14,12 @@ const program = new Command('vigil')
   .showHelpAfterError()
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
 for (const add of [status, chat, send, config]) add(program);
+
+// `vigil status | head -1`: whoever read has read enough.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) !== 'EPIPE') throw error;
+  process.exit(0);
+});
 
 try {
   await program.parseAsync();
