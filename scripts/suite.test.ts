@@ -13,7 +13,7 @@ import { restartDelay_ms } from '#shared/runtime/suite.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { alive, buildHouse, type House, KEY, OWNER, type Suite, TOKEN } from '#shared/testing/house.ts';
-import { until } from '#shared/testing/scratch.ts';
+import { scratch, until } from '#shared/testing/scratch.ts';
 
 test('what dies is started again at once, then after a wait that doubles up to half a minute', () => {
   assert.deepEqual(
@@ -22,10 +22,14 @@ test('what dies is started again at once, then after a wait that doubles up to h
   );
 });
 
-test('a reader that has read enough is no accident', () => {
-  const program = join(root, 'scripts', 'vigil.ts');
-  const pipe = '{ "$0" "$1" --help; echo "ended with $?" >&2; } | exec 0<&-';
-  const { stderr } = spawnSync('sh', ['-c', pipe, process.execPath, program], { encoding: 'utf8' });
+test('a reader that has read enough is no accident', (t) => {
+  const directory = scratch(t);
+  writeFileSync(join(directory, 'config.toml'), '');
+  const pipe = '{ "$0" "$1" config check; echo "ended with $?" >&2; } | exec 0<&-';
+  const { stderr } = spawnSync('sh', ['-c', pipe, process.execPath, join(root, 'scripts', 'vigil.ts')], {
+    encoding: 'utf8',
+    env: { ...process.env, VIGIL_HOME: directory },
+  });
   assert.equal(stderr, 'ended with 0\n');
 });
 
