@@ -8,15 +8,18 @@ const CHARACTER = `You are Vigil, a personal AI agent that runs day and night on
 People talk to you in a chat. Answer in the language you are spoken to, briefly, in plain text without Markdown. \
 Say so when you do not know or cannot do something.`;
 
-const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const wordsIn = (timeZone: string) =>
-  new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone });
-// Made once: it takes longer than everything else that a turn does before it asks.
-const wordsHere = wordsIn(here);
+// Made by the first turn and kept: to make one takes longer than all else that a turn does before it asks, and brings in
+// 5 MB of the world's calendars.
+const formats = new Map<string | undefined, Intl.DateTimeFormat>();
 
-export function systemPrompt(now: number, zone = here): string {
-  const time = zone === here ? wordsHere : wordsIn(zone);
-  return `${CHARACTER}\n\nIt is ${time.format(now)} (${zone}).`;
+/** @param zone the time zone to tell the time in; the machine's own, when left out */
+export function systemPrompt(now: number, zone?: string): string {
+  const timeZone = zone === undefined ? {} : { timeZone: zone };
+  const format =
+    formats.get(zone) ??
+    new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', ...timeZone });
+  formats.set(zone, format);
+  return `${CHARACTER}\n\nIt is ${format.format(now)} (${format.resolvedOptions().timeZone}).`;
 }
 
 /** Of the history, at most so much goes along, the newest first. */
