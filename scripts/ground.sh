@@ -95,7 +95,7 @@ need_packages() {
 	omit=
 	[ "$1" = run ] && omit=--omit=dev
 	# shellcheck disable=SC2086 # no option at all when there is nothing to omit
-	(cd "$root" && npm ci $omit --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+	(cd "$root" && npm ci $omit --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >&2) ||
 		fail 'npm could not install the packages' 'see what npm said above; is the registry within reach?'
 	printf '%s\n' "$1 $sum" >"$stamp"
 }
