@@ -1,9 +1,10 @@
 /**
- * Errors by what to do next. Three kinds are enough for a house of daemons:
+ * Errors by what to do next. Two kinds are thrown:
  *
  * - `Misconfigured`: a person must act. The process stays down and says what to do.
- * - `Rejected`: this piece of work can never succeed. It is recorded and the next one is taken.
  * - anything else: retried, with back-off and jitter.
+ *
+ * That a piece of work can never succeed is a verdict of the service whose work it is: it is recorded, not thrown.
  *
  * A message names who failed, what was expected, what was got, and the cure.
  */
@@ -16,11 +17,6 @@ export class Misconfigured extends Error {
     super(`${message}\n  cure: ${cure}`, options);
     this.cure = cure;
   }
-}
-
-/** This work can never succeed, however often it is tried. */
-export class Rejected extends Error {
-  override readonly name = 'Rejected';
 }
 
 /** The `code` of a Node or SQLite error ('ECONNREFUSED', 'SQLITE_FULL'), or '' when it has none. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { scratch } from '../testing/scratch.ts';
 import { readSecret } from './credentials.ts';
-import { credentialsIn, type Home, homeOf } from './home.ts';
+import { type Home, homeOf } from './home.ts';
 
 function homeWith(t: TestContext, text: string, mode = 0o600, folderMode = 0o700): Home {
   const home = homeOf({ VIGIL_HOME: scratch(t) });
@@ -61,12 +61,4 @@ test('a folder in a secret’s place is refused, not taken for an empty secret',
   const home = homeWith(t, '');
   mkdirSync(join(home.credentials, 'anthropic.env'), { mode: 0o700 });
   assert.throws(() => readSecret(home, 'anthropic'), { name: 'Misconfigured', message: /EISDIR/ });
-});
-
-test('the credentials that are there are known by their names', (t) => {
-  const home = homeWith(t, '');
-  writeFileSync(join(home.credentials, 'notes.txt'), '');
-  assert.deepEqual(credentialsIn(home), ['telegram']);
-  assert.deepEqual(credentialsIn(homeOf({ VIGIL_HOME: join(home.directory, 'nowhere') })), []);
-  assert.equal(statSync(home.credentials).mode & 0o777, 0o700);
 });

@@ -11,7 +11,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -120,14 +119,6 @@ export function prepareHome(home: Home): string[] {
     );
   }
   return made;
-}
-
-/** The credentials that are there, by name: `telegram` for `telegram.env`. */
-export function credentialsIn(home: Home): string[] {
-  if (!existsSync(home.credentials)) return [];
-  return readdirSync(home.credentials)
-    .filter((file) => file.endsWith('.env'))
-    .map((file) => file.slice(0, -4));
 }
 
 /** What new files are closed to: everybody else, or, when the state's folder is shared with a group, the others. */

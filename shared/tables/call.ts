@@ -4,7 +4,7 @@
  * charged in full: money that may have been spent counts as spent.
  */
 
-import type { Op, Query, Table } from './op.ts';
+import type { Op, Table } from './op.ts';
 
 export const table: Table = {
   name: 'call',
@@ -112,24 +112,5 @@ export function abandon(owner: string, now: number): Op<{ id: string }> {
             outcome = 'router died' WHERE state = 'open' AND owner <> ? RETURNING id`,
     args: [now, owner],
     durable: true,
-  };
-}
-
-/** The calls that were made for a turn, the oldest first. */
-export function ofTurn(turn_id: string): Query<{
-  id: string;
-  model: string;
-  state: string;
-  outcome: string | null;
-  cost_nanousd: number | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
-  latency_ms: number | null;
-}> {
-  return {
-    verb: 'call.ofTurn',
-    sql: `SELECT id, model, state, outcome, cost_nanousd, input_tokens, output_tokens, latency_ms FROM call
-          WHERE turn_id = ? ORDER BY opened_at`,
-    args: [turn_id],
   };
 }

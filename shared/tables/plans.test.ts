@@ -12,7 +12,6 @@ import * as inbound from './inbound.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
-import * as step from './step.ts';
 import * as turn from './turn.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
@@ -38,7 +37,6 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.wait(aTurn, wait),
   turn.hasten(1, 1),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
-  step.of('t'),
   message.heard('t'),
   message.recent('c', 10, 't'),
   outbound.claim('o', 1),
@@ -51,7 +49,6 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.newest('c'),
   outbound.backlog,
   call.abandon('o', 1),
-  call.ofTurn('t'),
 ];
 
 const db = new Database(':memory:');

@@ -1,6 +1,6 @@
 /** step: what a turn has done so far, so that it resumes at its last step instead of beginning again. */
 
-import type { Op, Query, Table } from './op.ts';
+import type { Op, Table } from './op.ts';
 
 export const table: Table = {
   name: 'step',
@@ -28,8 +28,4 @@ export function record(step: Step): Op {
     args: [step.turn_id, step.n, step.kind, step.content_json, step.stop_reason, step.model, step.at],
     durable: true,
   };
-}
-
-export function of(turn_id: string): Query<Step> {
-  return { verb: 'step.of', sql: 'SELECT * FROM step WHERE turn_id = ? ORDER BY n', args: [turn_id] };
 }
