@@ -104,7 +104,7 @@ async function commits(house: House, signal: AbortSignal): Promise<void> {
       problem: null,
     } as const;
     const times = { since_at: now, progressed_at: now, beat_at: now, rss_bytes: 0, loop_delay_ms: 0 };
-    await store.commit([heartbeat.beat({ service: 'foreigner', ...row, ...times })]);
+    await store.commit([heartbeat.beat({ service: 'foreigner', worker: 0, ...row, ...times })]);
     await sleep(20, signal);
   }
   await store.close();

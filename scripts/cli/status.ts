@@ -34,7 +34,7 @@ export function status(program: Command): void {
         const beats = await store.read(heartbeat.all);
         const report = {
           services: services.map(({ name, needs }) => {
-            const beat = beats.find((row) => row.service === name);
+            const beat = beats.find((row) => row.service === name && row.worker === 0);
             return rowOf(home, name, needs, beat, systemClock.now());
           }),
           inbound: { waiting: (await store.read(inbound.backlog))[0]?.count ?? 0 },

@@ -1,5 +1,6 @@
 /** The commented example of `config.toml`, made from the schemas: every setting, its default, and what it means. */
 
+import { stringify } from 'smol-toml';
 import { meaningOf, type Section } from './setting.ts';
 
 const WIDTH = 100;
@@ -20,10 +21,24 @@ export function exampleOf(sections: Record<string, Section>): string {
 function sectionText(name: string, section: Section): string {
   const defaults: Record<string, unknown> = section.parse({});
   const settings = Object.entries(section.shape).map(([key, schema]) => {
+    const preset = defaults[key];
+    const table = typeof preset === 'object' && preset !== null && !Array.isArray(preset);
     const meaning = wrapped(meaningOf(schema));
-    return `${meaning}# ${key} = ${JSON.stringify(defaults[key])}\n`;
+    // A table comes after all that is not one: in TOML nothing could follow it.
+    if (table) return { table, text: meaning + commented(stringify({ [name]: { [key]: preset } })) };
+    return { table, text: `${meaning}# ${key} = ${JSON.stringify(preset)}\n` };
   });
-  return `\n[${name}]\n${settings.join('\n')}`;
+  const sorted = [...settings.filter(({ table }) => !table), ...settings.filter(({ table }) => table)];
+  return `\n[${name}]\n${sorted.map(({ text }) => text).join('\n')}`;
+}
+
+/** Without the line of the section itself, which stands above. */
+function commented(toml: string): string {
+  const lines = toml
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '' && !/^\[\w+\]$/.test(line));
+  return lines.map((line) => `# ${line}\n`).join('');
 }
 
 function wrapped(text: string): string {

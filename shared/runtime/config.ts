@@ -11,16 +11,61 @@ import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import { services } from '../manifest.ts';
 import { integer, type Section, section, setting } from './setting.ts';
 
+const usd = z.number().check(z.gte(0), z.lte(1_000_000));
+
 /** The sections that are not one service's own. */
 export const shared = {
   model: section({
-    name: setting(z.string().check(z.minLength(1)), 'claude-sonnet-5-5', 'The model that answers.'),
+    name: setting(
+      z.string().check(z.minLength(1)),
+      'default',
+      'What answers: an alias of [router.aliases], or the name of a model.',
+    ),
     max_tokens: setting(integer(1, 128_000), 4096, 'The longest answer, in tokens.'),
     idle_s: setting(
       integer(1, 3600),
       90,
       'A model that says nothing for so many seconds is given up, and asked again later.',
     ),
+  }),
+  budget: section({
+    hour_usd: setting(usd, 1, 'The most that all model calls together may cost in an hour, in US dollars.'),
+    day_usd: setting(usd, 3, 'The same for a day, from midnight to midnight where the machine is.'),
+    month_usd: setting(usd, 40, 'The same for a calendar month.'),
+    turn_usd: setting(usd, 0.5, 'The most that one answer may cost, all its model calls together.'),
+    calls_per_hour: setting(
+      integer(0, 1_000_000_000),
+      1000,
+      'The most model calls in an hour, free ones too.',
+    ),
+    unasked_percent: setting(
+      integer(0, 100),
+      30,
+      'How much of the day may go to work that nobody asked for (jobs, memory, checks).',
+    ),
+    alert_usd: setting(
+      usd,
+      0,
+      'A word to the owner once a day has cost so much; 0: none. At 80 % of every budget there is one anyway.',
+    ),
+  }),
+  limits: section({
+    requests_per_minute: setting(
+      integer(1, 10_000_000),
+      60,
+      'The most model calls in a minute, over all and at each target.',
+    ),
+    tokens_per_minute: setting(
+      integer(1, 1_000_000_000),
+      100_000,
+      'The most tokens in a minute, what comes from a cache not counted, over all and at each target.',
+    ),
+    queue: setting(
+      integer(0, 100_000),
+      100,
+      'So many calls wait when a limit is reached; one more is refused.',
+    ),
+    wait_s: setting(integer(0, 3600), 30, 'A call waits so long at most, then it is refused.'),
   }),
   store: section({
     flush: setting(

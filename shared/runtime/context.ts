@@ -20,6 +20,8 @@ import { loop, type Work } from './work.ts';
 export type Context<Config> = {
   /** This run of the service: what its claims are signed with. */
   instance: string;
+  /** Which of the service's processes it is, from 0. */
+  worker: number;
   boot_id: string;
   config: Config;
   shared: Shared;
@@ -57,6 +59,7 @@ const UNWRITTEN = { first_ms: 200, most_ms: 10_000 };
 
 export function contextOf<Config>(of: {
   name: ServiceName;
+  worker: number;
   config: { own: Config; shared: Shared };
   home: Home;
   log: Log;
@@ -81,6 +84,7 @@ export function contextOf<Config>(of: {
 
   return {
     instance: pulse.instance,
+    worker: of.worker,
     boot_id: bootId(),
     config: of.config.own,
     shared: of.config.shared,

@@ -49,6 +49,11 @@ export function homeOf(env: Environment = process.env): Home {
   };
 }
 
+/** What a process of a service goes by, in the names of its lock, its socket and its log. */
+export function roleOf(service: string, worker: number): string {
+  return worker === 0 ? service : `${service}-${worker}`;
+}
+
 /** The lock that the service, or any other sole holder of a role, has while it lives. */
 export function lockOf(home: Home, role: string): string {
   return join(home.state, 'run', `${role}.lock`);

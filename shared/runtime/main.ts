@@ -31,6 +31,7 @@ export function main<S extends Section>(filename: string, definition: Service<S>
 
   running = run(definition, {
     home,
+    worker: Number(process.env.VIGIL_WORKER ?? 0),
     notify,
     console,
     standby: (message) => tell(`${definition.name}: ${message}`),

@@ -34,6 +34,7 @@ export type Pulse = {
 
 export function startPulse(of: {
   name: ServiceName;
+  worker: number;
   clock: Clock;
   store: Store;
   log: Log;
@@ -81,6 +82,7 @@ export function startPulse(of: {
     await store.commit([
       heartbeat.beat({
         service: of.name,
+        worker: of.worker,
         pid: process.pid,
         instance: pulse.instance,
         boot_id: bootId(),

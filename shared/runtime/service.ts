@@ -16,7 +16,7 @@ import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
-import { type Home, lockOf } from './home.ts';
+import { type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
 import type { Section } from './setting.ts';
@@ -34,6 +34,8 @@ export function service<S extends Section>(definition: Service<S>): Service<S> {
 
 export type RunOptions = {
   home: Home;
+  /** Which of the service's processes it is, from 0. */
+  worker?: number;
   clock?: Clock;
   notify?: Notify;
   /** Where warnings go besides the log. */
@@ -97,13 +99,14 @@ async function live<S extends Section>(
   life: Life,
 ): Promise<void> {
   const { name } = definition;
-  const { home } = options;
+  const { home, worker = 0 } = options;
+  const role = roleOf(name, worker);
   const { signal } = life.stopping;
   const clock = options.clock ?? systemClock;
   const scrub = scrubber();
   const config = readConfig(home.config, { name, section: definition.config });
   const log = await openLog({
-    service: name,
+    service: role,
     version,
     directory: home.logs,
     level: config.shared.log.level,
@@ -122,14 +125,20 @@ async function live<S extends Section>(
   const lastly = new Set<() => Promise<void>>();
 
   async function up(): Promise<void> {
+    if (!Number.isInteger(worker) || worker < 0 || (worker > 0 && !serviceOf(name).workers)) {
+      throw new Misconfigured(
+        `${name}: VIGIL_WORKER: expected ${serviceOf(name).workers ? 'a whole number from 0' : 'none, for it runs as one process'}, got ${process.env.VIGIL_WORKER}`,
+        'unset VIGIL_WORKER',
+      );
+    }
     if (existsSync(home.stopped)) {
       throw new Misconfigured(
         `${name}: Vigil is switched off (${home.stopped} is there)`,
         `remove ${home.stopped}`,
       );
     }
-    lock = await waitForLock(lockOf(home, name), signal, () => {
-      const message = `another ${name} is alive on ${home.state}: this one waits until it ends`;
+    lock = await waitForLock(lockOf(home, role), signal, () => {
+      const message = `another ${role} is alive on ${home.state}: this one waits until it ends`;
       log.warn('standby.begun', {}, message);
       options.standby?.(message);
     });
@@ -142,6 +151,7 @@ async function live<S extends Section>(
     });
     pulse = startPulse({
       name,
+      worker,
       clock,
       store,
       log,
@@ -154,6 +164,7 @@ async function live<S extends Section>(
     await definition.start(
       contextOf({
         name,
+        worker,
         config,
         home,
         log,

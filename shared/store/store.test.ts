@@ -194,6 +194,7 @@ test('a write by the wrong service fails with a sentence that names both', async
   );
   const row: heartbeat.Heartbeat = {
     service: 'core',
+    worker: 0,
     pid: 1,
     instance: 'i',
     boot_id: 'b',

@@ -59,6 +59,13 @@ export type StoreOptions = {
 /** Somebody else has taken the work over, or it has ended: what this unit would have written is void. */
 export class Fenced extends Error {
   override readonly name = 'Fenced';
+  /** The operation that did not touch what it expected. */
+  readonly verb: string;
+
+  constructor(verb: string, message: string) {
+    super(`${verb}: ${message}`);
+    this.verb = verb;
+  }
 }
 
 /** The disk is full. Nothing was changed, nothing is lost, and it may be tried again. */
@@ -232,9 +239,7 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
     const rows = prepared.reader ? prepared.all(...op.args) : [];
     const touched = prepared.reader ? rows.length : prepared.run(...op.args).changes;
     if (op.expect !== undefined && touched !== op.expect) {
-      throw new Fenced(
-        `${op.verb}: expected ${op.expect} row(s), got ${touched}: the work is no longer ours`,
-      );
+      throw new Fenced(op.verb, `expected ${op.expect} row(s), got ${touched}: the work is no longer ours`);
     }
     return rows;
   }

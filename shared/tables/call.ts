@@ -1,10 +1,10 @@
 /**
- * call: the ledger, one row per model call. It is opened, with the most that the call can cost, before anything
- * leaves; it is settled with what the provider says it used. A row that a dead router left open is abandoned and
- * charged in full: money that may have been spent counts as spent.
+ * call: the ledger, one row per attempt to have a request answered. It is opened, with the most that the call can cost,
+ * before anything leaves; it is settled with what the provider says it used. A row that a dead router left open is
+ * abandoned and charged in full: money that may have been spent counts as spent.
  */
 
-import type { Op, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'call',
@@ -19,38 +19,68 @@ export type Usage = {
   cache_read_tokens: number;
   cache_write_5m_tokens: number;
   cache_write_1h_tokens: number;
+  web_searches: number;
 };
 
 export type Reservation = {
   id: string;
+  /** A batch is many requests in one row; it is settled when the provider has ended it, whoever lives by then. */
+  kind: 'message' | 'batch';
+  /** What the attempts of one request have in common; the first is 1. */
+  request: string;
+  attempt: number;
   caller: string;
   turn_id: string | null;
+  conversation: string | null;
+  alias: string | null;
+  task: string | null;
+  /** Nobody asked for it: a job, a check, the memory. */
+  unasked: boolean;
   provider: string;
   model: string;
+  /** Provider, organisation and model in one word: what breakers and limits go by. */
+  target: string;
+  /** Why it goes there: the candidates, and what spoke against each. */
+  reason_json: string;
   stream: boolean;
+  worker: number;
   owner: string;
   opened_at: number;
-  /** The most it can cost; null when the model has no price. */
-  hold_nanousd: number | null;
-  price_rev: string | null;
+  /** The most it can cost. */
+  hold_nanousd: number;
+  /** The windows of `spend` in which it is reserved. */
+  windows_json: string;
+  price_rev: string;
 };
 
 /** Durable: the reservation is on the disk before the request leaves. */
 export function open(call: Reservation): Op {
   return {
     verb: 'call.open',
-    sql: `INSERT INTO call (id, caller, turn_id, provider, model, stream, state, owner, opened_at, hold_nanousd, price_rev)
-          VALUES (?,?,?,?,?,?,'open',?,?,?,?)`,
+    sql: `INSERT INTO call (id, kind, request, attempt, caller, turn_id, conversation, alias, task, unasked, provider,
+            model, target, reason_json, stream, state, worker, owner, opened_at, hold_nanousd, windows_json, price_rev)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?,?,?,?)`,
     args: [
       call.id,
+      call.kind,
+      call.request,
+      call.attempt,
       call.caller,
       call.turn_id,
+      call.conversation,
+      call.alias,
+      call.task,
+      call.unasked ? 1 : 0,
       call.provider,
       call.model,
+      call.target,
+      call.reason_json,
       call.stream ? 1 : 0,
+      call.worker,
       call.owner,
       call.opened_at,
       call.hold_nanousd,
+      call.windows_json,
       call.price_rev,
     ],
     durable: true,
@@ -67,7 +97,7 @@ export type Bill = {
   usage: Usage;
   /** The usage is our upper bound, since the provider could not say. */
   estimated: boolean;
-  cost_nanousd: number | null;
+  cost_nanousd: number;
   first_byte_ms: number | null;
   latency_ms: number;
 };
@@ -81,7 +111,7 @@ export function settle(id: string, bill: Bill): Op {
     verb: 'call.settle',
     sql: `UPDATE call SET state = 'settled', closed_at = ?, status = ?, outcome = ?, error_type = ?, request_id = ?,
             input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_5m_tokens = ?,
-            cache_write_1h_tokens = ?, estimated = ?, cost_nanousd = ?, first_byte_ms = ?, latency_ms = ?
+            cache_write_1h_tokens = ?, web_searches = ?, estimated = ?, cost_nanousd = ?, first_byte_ms = ?, latency_ms = ?
           WHERE id = ? AND state = 'open'`,
     args: [
       bill.closed_at,
@@ -94,6 +124,7 @@ export function settle(id: string, bill: Bill): Op {
       bill.usage.cache_read_tokens,
       bill.usage.cache_write_5m_tokens,
       bill.usage.cache_write_1h_tokens,
+      bill.usage.web_searches,
       bill.estimated ? 1 : 0,
       bill.cost_nanousd,
       bill.first_byte_ms,
@@ -104,13 +135,23 @@ export function settle(id: string, bill: Bill): Op {
   };
 }
 
-/** Charges what dead routers left open. `call.settle` can no longer touch it. */
-export function abandon(owner: string, now: number): Op<{ id: string }> {
+/**
+ * Charges what dead routers left open: those of this worker with another owner than the living one. `call.settle` can
+ * no longer touch it. In one unit with `spend.abandon` and `total.abandon`, which read what it is about to change.
+ */
+export function abandon(worker: number, owner: string, now: number): Op<{ id: string }> {
   return {
     verb: 'call.abandon',
     sql: `UPDATE call SET state = 'abandoned', closed_at = ?, estimated = 1, cost_nanousd = hold_nanousd,
-            outcome = 'router died' WHERE state = 'open' AND owner <> ? RETURNING id`,
-    args: [now, owner],
+            outcome = 'router died' WHERE state = 'open' AND worker = ? AND owner <> ? AND kind = 'message' RETURNING id`,
+    args: [now, worker, owner],
     durable: true,
   };
 }
+
+/** The workers that have calls open. */
+export const workers: Query<{ worker: number }> = {
+  verb: 'call.workers',
+  sql: `SELECT DISTINCT worker FROM call WHERE state = 'open' AND kind = 'message'`,
+  args: [],
+};

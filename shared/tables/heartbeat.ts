@@ -1,4 +1,4 @@
-/** heartbeat: one row a service, its sign of life. Proves progress, not only a turning loop. */
+/** heartbeat: one row a process of a service, its sign of life. Proves progress, not only a turning loop. */
 
 import type { Op, Query, Table } from './op.ts';
 
@@ -6,13 +6,15 @@ export const table: Table = {
   name: 'heartbeat',
   about: 'the sign of life of each service',
   pen: { ownRow: 'service' },
-  keeps: 'one row a service',
+  keeps: 'one row a process',
 };
 
 export type Phase = 'starting' | 'ready' | 'stopping' | 'stopped' | 'misconfigured';
 
 export type Heartbeat = {
   service: string;
+  /** Which of the service's processes: 0, unless it runs as several. */
+  worker: number;
   pid: number;
   instance: string;
   boot_id: string;
@@ -34,14 +36,15 @@ export type Heartbeat = {
 export function beat(row: Heartbeat): Op {
   return {
     verb: 'heartbeat.beat',
-    sql: `INSERT INTO heartbeat (service, pid, instance, boot_id, version, phase, doing, since_at, progressed_at,
-            beat_at, rss_bytes, loop_delay_ms, problem) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
-          ON CONFLICT (service) DO UPDATE SET pid=excluded.pid, instance=excluded.instance, boot_id=excluded.boot_id,
+    sql: `INSERT INTO heartbeat (service, worker, pid, instance, boot_id, version, phase, doing, since_at, progressed_at,
+            beat_at, rss_bytes, loop_delay_ms, problem) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+          ON CONFLICT (service, worker) DO UPDATE SET pid=excluded.pid, instance=excluded.instance, boot_id=excluded.boot_id,
             version=excluded.version, phase=excluded.phase, doing=excluded.doing, since_at=excluded.since_at,
             progressed_at=excluded.progressed_at, beat_at=excluded.beat_at, rss_bytes=excluded.rss_bytes,
             loop_delay_ms=excluded.loop_delay_ms, problem=excluded.problem`,
     args: [
       row.service,
+      row.worker,
       row.pid,
       row.instance,
       row.boot_id,
@@ -60,6 +63,6 @@ export function beat(row: Heartbeat): Op {
 
 export const all: Query<Heartbeat> = {
   verb: 'heartbeat.all',
-  sql: 'SELECT * FROM heartbeat ORDER BY service',
+  sql: 'SELECT * FROM heartbeat ORDER BY service, worker',
   args: [],
 };

@@ -4,11 +4,11 @@
  */
 
 /** What one may hand to SQL. Integers beyond 2^53 do not occur: Telegram's ids have 52 bits. */
-export type Value = string | number | null;
+export type Value = string | number | null | Uint8Array;
 
 /** A queue that someone waits at: its bell is rung after the commit that put something in. */
 export type Queue = (typeof QUEUES)[number];
-export const QUEUES = ['inbound', 'outbound'] as const;
+export const QUEUES = ['inbound', 'outbound', 'press'] as const;
 
 /** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */
 export type Principal = string;

@@ -1,0 +1,34 @@
+/**
+ * The hours, days and months that budgets go by: the owner's local ones (the machine's time zone, or TZ), over changes
+ * of the clock too. Without Intl, whose calendars are 5 MB.
+ */
+
+export type PeriodKind = (typeof PERIODS)[number];
+export const PERIODS = ['hour', 'day', 'month'] as const;
+
+/** Milliseconds since the epoch; `ends_at` is the first moment after it. */
+export type Period = { name: string; starts_at: number; ends_at: number };
+
+const HOUR_ms = 3_600_000;
+
+/** The period in which `at` falls. Its name is one of a kind: the hour that a clock set back repeats has two. */
+export function periodOf(kind: PeriodKind, at: number): Period {
+  const local = new Date(at);
+  const [year, month, day] = [local.getFullYear(), local.getMonth(), local.getDate()];
+  const two = (n: number) => String(n).padStart(2, '0');
+  const monthName = `${year}-${two(month + 1)}`;
+  if (kind === 'month') return between(monthName, new Date(year, month), new Date(year, month + 1));
+  if (kind === 'day') {
+    return between(`${monthName}-${two(day)}`, new Date(year, month, day), new Date(year, month, day + 1));
+  }
+  const starts_at = at - ((at - new Date(year, month, day, 0, 0).getTime()) % HOUR_ms);
+  return {
+    name: new Date(starts_at).toISOString().slice(0, 16).concat('Z'),
+    starts_at,
+    ends_at: starts_at + HOUR_ms,
+  };
+}
+
+function between(name: string, from: Date, to: Date): Period {
+  return { name, starts_at: from.getTime(), ends_at: to.getTime() };
+}

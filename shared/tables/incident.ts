@@ -1,0 +1,40 @@
+/** incident: what the owner must hear of. Anyone opens one; as long as it is open, its cause opens no second one. */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'incident',
+  about: 'what the owner must hear of',
+  pen: { mailbox: 'alerts' },
+  keeps: '400 days',
+};
+
+export type Incident = {
+  id: number;
+  /** What it is about, the same words each time: `budget day 2026-11-22`, `breaker anthropic/claude-opus-5-5`. */
+  cause: string;
+  service: string;
+  severity: 'info' | 'warning' | 'critical';
+  text: string;
+  opened_at: number;
+  closed_at: number | null;
+  told_at: number | null;
+};
+
+export function open(
+  incident: Pick<Incident, 'cause' | 'service' | 'severity' | 'text'> & { now: number },
+): Op {
+  return {
+    verb: 'incident.open',
+    sql: `INSERT INTO incident (cause, service, severity, text, opened_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    args: [incident.cause, incident.service, incident.severity, incident.text, incident.now],
+    durable: true,
+  };
+}
+
+/** Those that are not over. */
+export const ongoing: Query<Incident> = {
+  verb: 'incident.ongoing',
+  sql: 'SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id',
+  args: [],
+};

@@ -1,0 +1,60 @@
+/** press: a button that somebody pressed. Anyone posts; `core` acts on it, in a lane that waits behind no turn. */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'press',
+  about: 'every button that was pressed, and what came of it',
+  pen: { mailbox: 'core' },
+  keeps: '400 days',
+};
+
+export type Press = {
+  id: number;
+  conversation: string;
+  chat: string;
+  sender: string;
+  /** What the button stands for, as it was given to the channel. */
+  data: string;
+  /** The message that bears the button. */
+  message_ref: string | null;
+  received_at: number;
+};
+
+/** Durable; the same press told twice is stored once. */
+export function receive(press: Omit<Press, 'id'> & { source: string; source_key: string }): Op {
+  return {
+    verb: 'press.receive',
+    sql: `INSERT INTO press (source, source_key, conversation, chat, sender, data, message_ref, received_at)
+          VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    args: [
+      press.source,
+      press.source_key,
+      press.conversation,
+      press.chat,
+      press.sender,
+      press.data,
+      press.message_ref,
+      press.received_at,
+    ],
+    durable: true,
+    rings: 'press',
+  };
+}
+
+export const next: Query<Press> = {
+  verb: 'press.next',
+  sql: 'SELECT * FROM press WHERE handled_at IS NULL ORDER BY id LIMIT 1',
+  args: [],
+};
+
+/** In the unit that does what was pressed for: done once (`Fenced`). */
+export function handled(id: number, outcome: string, now: number): Op {
+  return {
+    verb: 'press.handled',
+    sql: 'UPDATE press SET handled_at = ?, outcome = ? WHERE id = ? AND handled_at IS NULL',
+    args: [now, outcome, id],
+    expect: 1,
+    durable: true,
+  };
+}

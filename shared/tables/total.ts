@@ -1,0 +1,99 @@
+/** total: what the ledger adds up to, hour by hour, kept in the transaction that settles a call. */
+
+import type { Usage } from './call.ts';
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'total',
+  about: 'the ledger summed by hour, model, alias, task, caller and conversation',
+  pen: { record: 'router' },
+  keeps: '400 days',
+};
+
+/** What is counted apart. `''` where a call has none. */
+export type Dimensions = {
+  /** When the local hour began in which the call was opened. */
+  hour_at: number;
+  model: string;
+  alias: string;
+  task: string;
+  caller: string;
+  conversation: string;
+};
+
+const SUMS = [
+  'calls',
+  'failures',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_5m_tokens',
+  'cache_write_1h_tokens',
+  'web_searches',
+  'cost_nanousd',
+  'estimated_nanousd',
+] as const;
+
+export type Total = Dimensions & Record<(typeof SUMS)[number], number>;
+
+const ADD = `ON CONFLICT DO UPDATE SET ${SUMS.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`;
+const COLUMNS = `hour_at, model, alias, task, caller, conversation, ${SUMS.join(', ')}`;
+
+export function add(
+  at: Dimensions,
+  bill: { failed: boolean; usage: Usage; cost_nanousd: number; estimated: boolean },
+): Op {
+  const { usage } = bill;
+  return {
+    verb: 'total.add',
+    sql: `INSERT INTO total (${COLUMNS}) VALUES (?,?,?,?,?,?,1,?,?,?,?,?,?,?,?,?) ${ADD}`,
+    args: [
+      at.hour_at,
+      at.model,
+      at.alias,
+      at.task,
+      at.caller,
+      at.conversation,
+      bill.failed ? 1 : 0,
+      usage.input_tokens,
+      usage.output_tokens,
+      usage.cache_read_tokens,
+      usage.cache_write_5m_tokens,
+      usage.cache_write_1h_tokens,
+      usage.web_searches,
+      bill.cost_nanousd,
+      bill.estimated ? bill.cost_nanousd : 0,
+    ],
+  };
+}
+
+/** What dead routers leave behind is spent in the present hour. Before `call.abandon`, in its unit. */
+export function abandon(worker: number, owner: string, hour_at: number): Op {
+  return {
+    verb: 'total.abandon',
+    sql: `INSERT INTO total (${COLUMNS})
+          SELECT ?, model, coalesce(alias, ''), coalesce(task, ''), caller, coalesce(conversation, ''),
+            count(*), count(*), 0, 0, 0, 0, 0, 0, sum(coalesce(hold_nanousd, 0)), sum(coalesce(hold_nanousd, 0))
+          FROM call WHERE state = 'open' AND worker = ? AND owner <> ? AND kind = 'message' GROUP BY 2, 3, 4, 5, 6 ${ADD}`,
+    args: [hour_at, worker, owner],
+  };
+}
+
+/** By what a report can be broken down. */
+export const BY = ['model', 'alias', 'task', 'key', 'conversation', 'day', 'hour'] as const;
+export type By = (typeof BY)[number];
+
+/** The sums from `from_at` on (and before `to_at`), hour by hour or all together, by one dimension. */
+export function by(
+  what: By,
+  from_at: number,
+  to_at: number,
+): Query<Omit<Total, keyof Dimensions> & { name: string | number }> {
+  const column = what === 'key' ? 'caller' : what === 'day' ? 'hour_at' : what === 'hour' ? 'hour_at' : what;
+  return {
+    verb: 'total.by',
+    sql: `SELECT ${column} AS name, ${SUMS.map((sum) => `sum(${sum}) AS ${sum}`).join(', ')}
+          FROM total WHERE hour_at >= ? AND hour_at < ? GROUP BY 1 ORDER BY 1`,
+    args: [from_at, to_at],
+  };
+}
