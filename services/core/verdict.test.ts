@@ -128,7 +128,7 @@ test('whatever else is thrown is a fault of ours', () => {
 });
 
 const NOW = 1_790_000_000_000;
-const fresh = { failures: 0, faults: 0, first_failed_at: null, told_at: null };
+const fresh = { failures: 0, faults: 0, first_failed_at: null, told_at: null, spend_id: null, due_at: NOW };
 const away = { kind: 'away', what: 'away', retry_after_ms: null } as const;
 const most = () => 1;
 

@@ -12,10 +12,11 @@ import * as inbound from './inbound.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as press from './press.ts';
 import * as turn from './turn.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
-const SHORT = ['inbound_pending', 'turn_active', 'turn_due', 'outbound_queue', 'call_open'];
+const SHORT = ['inbound_pending', 'turn_active', 'turn_due', 'outbound_queue', 'call_open', 'press_pending'];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
@@ -36,6 +37,9 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.renew(aTurn, 1),
   turn.wait(aTurn, wait),
   turn.hasten(1, 1),
+  turn.refused(aTurn, { now: 1, due_at: 2, spend_id: 's', error: '' }),
+  turn.wake(aTurn, 1),
+  turn.of('t'),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t'),
   message.recent('c', 10, 't'),
@@ -48,6 +52,8 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.after('c', 1),
   outbound.newest('c'),
   outbound.backlog,
+  press.next,
+  press.handled(1, '', 1),
   call.abandon('o', 1),
 ];
 
