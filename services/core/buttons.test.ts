@@ -143,7 +143,7 @@ test('a refusal tells the sender at once what has no room, and a press of +$1 br
   const { text, labels, press, message } = await refusal();
   assert.match(
     text,
-    /today has \$3\.00: \$2\.97 spent.*\n\nYour message is kept, and the answer comes after .* at /,
+    /^The budget has no room for this answer\. Today has \$3\.00: \$2\.97 spent.*\n\nYour message is kept, and the answer comes after .* at /,
   );
   assert.doesNotMatch(text, /scripts\/vigil/);
   assert.deepEqual(labels, ['+$1 today', 'Cheaper model', 'Wait']);
@@ -349,7 +349,7 @@ test('in the terminal the same is said with the command, and what it adds brings
   );
   assert.match(
     told?.text ?? '',
-    /today has \$3\.00.*To have it at once: scripts\/vigil budget raise day 1$/s,
+    /Today has \$3\.00.*To have it at once: scripts\/vigil budget raise day 1$/s,
   );
   assert.equal(told?.buttons_json, null);
   const added = { spend_id: budget.window, nanousd: 1_000_000_000, by: 'cli', now: systemClock.now() };

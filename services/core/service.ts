@@ -1,7 +1,7 @@
 /**
  * core: takes what came in, works out the answer, and posts it.
  *
- * It owns `turn`, `step`, `message` and the state of `inbound`. Messages of a conversation that wait together become
+ * It owns `turn`, `step`, `message` and the states of `inbound` and `press`. Messages of a conversation that wait together become
  * one turn; turns of one conversation run one after another, different conversations side by side. A turn ends in one
  * commit: the model's step, the turn's end, the answer in the conversation and the answer on its way.
  *

@@ -144,7 +144,7 @@ test('a refusal for want of money says what of, until when, and the command that
     'budget: all 1000 calls of this hour are made; at once with: raise calls_per_hour in config.toml';
   assert.deepEqual(await refused(calls, window), {
     ...day,
-    what: calls,
+    what: calls.replace('budget: ', ''),
     retry_after_ms: null,
     command: null,
   });

@@ -29,8 +29,8 @@ type SdkError = Error & {
 const HOPELESS = new Set([400, 404, 413, 422]);
 const HOPELESS_TYPES = new Set(['invalid_request_error', 'not_found_error', 'request_too_large']);
 
-/** What the router says of a budget: the facts; what to do, which ends with the command that adds money. */
-const REFUSAL = /^budget: (.+?); .*(scripts\/vigil budget raise .+)$/s;
+/** What the router says of a budget: the facts, and then, where money helps, the command that adds some. */
+const REFUSAL = /^budget: (.+?)(?:; .*(scripts\/vigil budget raise .+))?$/s;
 
 export function diagnose(error: unknown): Diagnosis {
   const { status, type, headers, name, apiMessage } = (error ?? {}) as SdkError;
@@ -114,13 +114,14 @@ export function verdictOn(
       };
     }
     const due_at = now + (retry_after_ms ?? UNDECIDED_ms);
+    const facts = what.charAt(0).toUpperCase() + what.slice(1);
     const until = retry_after_ms === null ? 'kept until' : 'kept, and the answer comes after';
     return {
       do: 'ask the sender',
       spend_id,
       due_at,
       command,
-      tell: `I may not answer yet: ${what}.\n\nYour message is ${until} ${timeInWords(due_at)}.`,
+      tell: `The budget has no room for this answer. ${facts}.\n\nYour message is ${until} ${timeInWords(due_at)}.`,
       error: what,
     };
   }
