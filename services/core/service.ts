@@ -1,9 +1,9 @@
 /**
  * core: takes what came in, works out the answer, and posts it.
  *
- * It owns `turn`, `step`, `message` and the states of `inbound` and `press`. Messages of a conversation that wait together become
- * one turn; turns of one conversation run one after another, different conversations side by side. A turn ends in one
- * commit: the model's step, the turn's end, the answer in the conversation and the answer on its way.
+ * It owns `turn`, `step`, `message` and the states of `inbound` and `press`. Messages of a conversation that wait
+ * together become one turn; turns of one conversation run one after another, different conversations side by side. A
+ * turn ends in one commit: the model's step, the turn's end, the answer in the conversation and the answer on its way.
  *
  * When it dies, its turns are taken up by the next core at their last step. When the model is away, a turn waits with
  * a due time, the sender is told once, and the answer comes when the model is back. When a budget has no room for it, it
