@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -13,8 +14,10 @@ import { ApiError } from '#shared/messages/error.ts';
 import { prepareHome, socketOf } from '#shared/runtime/home.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import type { Turn } from '#shared/tables/turn.ts';
 import { buildHouse, type House, OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { effectOf, questionOf } from './buttons.ts';
 
 type Budgeted = { window: string; facts: string; cure: string; retry_after_s: number | null };
 const DAY: Budgeted = {
@@ -31,6 +34,9 @@ const asked: { model: string; headers: Record<string, unknown> }[] = [];
 const children = new Map<string, ChildProcess>();
 /** Each test talks in a chat of its own. */
 let chat = 100;
+
+/** Holds the model back on `hang`. */
+const gate = Promise.withResolvers<void>();
 
 /** Refuses what its budget has no room for, until somebody adds money. */
 const router = createServer(async (request, response) => {
@@ -52,6 +58,7 @@ const router = createServer(async (request, response) => {
     });
     return sendError(response, error, 'req_1');
   }
+  if (messages.at(-1)?.content.endsWith('hang')) await gate.promise;
   const said = `${model}: ${messages.at(-1)?.content.split('\n').at(-1)}`;
   const usage = usageOf({ input_tokens: 1, output_tokens: 1 });
   const answer = { model, content: [text(said)], stop_reason: 'end_turn', usage } as const;
@@ -77,7 +84,7 @@ async function end(service: 'core' | 'telegram', signal: NodeJS.Signals): Promis
 }
 
 before(async () => {
-  house = await buildHouse();
+  house = await buildHouse({ config: '[core]\nparallel_turns = 1\n' });
   prepareHome(house.home);
   router.listen(socketOf(house.home, 'router'));
   await once(router, 'listening');
@@ -107,6 +114,10 @@ const sent = async () =>
   (await house.bot.sent({ chat_id: chat, method: 'sendMessage' })).map(({ text }) => text);
 const hears = (what: RegExp) =>
   until(`chat ${chat} hears ${what}`, async () => (await sent()).some((words) => what.test(words)));
+
+/** What `vigil budget raise` does. */
+const raise = () =>
+  allowance.give({ spend_id: budget.window, nanousd: 1_000_000_000, by: 'cli', now: systemClock.now() });
 
 type Row = { text: string; callback_data?: string };
 /** The refusal in the chat, with its buttons by their labels. */
@@ -236,6 +247,27 @@ test('a button pressed twice, and one of an answer that was given, change nothin
   assert.equal((await sent()).length, 4, 'the question, the raise, the answer, and one word on the rest');
 });
 
+test('a press waits behind no answer that is being given', async () => {
+  chat += 1;
+  budget = windowOf('day');
+  await say('hello');
+  const { press } = await refusal();
+  const [patient, hung] = [chat, 301];
+  chat = hung;
+  budget = windowOf('day');
+  await (await house.store()).commit([raise()]);
+  await say('hang');
+  await until('the only lane is taken', async () => (await turns())[0]?.state === 'running');
+  chat = patient;
+  await press('Wait');
+  await hears(/^Then it waits/);
+  chat = hung;
+  assert.deepEqual(await turns().then((all) => all.map(({ state }) => state)), ['running']);
+  gate.resolve();
+  await hears(/^default: hang$/);
+  chat = patient;
+});
+
 test('a stranger who presses is told that this is private, recorded, and nothing is done', async () => {
   chat += 1;
   budget = windowOf('day');
@@ -352,11 +384,57 @@ test('in the terminal the same is said with the command, and what it adds brings
     /Today has \$3\.00.*To have it at once: scripts\/vigil budget raise day 1$/s,
   );
   assert.equal(told?.buttons_json, null);
-  const added = { spend_id: budget.window, nanousd: 1_000_000_000, by: 'cli', now: systemClock.now() };
-  await store.commit([allowance.give(added)]);
+  await store.commit([raise()]);
   const [, answer] = await until('the answer is there', async () => {
     const all = await heard();
     return all.length > 1 ? all : null;
   });
   assert.equal(answer?.text, 'default: hello');
+});
+
+const waiting = {
+  id: 't',
+  attempt: 2,
+  state: 'waiting',
+  conversation: 'c',
+  spend_id: 'day 1',
+  due_at: 1,
+} as Turn;
+const outcome = (data: string, found: Partial<Turn> = {}) =>
+  effectOf(
+    { id: 1, conversation: 'c', chat: '1', sender: '1', data, message_ref: null, received_at: 1 },
+    { ...waiting, ...found },
+    1,
+  ).outcome;
+
+test('a button works for the refusal that it came with alone', () => {
+  assert.equal(outcome('raise:t:2'), 'raised');
+  assert.equal(outcome('raise:t:1'), 'too late', 'refused again after a raise, an old button adds no more');
+  assert.equal(
+    outcome('raise:t:2', { conversation: 'd' }),
+    'too late',
+    'nor does one of another conversation',
+  );
+  assert.equal(outcome('raise:t:2', { spend_id: null }), 'too late', 'it waits for the model, not for money');
+  assert.equal(outcome('raise:t:2', { state: 'done' }), 'too late');
+  assert.equal(outcome('raise:t'), 'too late');
+  assert.equal(outcome('destroy:t:2'), 'unknown');
+});
+
+test('no button is offered that would not help', () => {
+  const labels = (command: string | null, model: string) =>
+    questionOf(
+      { id: 't', attempt: 1, channel: 'telegram' },
+      { spend_id: 'hour 1', command, tell: '' },
+      model,
+    ).buttons.map((row) => row.map(({ text }) => text));
+  assert.deepEqual(labels('raise', 'default'), [['+$1 this hour'], ['Cheaper model', 'Wait']]);
+  assert.deepEqual(labels('raise', 'quick'), [['+$1 this hour'], ['Wait']]);
+  assert.deepEqual(labels(null, 'default'), [['Cheaper model', 'Wait']]);
+});
+
+test('a button fits into what Telegram lets it bear', () => {
+  const refused = { id: randomUUID(), attempt: 1_000_000, channel: 'telegram' } as const;
+  const { buttons } = questionOf(refused, { spend_id: 'day 1', command: 'raise', tell: '' }, 'default');
+  for (const { data } of buttons.flat()) assert.ok(Buffer.byteLength(data) <= 64, data);
 });
