@@ -430,7 +430,7 @@ test('no button is offered that would not help', () => {
     ).buttons.map((row) => row.map(({ text }) => text));
   assert.deepEqual(labels('raise', 'default'), [['+$1 this hour'], ['Cheaper model', 'Wait']]);
   assert.deepEqual(labels('raise', 'quick'), [['+$1 this hour'], ['Wait']]);
-  assert.deepEqual(labels(null, 'default'), [['Cheaper model', 'Wait']]);
+  assert.deepEqual(labels(null, 'default'), [['Wait']]);
 });
 
 test('a button fits into what Telegram lets it bear', () => {

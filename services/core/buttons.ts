@@ -29,8 +29,9 @@ export function questionOf(
   const button = (text: string, choice: string) => [
     { text, data: `${choice}:${refused.id}:${refused.attempt}` },
   ];
+  // Where no money helps, as with a limit of calls, a cheaper model does not either.
   const raise = command ? button(`+$1 ${spanOf(spend_id)}`, 'raise') : [];
-  const cheaper = model === CHEAPER ? [] : button('Cheaper model', 'cheaper');
+  const cheaper = command === null || model === CHEAPER ? [] : button('Cheaper model', 'cheaper');
   return {
     text: tell,
     buttons: [raise, [...cheaper, ...button('Wait', 'wait')]].filter((row) => row.length > 0),
