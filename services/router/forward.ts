@@ -16,9 +16,10 @@ import type { Context } from '#shared/runtime/context.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Usage } from '#shared/tables/call.ts';
 import * as call from '#shared/tables/call.ts';
-import { cost_nanousd, PRICE_REV, priceOf, worst_nanousd } from './price.ts';
+import { cost_nanousd, FREE, priceOf } from './price.ts';
 import type { Provider } from './provider.ts';
-import { NOTHING, type Reading, readWhole, streamReader, unread } from './usage.ts';
+import { brokenUsage, NOTHING, type Reading, readWhole, streamReader, unread } from './usage.ts';
+import { worstOf } from './worst.ts';
 
 export type Router = {
   store: Store;
@@ -56,7 +57,13 @@ const NOT_PASSED = new Set([
   'x-api-key',
 ]);
 
-type Asked = { model: string; max_tokens: number; stream: boolean; cached: boolean; body: Buffer };
+type Asked = {
+  model: string;
+  max_tokens: number;
+  stream: boolean;
+  json: Record<string, unknown>;
+  body: Buffer;
+};
 
 const plain = new Agent({ keepAlive: true, timeout: 15_000 });
 let secure: { request: typeof httpRequest; agent: Agent } | undefined;
@@ -114,7 +121,7 @@ async function read(incoming: IncomingMessage): Promise<Asked> {
     throw new ApiError('request_too_large', 'Request exceeds the maximum allowed number of bytes.');
   }
   const body = Buffer.concat(chunks);
-  let json: { model?: unknown; max_tokens?: unknown; stream?: unknown };
+  let json: Record<string, unknown>;
   try {
     json = JSON.parse(body.toString('utf8'));
   } catch (error) {
@@ -122,8 +129,7 @@ async function read(incoming: IncomingMessage): Promise<Asked> {
   }
   if (typeof json?.model !== 'string') throw new ApiError('invalid_request_error', 'model: Field required');
   const max_tokens = typeof json.max_tokens === 'number' && json.max_tokens > 0 ? json.max_tokens : 0;
-  const cached = body.includes('"cache_control"');
-  return { model: json.model, max_tokens, stream: json.stream === true, cached, body };
+  return { model: json.model, max_tokens, stream: json.stream === true, json, body };
 }
 
 type Call = { id: string; caller: string; turn_id: string | null; asked: Asked };
@@ -143,10 +149,10 @@ type Ending = {
 async function reserved(router: Router, made: Call, incoming: IncomingMessage, outgoing: ServerResponse) {
   const { store, clock, provider } = router;
   const { id, caller, turn_id, asked } = made;
-  const price = provider.name === 'rehearsal' ? priceOf('vigil-rehearsal') : priceOf(asked.model);
+  const price = provider.name === 'rehearsal' ? FREE : priceOf(asked.model, clock.now(), {});
   if (!price)
     router.log.warn('price.missing', { model: asked.model }, 'the call counts, its cost is not known');
-  const hold_nanousd = price ? worst_nanousd(price, asked.body.length, asked.cached, asked.max_tokens) : null;
+  const hold_nanousd = price ? worstOf(asked.json, asked.body.length, price).nanousd : null;
   const began = clock.mono();
   await store.commit([
     call.open({
@@ -159,7 +165,7 @@ async function reserved(router: Router, made: Call, incoming: IncomingMessage, o
       owner: router.instance,
       opened_at: clock.now(),
       hold_nanousd,
-      price_rev: price ? PRICE_REV : null,
+      price_rev: price?.rev ?? null,
     }),
   ]);
   const ending = await exchange(router, made, incoming, outgoing, began);
@@ -204,9 +210,7 @@ function usageOf(
   if (reading.complete) return { usage: reading.usage, estimated: false };
   if (!reading.begun)
     return sent && !refused ? { usage: null, estimated: true } : { usage: NOTHING, estimated: false };
-  const shown = Math.min(reading.content_bytes, asked.max_tokens);
-  const output_tokens = Math.max(reading.usage.output_tokens, shown);
-  return { usage: { ...reading.usage, output_tokens }, estimated: true };
+  return { usage: brokenUsage(reading, asked.max_tokens), estimated: true };
 }
 
 /** Sends the request on and the answer back. Resolves with how it ended; the client has been told by then. */

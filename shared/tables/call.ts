@@ -19,6 +19,7 @@ export type Usage = {
   cache_read_tokens: number;
   cache_write_5m_tokens: number;
   cache_write_1h_tokens: number;
+  web_searches: number;
 };
 
 export type Reservation = {
