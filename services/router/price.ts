@@ -106,9 +106,15 @@ export function priceOf(model: string, at_ms: number, own: OwnPrices): Price | u
 
 function priced(row: PriceRow, rev: string): Price {
   const { context_tokens = CONTEXT_tokens, long } = row;
-  const free = row.input === 0 && row.output === 0;
-  const price = { ...inPicoUsd(row), rev, context_tokens, search_nanousd: free ? 0 : SEARCH_nanousd };
-  return long ? { ...price, long: { ...inPicoUsd(long), above: long.above } } : price;
+  const price: Price = { ...inPicoUsd(row), rev, context_tokens, search_nanousd: SEARCH_nanousd };
+  if (long) price.long = { ...inPicoUsd(long), above: long.above };
+  else if (isFree(price)) price.search_nanousd = 0;
+  return price;
+}
+
+/** Nothing that it does is paid: what runs at home. */
+export function isFree({ input, output, write_5m, write_1h, read, long }: Price): boolean {
+  return !long && Math.max(input, output, write_5m, write_1h, read) === 0;
 }
 
 function inPicoUsd(row: Pick<PriceRow, keyof typeof rates>): Rates {

@@ -265,8 +265,14 @@ test('the parts of a bill are priced each by its model, and summed', () => {
   const opus = 1010 * 5000 + 120 * 25_000 + 30 * 10_000 + 3 * 10_000_000;
   const [advisor, fallback] = [5 * 10_000 + 6 * 50_000, 7 * 2000 + 8 * 10_000];
   assert.equal(bill.cost_nanousd, opus + advisor + fallback);
-  // The model that was asked keeps the price it was asked at, whatever others of its name cost.
   assert.equal(billed(FREE, reading, () => undefined).cost_nanousd, 0);
+  const asked = { ...iterations[1], model: 'claude-opus-5' };
+  const own = read([eventsOf(begins(), ends({ iterations: [asked, iterations[2]] }))]);
+  assert.equal(
+    billed(FREE, own, priceNow).cost_nanousd,
+    advisor,
+    'the model that was asked keeps its own price',
+  );
 });
 
 test('an answer without parts is billed by its totals, on the terms it names', () => {

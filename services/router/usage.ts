@@ -151,6 +151,7 @@ export function brokenUsage(reading: Reading, max_tokens: number): Usage | null 
 
 const RETURN = 13;
 const SPACE = 32;
+const SMALL_D = 100;
 const CLOSING_BRACE = 125;
 
 /** Follows a stream of server-sent events: feed it the chunks as they come, cut anywhere. */
@@ -175,7 +176,7 @@ export function streamReader(reading: Reading): (chunk: Buffer) => void {
 
 /** One line of the stream, which is `text` from `from` to before `end`. */
 function follow(reading: Reading, text: string, from: number, end: number): void {
-  if (!text.startsWith('data:', from)) return;
+  if (text.charCodeAt(from) !== SMALL_D || !text.startsWith('data:', from)) return;
   const start = text.charCodeAt(from + 5) === SPACE ? from + 6 : from + 5;
   const stop = text.charCodeAt(end - 1) === RETURN ? end - 1 : end;
   if (stop <= start || reading.complete) return;

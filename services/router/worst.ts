@@ -17,7 +17,7 @@
  */
 
 import { ApiError } from '#shared/messages/error.ts';
-import { CONTEXT_tokens, cost_nanousd, missingPrice, type Price, type Terms } from './price.ts';
+import { CONTEXT_tokens, cost_nanousd, isFree, missingPrice, type Price, type Terms } from './price.ts';
 import { NOTHING } from './usage.ts';
 
 export type Worst = {
@@ -62,8 +62,7 @@ export function worstOf(
   const text_bytes = Math.max(0, body_bytes - found.media_bytes);
   const first = firstInput(found, text_bytes, how.counted_tokens);
   const likely = how.counted_tokens ?? likelyInput(found, text_bytes);
-  const free = cost_nanousd(dearest(price, Number.POSITIVE_INFINITY, found.ttl), SOMETHING) === 0;
-  const worst = free
+  const worst = isFree(price)
     ? {
         input_tokens: Math.min(first, price.context_tokens),
         output_tokens: limit(request.max_tokens, price.context_tokens),
@@ -90,8 +89,6 @@ export function batchWorst(body: Record<string, unknown>, priceOfModel: PriceOfM
   }
   return total;
 }
-
-const SOMETHING = { ...NOTHING, input_tokens: 1, output_tokens: 1, web_searches: 1 };
 
 function firstInput(found: Survey, text_bytes: number, counted_tokens: number | undefined): number {
   // What a server holds of a conversation is in no count and no byte of the body.
@@ -294,7 +291,7 @@ function survey(request: Record<string, unknown>): Survey {
     else if (value.type === 'document') document(found, value.source);
     // A conversation may add tools on its way.
     else if (value.type === 'tool_definition') found.tools.push(toolOf(value.definition));
-    for (const key of Object.keys(value)) {
+    for (const key in value) {
       const inner = value[key];
       if (typeof inner !== 'object' || FREE_FORM.has(key)) continue;
       if ((key === 'cache_control' || key === 'caching') && isObject(inner)) {
