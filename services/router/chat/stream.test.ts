@@ -246,6 +246,11 @@ test('a server that leaves out [DONE] is finished by the end of its stream', () 
   assert.equal(stream.finished, false);
   assert.deepEqual(typesOf(eventsOf(stream.end())), ['content_block_stop', 'message_delta', 'message_stop']);
   assert.equal(stream.end(), '');
+
+  const cut = chatStream('asked');
+  cut.feed(Buffer.from(sse(chunk({ content: 'hi' }), finish('stop'), usageChunk).trimEnd()));
+  assert.match(cut.end(), /message_stop/);
+  assert.ok(cut.usage_known);
 });
 
 test('an error inside the stream is told as one, and nothing follows it', () => {

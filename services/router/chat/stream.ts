@@ -177,7 +177,8 @@ export function chatStream(model: string, request_id = newId('req')): ChatStream
 
   return {
     feed,
-    end,
+    // The last line may have come without its end.
+    end: () => feed(Buffer.from('\n')) + end(),
     get finished() {
       return finished;
     },
