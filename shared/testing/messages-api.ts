@@ -261,7 +261,7 @@ export async function startMessagesApi(options: Options) {
   };
 }
 
-function listening(server: Server, port: number): Promise<number> {
+export function listening(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => {
