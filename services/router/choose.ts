@@ -20,7 +20,7 @@ const TRIES = 2;
  * The best rank that has anybody left; in it whoever was tried least; of these the one that the conversation is at home
  * with (its prompt lies in that one's cache), else the least busy for its weight.
  */
-export function choose(candidates: readonly Candidate[], home: string | undefined): Candidate | undefined {
+export function choose<C extends Candidate>(candidates: readonly C[], home: string | undefined): C | undefined {
   const open = candidates.filter(({ refused }) => refused === null);
   const fresh = open.filter(({ tries }) => tries < TRIES);
   const pool = fresh.length > 0 ? fresh : open;
@@ -28,7 +28,7 @@ export function choose(candidates: readonly Candidate[], home: string | undefine
   const equals = pool.filter((candidate) => candidate.rank === rank);
   const least = Math.min(...equals.map(({ tries }) => tries));
   const next = equals.filter(({ tries }) => tries === least);
-  const load = ({ busy, target }: Candidate) => (busy + 1) / target.weight;
+  const load = ({ busy, target }: C) => (busy + 1) / target.weight;
   return next.find(({ target }) => target.name === home) ?? next.toSorted((a, b) => load(a) - load(b))[0];
 }
 

@@ -29,8 +29,8 @@ export async function countTokens(
   request: Record<string, unknown>,
   from: IncomingHttpHeaders,
 ): Promise<number | null> {
-  const body = { ...request, model };
-  for (const field of NOT_COUNTED) delete body[field as keyof typeof body];
+  const body: Record<string, unknown> = { ...request, model };
+  for (const field of NOT_COUNTED) delete body[field];
   const headers: Record<string, string> = { 'content-type': 'application/json', 'x-api-key': key };
   for (const name of ['anthropic-version', 'anthropic-beta']) {
     if (from[name] !== undefined) headers[name] = String(from[name]);

@@ -33,8 +33,8 @@ import { ALL, correctionOf, fullest, type Limits, type Line, limited, line, take
 import { cost_nanousd, type Price } from './price.ts';
 import type { Route, Routes, Target } from './route.ts';
 import { attempt, type Ending, LONGEST_RECORD_bytes, passedBack, passedOn } from './upstream.ts';
-import { billed, brokenUsage, NOTHING, type Reading } from './usage.ts';
-import { pause_ms, type Verdict, verdictOn } from './verdict.ts';
+import { billed, brokenUsage, NOTHING, type Reading, unread } from './usage.ts';
+import { pause_ms, statusOf, type Verdict, verdictOn } from './verdict.ts';
 import { anthropic, chat, type Wire } from './wire.ts';
 import { type Worst, worstOf } from './worst.ts';
 
@@ -212,6 +212,7 @@ async function answered(router: Router, request: Request): Promise<void> {
       router.state.settling.delete(settled),
     );
     router.state.settling.add(settled);
+    await judged(router, chosen, reserved.suspect, verdict);
     if (verdict.kind === 'over') return;
     last = { ending, headers };
     if (verdict.kind === 'request' || failures >= config.retries) break;
@@ -316,7 +317,7 @@ async function reserve(router: Router, request: Request): Promise<Reserved | nul
         }
         const again = turn !== null;
         served(false, wait.free_at);
-        const { name, } = request.caller;
+        const { name } = request.caller;
         const called = await waiting.wait(
           { caller: name, unasked: request.caller.unasked, free_at: wait.free_at, until_at, again },
           request.gone,

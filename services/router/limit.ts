@@ -9,7 +9,7 @@ import type { Shared } from '#shared/runtime/config.ts';
 import type { Take, Throttle } from '#shared/tables/throttle.ts';
 import type { Target } from './route.ts';
 
-type Limits = Shared['limits'];
+export type Limits = Shared['limits'];
 
 /** The bucket of all calls together. */
 export const ALL = 'all';

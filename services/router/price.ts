@@ -24,7 +24,7 @@ const rates = {
 const tokens = integer(1, 100_000_000);
 
 /**
- * `[prices."model"]` of config.toml, in USD per million tokens. Left out, a cache write is 1.25 times the input, one
+ * `[router.prices."model"]` of config.toml, in USD per million tokens. Left out, a cache write is 1.25 times the input, one
  * for an hour twice, a cache read a tenth. `long` holds for every token of a call whose prompt is above so many tokens.
  */
 export const priceSetting = section({
@@ -132,7 +132,7 @@ function inPicoUsd(row: Pick<PriceRow, keyof typeof rates>): Rates {
 /** What to add to config.toml for a model that has no price. */
 export function missingPrice(model: string): string {
   return [
-    `[prices.${JSON.stringify(model)}]`,
+    `[router.prices.${JSON.stringify(model)}]`,
     "input = 3.0    # USD per million tokens: put your provider's price here",
     'output = 15.0  # likewise',
   ].join('\n');

@@ -61,8 +61,9 @@ function envelope(body: Buffer | null): Said | null {
   }
 }
 
-function statusOf(type: string | undefined): number {
-  return type !== undefined && isErrorType(type) ? new ApiError(type, '').status : 500;
+/** The status that belongs to an error that came without one. */
+export function statusOf(type: string | null | undefined): number {
+  return type && isErrorType(type) ? new ApiError(type, '').status : 500;
 }
 
 /** Milliseconds, seconds, or a date (RFC 9110, 10.2.3). */
