@@ -122,7 +122,12 @@ function endOfString(body: Buffer, start: number): number {
 
 function afterSpace(body: Buffer, at: number): number {
   let after = at;
-  while ((body[after] ?? 0) === 0x20 || (body[after] ?? 0) === 0x0a || (body[after] ?? 0) === 0x0d || body[after] === 0x09) {
+  while (
+    (body[after] ?? 0) === 0x20 ||
+    (body[after] ?? 0) === 0x0a ||
+    (body[after] ?? 0) === 0x0d ||
+    body[after] === 0x09
+  ) {
     after += 1;
   }
   return after;

@@ -30,9 +30,21 @@ const nano = (usd: number) => Math.round(usd * NANO);
 
 /** Every window that a call of this caller counts in. */
 export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Window[] {
-  const window = (budgetName: string, kind: PeriodKind, limit_nanousd: number | null, calls?: number | null) => {
+  const window = (
+    budgetName: string,
+    kind: PeriodKind,
+    limit_nanousd: number | null,
+    calls?: number | null,
+  ) => {
     const { name, starts_at, ends_at } = periodOf(kind, now);
-    return { id: `${budgetName} ${name}`, budget: budgetName, starts_at, ends_at, limit_nanousd, limit_calls: calls ?? null };
+    return {
+      id: `${budgetName} ${name}`,
+      budget: budgetName,
+      starts_at,
+      ends_at,
+      limit_nanousd,
+      limit_calls: calls ?? null,
+    };
   };
   const windows: spend.Window[] = [
     window('hour', 'hour', nano(budget.hour_usd), budget.calls_per_hour),
@@ -77,7 +89,12 @@ export async function refusal(
   for (const window of windows) {
     const { spent_nanousd = 0, held_nanousd = 0, calls = 0 } = rows.get(window.id) ?? {};
     if (window.limit_calls !== null && calls >= window.limit_calls) {
-      return refused(window, now, `all ${window.limit_calls} calls of ${called(window)} are made`, 'raise [budget] calls_per_hour in config.toml');
+      return refused(
+        window,
+        now,
+        `all ${window.limit_calls} calls of ${called(window)} are made`,
+        'raise [budget] calls_per_hour in config.toml',
+      );
     }
     if (window.limit_nanousd === null || hold_nanousd === 0) continue;
     const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
@@ -131,7 +148,12 @@ function when(at: number): string {
 const ALERT_at = 0.8;
 
 /** Tells the owner of every window that has just come near its end: once for each. */
-export async function alerts(store: Store, budget: Budget, rows: readonly spend.Spend[], now: number): Promise<void> {
+export async function alerts(
+  store: Store,
+  budget: Budget,
+  rows: readonly spend.Spend[],
+  now: number,
+): Promise<void> {
   for (const row of rows) {
     const { alerted_at, spent_nanousd } = row;
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
@@ -142,7 +164,13 @@ export async function alerts(store: Store, budget: Budget, rows: readonly spend.
   }
 }
 
-async function alert(store: Store, window: spend.Window, now: number, spent_nanousd: number, limit_nanousd: number): Promise<void> {
+async function alert(
+  store: Store,
+  window: spend.Window,
+  now: number,
+  spent_nanousd: number,
+  limit_nanousd: number,
+): Promise<void> {
   if (window.budget === 'turn') return;
   const text =
     window.budget === 'alert'

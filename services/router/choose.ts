@@ -20,7 +20,10 @@ const TRIES = 2;
  * The best rank that has anybody left; in it whoever was tried least; of these the one that the conversation is at home
  * with (its prompt lies in that one's cache), else the least busy for its weight.
  */
-export function choose<C extends Candidate>(candidates: readonly C[], home: string | undefined): C | undefined {
+export function choose<C extends Candidate>(
+  candidates: readonly C[],
+  home: string | undefined,
+): C | undefined {
   const open = candidates.filter(({ refused }) => refused === null);
   const fresh = open.filter(({ tries }) => tries < TRIES);
   const pool = fresh.length > 0 ? fresh : open;
@@ -33,7 +36,12 @@ export function choose<C extends Candidate>(candidates: readonly C[], home: stri
 }
 
 /** For the ledger: who was taken, and what spoke against each of the others. */
-export function reasonOf(asked: string, candidates: readonly Candidate[], taken: Candidate, home: string | undefined): string {
+export function reasonOf(
+  asked: string,
+  candidates: readonly Candidate[],
+  taken: Candidate,
+  home: string | undefined,
+): string {
   return JSON.stringify({
     asked,
     taken: taken.target.name,
@@ -42,7 +50,9 @@ export function reasonOf(asked: string, candidates: readonly Candidate[], taken:
       .filter((candidate) => candidate !== taken)
       .map(({ target, refused, rank, tries }) => ({
         target: target.name,
-        why: refused ?? (tries > taken.tries ? `tried ${tries} times` : rank > taken.rank ? 'less preferred' : 'busier'),
+        why:
+          refused ??
+          (tries > taken.tries ? `tried ${tries} times` : rank > taken.rank ? 'less preferred' : 'busier'),
       })),
   });
 }

@@ -22,7 +22,7 @@ const NOT_COUNTED = [
 const PATIENCE_ms = 10_000;
 
 /** null when the provider cannot, or does not, count. */
-export async function countTokens(
+export async function counted(
   provider: Provider,
   key: string,
   model: string,

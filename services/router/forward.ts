@@ -28,7 +28,7 @@ import { type Asked, withModel } from './body.ts';
 import { alerts, type Budget, type Caller, refusal, windowsOf } from './budget.ts';
 import { type Candidate, choose, needsOf, reasonOf } from './choose.ts';
 import type { Config } from './config.ts';
-import { countTokens } from './count.ts';
+import { counted } from './count.ts';
 import { ALL, correctionOf, fullest, type Limits, type Line, limited, line, takesOf } from './limit.ts';
 import { cost_nanousd, type Price } from './price.ts';
 import type { Route, Routes, Target } from './route.ts';
@@ -129,7 +129,8 @@ export async function forward(
     try {
       await answered(router, requestOf(router, id, caller, asked, incoming, outgoing));
     } catch (error) {
-      const known = error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
+      const known =
+        error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
       if (!(error instanceof ApiError)) router.log.error('request.failed', { error });
       if (outgoing.headersSent) outgoing.destroy();
       else sendError(outgoing, known, id);
@@ -177,14 +178,20 @@ function requestOf(
 }
 
 /** What the caller may not ask for. */
-function allowed({ key, unasked }: Caller, { model }: Asked, { alias, tier }: Route): void {
+export function allowed({ key, unasked }: Caller, { model }: Asked, { alias, tier }: Route): void {
   if (unasked && tier === 'complex') {
-    throw new ApiError('permission_error', `router: '${model}' is of the complex tier, which work that nobody asked for never uses`);
+    throw new ApiError(
+      'permission_error',
+      `router: '${model}' is of the complex tier, which work that nobody asked for never uses`,
+    );
   }
   if (!key?.aliases_json) return;
   const names: unknown[] = JSON.parse(key.aliases_json);
   if (!names.includes(alias ?? model)) {
-    throw new ApiError('permission_error', `router: the key '${key.name}' may not ask for '${model}'; it may ask for ${names.join(', ')}`);
+    throw new ApiError(
+      'permission_error',
+      `router: the key '${key.name}' may not ask for '${model}'; it may ask for ${names.join(', ')}`,
+    );
   }
 }
 
@@ -223,7 +230,7 @@ async function answered(router: Router, request: Request): Promise<void> {
       chosen.due_at = clock.now() + Math.max(verdict.retry_after_ms ?? 0, pause_ms(failures));
     }
   }
-  if (last) refuse(request, last.ending, last.headers);
+  if (last) refuse(request.outgoing, last.ending, last.headers, request.id);
 }
 
 function ownHeaders(request: Request, { id, chosen }: Reserved): OutgoingHttpHeaders {
@@ -237,7 +244,12 @@ function ownHeaders(request: Request, { id, chosen }: Reserved): OutgoingHttpHea
 }
 
 /** Hands on what the last target said, word for word; what the router found out itself, in the same form. */
-function refuse({ outgoing, id }: Request, ending: Ending, headers: OutgoingHttpHeaders): void {
+export function refuse(
+  outgoing: ServerResponse,
+  ending: Ending,
+  headers: OutgoingHttpHeaders,
+  id: string,
+): void {
   if (outgoing.destroyed) return;
   const { error, body, answer, status } = ending;
   if (error || body === null || status === null) {
@@ -298,7 +310,10 @@ async function reserve(router: Router, request: Request): Promise<Reserved | nul
         target: one.target,
         rank: one.rank,
         tries: one.tries,
-        refused: one.over ?? hindrances.get(one)?.why ?? hindered(router, one, rows.get(one.target.name), turn?.bucket, now),
+        refused:
+          one.over ??
+          hindrances.get(one)?.why ??
+          hindered(router, one, rows.get(one.target.name), turn?.bucket, now),
         busy: busy(state, one.target, now),
       }));
       const pick = choose(candidates, request.home);
@@ -322,7 +337,8 @@ async function reserve(router: Router, request: Request): Promise<Reserved | nul
           { caller: name, unasked: request.caller.unasked, free_at: wait.free_at, until_at, again },
           request.gone,
         );
-        if (!called) return request.gone.aborted ? null : nothing(request, limited(wait.why, wait.free_at, clock.now()));
+        if (!called)
+          return request.gone.aborted ? null : nothing(request, limited(wait.why, wait.free_at, clock.now()));
         turn = { line: waiting, bucket: wait.bucket };
         hindrances = new Map();
         continue;
@@ -334,7 +350,13 @@ async function reserve(router: Router, request: Request): Promise<Reserved | nul
         continue;
       }
       const row = rows.get(one.target.name);
-      const reserved = await hold(router, request, one, row, reasonOf(request.asked.model, candidates, pick, request.home));
+      const reserved = await hold(
+        router,
+        request,
+        one,
+        row,
+        reasonOf(request.asked.model, candidates, pick, request.home),
+      );
       if ('id' in reserved) {
         served(true);
         return reserved;
@@ -356,7 +378,13 @@ const timedOut = () =>
   new ApiError('timeout_error', 'router: the time for an answer is over ([router] deadline_s)');
 
 /** What stands against a target that can be seen before anything is reserved; null: nothing. */
-function hindered(router: Router, one: Try, row: breaker.Breaker | undefined, turn: string | undefined, now: number): string | null {
+function hindered(
+  router: Router,
+  one: Try,
+  row: breaker.Breaker | undefined,
+  turn: string | undefined,
+  now: number,
+): string | null {
   if (row && row.state !== 'closed' && row.due_at > now && row.changed_at <= now) {
     return `breaker: ${row.state} after ${row.failures} failures (${row.error})`;
   }
@@ -373,7 +401,10 @@ function hindranceOf(one: Try, why: string, row: breaker.Breaker | undefined, no
 }
 
 /** The limit that ends first. */
-function soonest(hindrances: Map<Try, Hindrance>, now: number): { bucket: string; free_at: number; why: string } | null {
+function soonest(
+  hindrances: Map<Try, Hindrance>,
+  now: number,
+): { bucket: string; free_at: number; why: string } | null {
   let first: { bucket: string; free_at: number; why: string } | null = null;
   for (const { bucket, free_at = now, why } of hindrances.values()) {
     if (bucket !== undefined && (!first || free_at < first.free_at)) first = { bucket, free_at, why };
@@ -382,17 +413,29 @@ function soonest(hindrances: Map<Try, Hindrance>, now: number): { bucket: string
 }
 
 /** Why nothing can be tried: what can be done about it first. */
-function refusalOf(request: Request, candidates: readonly Candidate[], hindrances: Map<Try, Hindrance>, now: number): ApiError {
+function refusalOf(
+  request: Request,
+  candidates: readonly Candidate[],
+  hindrances: Map<Try, Hindrance>,
+  now: number,
+): ApiError {
   const all = [...hindrances.values()];
   const told = all.find(({ error }) => error)?.error;
   if (told) return told;
   const why = candidates.map(({ target, refused }) => `${target.name}: ${refused}`).join('; ');
   const free_at = Math.min(...all.map((hindrance) => hindrance.free_at ?? Number.POSITIVE_INFINITY));
   if (!Number.isFinite(free_at)) {
-    return new ApiError('invalid_request_error', `router: nobody behind '${request.asked.model}' can answer this: ${why}`);
+    return new ApiError(
+      'invalid_request_error',
+      `router: nobody behind '${request.asked.model}' can answer this: ${why}`,
+    );
   }
   const headers = { 'retry-after': String(Math.max(1, Math.ceil((free_at - now) / 1000))) };
-  return new ApiError('overloaded_error', `router: nobody behind '${request.asked.model}' can be asked now: ${why}`, { headers });
+  return new ApiError(
+    'overloaded_error',
+    `router: nobody behind '${request.asked.model}' can be asked now: ${why}`,
+    { headers },
+  );
 }
 
 function lineOf(state: State, bucket: string, clock: Clock): Line {
@@ -461,7 +504,8 @@ async function hold(
     await store.commit(ops);
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
-    if (error.verb === 'breaker.probe') return { why: 'breaker: another call tries it now', free_at: now + 1000 };
+    if (error.verb === 'breaker.probe')
+      return { why: 'breaker: another call tries it now', free_at: now + 1000 };
     if (error.verb === 'throttle.take') {
       const full = fullest(takes, await store.read(throttle.of(takes.map(({ bucket }) => bucket))), now);
       const of = full?.bucket === ALL ? 'all calls' : target.name;
@@ -483,7 +527,12 @@ async function hold(
 }
 
 /** A budget has no room for it: perhaps for the bills that are about to be written, or for what it really has in tokens. */
-async function withoutRoom(router: Router, request: Request, one: Try, windows: readonly spend.Window[]): Promise<Hindrance> {
+async function withoutRoom(
+  router: Router,
+  request: Request,
+  one: Try,
+  windows: readonly spend.Window[],
+): Promise<Hindrance> {
   const { store, clock, state } = router;
   if (state.settling.size > 0) {
     await Promise.race(state.settling);
@@ -493,7 +542,13 @@ async function withoutRoom(router: Router, request: Request, one: Try, windows: 
   if (!one.counted && provider.kind === 'anthropic' && !provider.free && one.worst) {
     one.counted = true;
     const key = account.keys[keyOf(router, one.target)] ?? '';
-    const counted_tokens = await countTokens(provider, key, one.target.model, request.asked.json, request.incoming.headers);
+    const counted_tokens = await counted(
+      provider,
+      key,
+      one.target.model,
+      request.asked.json,
+      request.incoming.headers,
+    );
     if (counted_tokens !== null) {
       const { asked } = request;
       const { priceOfModel } = router.routes;
@@ -506,7 +561,12 @@ async function withoutRoom(router: Router, request: Request, one: Try, windows: 
 }
 
 /** Makes the attempt that was reserved. */
-async function tried(router: Router, request: Request, { chosen }: Reserved, headers: OutgoingHttpHeaders): Promise<Ending> {
+async function tried(
+  router: Router,
+  request: Request,
+  { chosen }: Reserved,
+  headers: OutgoingHttpHeaders,
+): Promise<Ending> {
   const { target } = chosen;
   const { asked, incoming, outgoing, deadline } = request;
   let wire: Wire;
@@ -581,9 +641,13 @@ function billOf(router: Router, { asked }: Request, reserved: Reserved, ending: 
     if (target.provider.kind === 'openai' && isNothing(reading)) return whole;
     return { ...billed(price, reading, router.routes.priceOfModel), estimated: !reading.complete };
   }
+  // What Chat Completions has used it says at the end alone, and it hides what it reasons.
+  if (reading.begun && target.provider.kind === 'openai') return whole;
   if (reading.begun) {
     const usage = brokenUsage(reading, asked.max_tokens);
-    return usage ? { usage, cost_nanousd: cost_nanousd(price, usage, reading.terms), estimated: true } : whole;
+    return usage
+      ? { usage, cost_nanousd: cost_nanousd(price, usage, reading.terms), estimated: true }
+      : whole;
   }
   const refused = (status !== null && status >= 300) || reading.error_type !== null;
   // Of a request that may have arrived, and brought neither an answer nor a refusal, nothing is known.
@@ -599,7 +663,13 @@ const SMALL_bytes = 8 * 1024;
 const compressed = promisify(gzip);
 
 /** Writes the bill, in one unit: ledger, budgets, limits, totals, and the bytes for the record. */
-async function settle(router: Router, request: Request, reserved: Reserved, ending: Ending, verdict: Verdict): Promise<void> {
+async function settle(
+  router: Router,
+  request: Request,
+  reserved: Reserved,
+  ending: Ending,
+  verdict: Verdict,
+): Promise<void> {
   const { clock, log, state, limits, config } = router;
   const { caller, asked, route } = request;
   const { id, chosen, hold_nanousd, windows_json, likely_tokens, opened_at } = reserved;
@@ -661,7 +731,13 @@ async function settle(router: Router, request: Request, reserved: Reserved, endi
   }
 }
 
-async function keeping(call_id: string, at: number, asked: Asked, target: Target, record: Buffer[]): Promise<Op> {
+async function keeping(
+  call_id: string,
+  at: number,
+  asked: Asked,
+  target: Target,
+  record: Buffer[],
+): Promise<Op> {
   const request = target.provider.kind === 'openai' ? asked.body : withModel(asked, target.model);
   const response = Buffer.concat(record).subarray(0, LONGEST_RECORD_bytes);
   if (request.length + response.length <= SMALL_bytes) {

@@ -44,13 +44,22 @@ export function correctionOf(limits: Limits, target: Target, taken: number, used
 }
 
 /** Which of the buckets has no room for this, and when it has; null when all have. */
-export function fullest(takes: readonly Take[], rows: readonly Throttle[], now: number): { bucket: string; free_at: number } | null {
+export function fullest(
+  takes: readonly Take[],
+  rows: readonly Throttle[],
+  now: number,
+): { bucket: string; free_at: number } | null {
   let last: { bucket: string; free_at: number } | null = null;
   for (const { bucket, request_ms, tokens_ms } of takes) {
     const row = rows.find((row) => row.bucket === bucket);
     if (!row || row.changed_at > now) continue;
-    const room = (until_at: number, ms: number) => (until_at <= now ? now : until_at - Math.max(0, MINUTE_ms - ms));
-    const free_at = Math.max(row.blocked_until_at, room(row.requests_at, request_ms), room(row.tokens_at, tokens_ms));
+    const room = (until_at: number, ms: number) =>
+      until_at <= now ? now : until_at - Math.max(0, MINUTE_ms - ms);
+    const free_at = Math.max(
+      row.blocked_until_at,
+      room(row.requests_at, request_ms),
+      room(row.tokens_at, tokens_ms),
+    );
     if (free_at > now && free_at > (last?.free_at ?? 0)) last = { bucket, free_at };
   }
   return last;

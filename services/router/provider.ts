@@ -39,7 +39,8 @@ export async function providersOf(
 ): Promise<Map<string, Provider>> {
   const variables = { ...secrets.anthropic, ...secrets.providers };
   const providers = new Map<string, Provider>();
-  for (const [name, setting] of Object.entries(settings)) providers.set(name, configured(name, setting, variables));
+  for (const [name, setting] of Object.entries(settings))
+    providers.set(name, configured(name, setting, variables));
   if (!providers.has(ANTHROPIC)) {
     providers.set(ANTHROPIC, official(secrets.anthropic) ?? (await rehearsal()));
   }

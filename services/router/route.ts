@@ -35,6 +35,7 @@ export type Routes = {
   price(target: Target): Price;
   priceOfModel(model: string): Price | undefined;
   aliases: ReadonlyMap<string, Route>;
+  providers: ReadonlyMap<string, Provider>;
 };
 
 /** @throws Misconfigured with the first thing that cannot work */
@@ -77,7 +78,12 @@ export function routesOf(
     const built = aliases.get(name);
     if (built) return built;
     const raw = settings[name as keyof typeof settings] as Config['aliases'][string] | undefined;
-    if (!raw) throw wrong(within.at(-1) ?? name, `otherwise: there is no alias '${name}'`, `name one of ${Object.keys(settings).join(', ')}`);
+    if (!raw)
+      throw wrong(
+        within.at(-1) ?? name,
+        `otherwise: there is no alias '${name}'`,
+        `name one of ${Object.keys(settings).join(', ')}`,
+      );
     const setting = Array.isArray(raw) ? { targets: raw } : raw;
     const preset = (PRESET_ALIASES as Record<string, { tier: Tier }>)[name];
     const tier = ('tier' in setting ? setting.tier : undefined) ?? preset?.tier ?? 'standard';
@@ -85,7 +91,8 @@ export function routesOf(
       (Array.isArray(rank) ? rank : [rank]).flatMap((entry) => {
         const { target, weight } = typeof entry === 'string' ? { target: entry, weight: 1 } : entry;
         const found = targetsOf(target, weight);
-        if (!found) throw wrong(name, `'${target}' names no provider and model`, 'write "model" or "provider/model"');
+        if (!found)
+          throw wrong(name, `'${target}' names no provider and model`, 'write "model" or "provider/model"');
         return found;
       }),
     );
@@ -93,7 +100,11 @@ export function routesOf(
     if (otherwise !== undefined) {
       const cheaper = build(otherwise, [...within, name]);
       if (TIERS.indexOf(cheaper.tier ?? 'complex') >= TIERS.indexOf(tier)) {
-        throw wrong(name, `otherwise: '${otherwise}' is of the tier ${cheaper.tier}, which is not cheaper than ${tier}`, `name an alias of a cheaper tier (${TIERS.join(' < ')})`);
+        throw wrong(
+          name,
+          `otherwise: '${otherwise}' is of the tier ${cheaper.tier}, which is not cheaper than ${tier}`,
+          `name an alias of a cheaper tier (${TIERS.join(' < ')})`,
+        );
       }
       ranks.push(...cheaper.ranks);
     }
@@ -109,14 +120,23 @@ export function routesOf(
       Math.max(
         ...rank.map((target) => {
           const price = priceOfTarget(target);
-          if (!price) throw wrong(alias, `${target.name} has no price`, `add to config.toml:\n${missingPrice(target.model)}`);
+          if (!price)
+            throw wrong(
+              alias,
+              `${target.name} has no price`,
+              `add to config.toml:\n${missingPrice(target.model)}`,
+            );
           return price.output;
         }),
       );
     const most = dearest(ranks[0] ?? []);
     for (const rank of ranks.slice(1)) {
       if (dearest(rank) > most) {
-        throw wrong(alias, `${rank.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`, 'put the dearest first: Vigil never falls back to a dearer model');
+        throw wrong(
+          alias,
+          `${rank.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`,
+          'put the dearest first: Vigil never falls back to a dearer model',
+        );
       }
     }
   }
@@ -133,6 +153,7 @@ export function routesOf(
 
   return {
     aliases,
+    providers,
     priceOfModel: (model) => priceOf(model, now(), config.prices),
     of({ model, task, request }) {
       const word = model === AUTO ? taskAlias(tasks, task, request) : model;

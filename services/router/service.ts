@@ -98,13 +98,18 @@ export const router = service({
   },
 });
 
-function serverOf(ctx: Ctx, routing: Router, callerOf: (incoming: IncomingMessage) => Promise<Caller>): Server {
+function serverOf(
+  ctx: Ctx,
+  routing: Router,
+  callerOf: (incoming: IncomingMessage) => Promise<Caller>,
+): Server {
   const server = createServer({ noDelay: true }, async (incoming, outgoing) => {
     try {
       await answer(routing, await callerOf(incoming), incoming, outgoing);
     } catch (error) {
       if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
-      const known = error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
+      const known =
+        error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
       if (!(error instanceof ApiError)) ctx.log.error('request.failed', { error });
       sendError(outgoing, known, uuid(ctx.clock.now()));
     }
@@ -133,7 +138,12 @@ function unreadable(code: string | undefined, id: string): string {
   return `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nrequest-id: ${id}\r\n\r\n${body}`;
 }
 
-async function answer(routing: Router, caller: Caller, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function answer(
+  routing: Router,
+  caller: Caller,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   const path = incoming.url?.split('?', 1)[0] ?? '';
   if (path === '/v1/messages') {
     expectMethod(incoming, 'POST');

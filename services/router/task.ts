@@ -32,7 +32,5 @@ export function taskAlias(
 
 function holdsMedia(message: { content?: unknown } | undefined): boolean {
   const content = message?.content;
-  return (
-    Array.isArray(content) && content.some((block: { type?: unknown } | null) => block?.type !== 'text')
-  );
+  return Array.isArray(content) && content.some((block: { type?: unknown } | null) => block?.type !== 'text');
 }

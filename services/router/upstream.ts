@@ -74,7 +74,8 @@ export type Attempt = {
   /** What is left of the time that the whole request may take. */
   left_ms: number;
   clock: Clock;
-  outgoing: ServerResponse;
+  /** null: nobody is told, and the answer is in the ending's `body`. */
+  outgoing: ServerResponse | null;
   /** Aborts when the router must end. */
   signal: AbortSignal;
   /** What the router itself says with the answer. */
@@ -93,7 +94,7 @@ export type Ending = {
   error_type: string | null;
   /** The provider's headers; null when it did not answer. */
   answer: IncomingHttpHeaders | null;
-  /** A refusal, which nobody has been told yet. */
+  /** What nobody has been told yet: a refusal. */
   body: Buffer | null;
   /** The client has had the answer, or so much of it that nobody else can give it any more. */
   told: boolean;
@@ -130,7 +131,9 @@ export async function attempt(of: Attempt): Promise<Ending> {
   };
   const url = provider.base + wire.path;
   const overHttp = url.startsWith('http:');
-  const { request, agent } = overHttp ? { request: httpRequest, agent: plain } : (secure ?? (await secureTransport()));
+  const { request, agent } = overHttp
+    ? { request: httpRequest, agent: plain }
+    : (secure ?? (await secureTransport()));
   const began = clock.mono();
   const upstream = request(url, {
     method: of.method,
@@ -155,14 +158,14 @@ export async function attempt(of: Attempt): Promise<Ending> {
     of.left_ms,
   );
   const leave = () => {
-    if (outgoing.writableFinished) return;
+    if (outgoing?.writableFinished) return;
     left = true;
     upstream.destroy();
   };
   const stop = () => breakOff(new ApiError('api_error', 'the router is stopping', { status: 502 }));
-  outgoing.once('close', leave);
+  outgoing?.once('close', leave);
   of.signal.addEventListener('abort', stop, { once: true });
-  if (outgoing.destroyed) leave(); // It left while the reservation was written.
+  if (outgoing?.destroyed) leave(); // It left while the reservation was written.
   if (of.signal.aborted) stop();
   upstream.once('socket', (socket) => {
     if (!socket.connecting) ending.sent = true;
@@ -175,19 +178,21 @@ export async function attempt(of: Attempt): Promise<Ending> {
     ending.first_byte_ms = Math.round(clock.mono() - began);
     silence.heard();
     const streams = ending.status < 300 && answer.headers['content-type']?.startsWith('text/event-stream');
-    await (streams ? flow(of, answer, ending, silence) : gather(of, answer, ending, silence));
+    await (streams && outgoing
+      ? flow(of, outgoing, answer, ending, silence)
+      : gather(of, answer, ending, silence));
   } catch (error) {
     ending.outcome = left ? 'left' : ending.status === null ? 'unreachable' : 'cut';
     if (!left) {
       ending.error = explained(provider, why ?? error);
       ending.error_type = ending.error.type;
-      if (ending.told) await tell(outgoing, ending);
+      if (ending.told && outgoing) tell(outgoing, ending);
     }
   } finally {
     silence.end();
     clearTimeout(late);
     of.signal.removeEventListener('abort', stop);
-    outgoing.off('close', leave);
+    outgoing?.off('close', leave);
   }
   return ending;
 }
@@ -219,12 +224,7 @@ function answered(upstream: ClientRequest, body: Buffer): Promise<IncomingMessag
 }
 
 /** An answer in one piece is passed on when it is whole: half a JSON body is of no use to anybody. */
-async function gather(
-  of: Attempt,
-  answer: IncomingMessage,
-  ending: Ending,
-  silence: Silence,
-): Promise<void> {
+async function gather(of: Attempt, answer: IncomingMessage, ending: Ending, silence: Silence): Promise<void> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -249,6 +249,10 @@ async function gather(
   }
   if (of.expect === 'message' && !ending.reading.complete) throw new Error('its answer is no message');
   ending.outcome = 'ok';
+  if (!of.outgoing) {
+    ending.body = body;
+    return;
+  }
   ending.told = true;
   of.outgoing.writeHead(status, {
     ...passedBack(answer.headers),
@@ -262,16 +266,30 @@ async function gather(
  * Of an event that was cut in the middle nothing is passed on: the error that follows it would be taken for its end.
  * Nor of a chunk with nonsense in it.
  */
-async function flow(of: Attempt, answer: IncomingMessage, ending: Ending, silence: Silence): Promise<void> {
-  const { outgoing, wire } = of;
+async function flow(
+  of: Attempt,
+  outgoing: ServerResponse,
+  answer: IncomingMessage,
+  ending: Ending,
+  silence: Silence,
+): Promise<void> {
+  const { wire } = of;
   const { reading } = ending;
   const follow = streamReader(reading);
-  const translate = wire.stream?.();
+  const translator = wire.stream?.();
   let rest: Buffer = Buffer.alloc(0);
   let kept = 0;
+  const begin = () => {
+    ending.told = true;
+    outgoing.writeHead(ending.status ?? 502, {
+      ...passedBack(answer.headers),
+      ...(translator ? { 'content-type': 'text/event-stream; charset=utf-8' } : {}),
+      ...of.headers,
+    });
+  };
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     silence.heard();
-    const came = translate ? translate(chunk) : chunk;
+    const came = translator ? Buffer.from(translator.feed(chunk)) : chunk;
     follow(came);
     if (reading.malformed) throw new Error('its stream holds an event that is no JSON');
     const bytes = rest.length > 0 ? Buffer.concat([rest, came]) : came;
@@ -283,12 +301,7 @@ async function flow(of: Attempt, answer: IncomingMessage, ending: Ending, silenc
         rest = bytes;
         continue;
       }
-      ending.told = true;
-      outgoing.writeHead(ending.status ?? 502, {
-        ...passedBack(answer.headers),
-        ...(translate ? { 'content-type': 'text/event-stream; charset=utf-8' } : {}),
-        ...of.headers,
-      });
+      begin();
     }
     const end = endOfEvents(bytes);
     rest = bytes.subarray(end);
@@ -311,6 +324,10 @@ async function flow(of: Attempt, answer: IncomingMessage, ending: Ending, silenc
     return;
   }
   if (!answer.complete) throw new Error('it cut its stream off');
+  // Some servers of Chat Completions end without saying so.
+  const last = Buffer.from(translator?.end() ?? '');
+  follow(last);
+  rest = Buffer.concat([rest, last]);
   if (reading.error_type !== null) {
     // The provider has told the client itself.
     ending.error_type = reading.error_type;
@@ -319,6 +336,7 @@ async function flow(of: Attempt, answer: IncomingMessage, ending: Ending, silenc
     throw new Error('it ended its stream before message_stop');
   } else {
     ending.outcome = 'ok';
+    if (!ending.told) begin();
   }
   outgoing.end(rest);
 }
@@ -326,7 +344,12 @@ async function flow(of: Attempt, answer: IncomingMessage, ending: Ending, silenc
 /** The envelope that an error event carries. */
 function errorIn(events: Buffer): string {
   const lines = events.toString('utf8').split('\n');
-  return lines.findLast((line) => line.startsWith('data:') && line.includes('"error"'))?.slice(5).trim() ?? '';
+  return (
+    lines
+      .findLast((line) => line.startsWith('data:') && line.includes('"error"'))
+      ?.slice(5)
+      .trim() ?? ''
+  );
 }
 
 /** Where the last whole event ends: after an empty line. 0 when there is none. */
@@ -346,16 +369,17 @@ function drained(outgoing: ServerResponse): Promise<unknown> {
 }
 
 function explained(provider: Provider, error: unknown): ApiError {
-  const { type, status } =
-    error instanceof ApiError ? error : { type: 'api_error' as const, status: 502 };
+  const { type, status } = error instanceof ApiError ? error : { type: 'api_error' as const, status: 502 };
   const code = codeOf(error);
   const what = messageOf(error);
   const cause = code && !what.includes(code) ? `${what} (${code})` : what;
-  return new ApiError(type, `router: ${provider.name} at ${new URL(provider.base).origin}: ${cause}`, { status });
+  return new ApiError(type, `router: ${provider.name} at ${new URL(provider.base).origin}: ${cause}`, {
+    status,
+  });
 }
 
 /** The last thing in a stream that broke. */
-async function tell(outgoing: ServerResponse, { error, record }: Ending): Promise<void> {
+function tell(outgoing: ServerResponse, { error, record }: Ending): void {
   if (!error) return;
   const { type, message } = error;
   const event = `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`;

@@ -39,11 +39,15 @@ export function verdictOn(ending: Ending, now: number): Verdict {
   if (as === null) return { ...verdict, kind: 'failing', broken: true };
   const header = (name: string) => String(ending.answer?.[name] ?? '');
   const retry_after_ms = retryAfter_ms(header('retry-after-ms'), header('retry-after'), now);
-  if (SPENT.has(said?.details?.error_code ?? '') || (as === 400 && /specified .*usage limits/.test(said?.message ?? ''))) {
+  if (
+    SPENT.has(said?.details?.error_code ?? '') ||
+    (as === 400 && /specified .*usage limits/.test(said?.message ?? ''))
+  ) {
     return { ...verdict, kind: 'target' };
   }
   if (as === 429) return { ...verdict, kind: 'limited', works: true, retry_after_ms };
-  if (header('x-should-retry') === 'false') return { ...verdict, kind: as >= 500 ? 'target' : 'request', broken: as >= 500 };
+  if (header('x-should-retry') === 'false')
+    return { ...verdict, kind: as >= 500 ? 'target' : 'request', broken: as >= 500 };
   if (as >= 500) return { ...verdict, kind: 'failing', broken: true, retry_after_ms };
   if (PASSING.has(as)) return { ...verdict, kind: 'failing', retry_after_ms };
   return { ...verdict, kind: UNFIT.has(as) ? 'target' : 'request', works: true };

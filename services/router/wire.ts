@@ -5,7 +5,7 @@ import { ApiError } from '#shared/messages/error.ts';
 import { fromChat } from './chat/answer.ts';
 import { errorFromChat } from './chat/error.ts';
 import { toChat } from './chat/request.ts';
-import { chatStream } from './chat/stream.ts';
+import { type ChatStream, chatStream } from './chat/stream.ts';
 import type { Provider } from './provider.ts';
 
 export type Wire = {
@@ -15,7 +15,7 @@ export type Wire = {
   /** A whole answer, or a refusal, as the Messages API would have given it. */
   answer(status: number, body: Buffer): Buffer;
   /** Translates a stream chunk by chunk; null: it is passed as it is. */
-  stream: (() => (chunk: Buffer) => Buffer) | null;
+  stream: (() => ChatStream) | null;
 };
 
 /** The Messages API: bytes pass as they are. The key goes in the header in which the client gave its own. */
@@ -56,9 +56,6 @@ export function chat(provider: Provider, key: string, model: string, request: Re
         return answer;
       }
     },
-    stream() {
-      const translator = chatStream(model);
-      return (chunk) => Buffer.from(translator.feed(chunk));
-    },
+    stream: () => chatStream(model),
   };
 }
