@@ -6,8 +6,9 @@ import { sendJson } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { type Asked, withModel } from './body.ts';
 import type { Caller } from './budget.ts';
-import { allowed, type Router, refuse } from './forward.ts';
+import { refuse } from './forward.ts';
 import { ANTHROPIC, type Provider } from './provider.ts';
+import { allowed, type Router } from './request.ts';
 import { attempt, type Ending, passedOn } from './upstream.ts';
 import { anthropic } from './wire.ts';
 

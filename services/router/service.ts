@@ -35,9 +35,10 @@ import * as total from '#shared/tables/total.ts';
 import { askedOf, bodyOf } from './body.ts';
 import type { Budget, Caller } from './budget.ts';
 import { type Config, config } from './config.ts';
-import { forward, freshState, type Router } from './forward.ts';
+import { forward } from './forward.ts';
 import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
 import { countTokens, listModels } from './relay.ts';
+import { freshState, type Router } from './request.ts';
 import { routesOf } from './route.ts';
 
 /** Calls in flight are given so long to end by themselves when the router is told to stop. */
