@@ -145,7 +145,10 @@ test('the bill is the sum of what the answers said they used', async () => {
     input_tokens: sum('input_tokens'),
     output_tokens: sum('output_tokens'),
     cache_creation_input_tokens: 0,
+    ephemeral_5m_input_tokens: 0,
+    ephemeral_1h_input_tokens: 0,
     cache_read_input_tokens: 0,
+    web_search_requests: 0,
   });
   assert.ok(sum('input_tokens') > 0 && sum('output_tokens') > 0);
 });

@@ -14,7 +14,7 @@ export type InputUsage = Pick<
 >;
 
 type Prompt = Pick<MessagesRequest, 'model' | 'tools' | 'system' | 'messages' | 'cache_control'>;
-type Ttl = '5m' | '1h';
+export type Ttl = '5m' | '1h';
 type Piece = { json: string; ttl: Ttl | undefined };
 
 const lives_ms: Record<Ttl, number> = { '5m': 5 * 60_000, '1h': 60 * 60_000 };
@@ -54,6 +54,11 @@ export function promptCache(min_tokens: number): (request: Prompt, now: number) 
       cache_creation: { ephemeral_5m_input_tokens: written['5m'], ephemeral_1h_input_tokens: written['1h'] },
     };
   };
+}
+
+/** The lives for which parts of the prompt are marked to be cached. */
+export function ttlsOf(request: Prompt): Set<Ttl> {
+  return new Set(piecesOf(request).flatMap(({ ttl }) => ttl ?? []));
 }
 
 /** The prompt in the order in which it is cached: tools, system, messages. */
