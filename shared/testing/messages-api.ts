@@ -296,7 +296,8 @@ export async function startMessagesApi(options: Options) {
     const type = asked.stream ? streamHeaders : { 'content-type': 'application/json' };
     response.writeHead(200, { ...type, ...limits.headers(), 'request-id': call.id });
     const sent = fault?.kind === 'huge' ? { ...done, content: [text(hugeText(fault))] } : done;
-    await deliver(response, call, asked.stream === true, asked.stream ? streamed(sent) : whole(sent), fault);
+    const pieces = asked.stream ? streamed(sent) : whole(sent, latency.per_chunk_ms !== undefined);
+    await deliver(response, call, asked.stream === true, pieces, fault);
   }
 
   /** Sends piece by piece, charging for each as it goes, until the end, the fault, or the client's departure. */

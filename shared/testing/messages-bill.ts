@@ -36,35 +36,33 @@ export function billOf(usage: Usage, output_tokens = usage.output_tokens): Bille
   };
 }
 
-type Step = { event?: StreamEvent; chunks: number; billed: Billed };
-
 /**
- * The answer as it is generated: what is billed after a delta is its share of the whole output, and never more tokens
- * than bytes, but for the one token that message_start announces.
+ * A stream: what is billed after a delta is its share of the whole output, and never more tokens than bytes, but for
+ * the one token that message_start announces.
  */
-function generation(answer: Composed): Step[] {
+export function streamed(answer: Composed): Piece[] {
   const all = [...events(answer)];
   const { usage, hidden } = answer;
   const length = all.reduce((sum, event) => sum + generated(event), Buffer.byteLength(hidden));
-  const steps: Step[] = [];
+  const pieces: Piece[] = [];
   let done = 0;
-  const step = (bytes: number, chunks: number, event?: StreamEvent) => {
+  const add = (text: string, chunks: number, bytes: number, complete = false) => {
     done += bytes;
-    const complete = event?.type === 'message_delta' || event?.type === 'message_stop';
-    const share = complete ? 1 : done / Math.max(1, length);
-    const output = Math.max(Math.ceil(usage.output_tokens * share), Math.min(1, usage.output_tokens));
-    steps.push({ chunks, billed: billOf(usage, output), ...(event && { event }) });
+    const total = usage.output_tokens;
+    const share = complete ? total : Math.ceil((total * done) / Math.max(1, length));
+    pieces.push({ text, chunks, billed: billOf(usage, Math.max(share, Math.min(1, total))) });
   };
   let unseen = hidden;
   for (const event of all) {
     const delta = event.type === 'content_block_delta';
     if (delta && event.delta.type === 'signature_delta') {
-      for (const part of unseen.match(/.{1,16}/gsu) ?? []) step(Buffer.byteLength(part), 1);
+      for (const part of unseen.match(/.{1,16}/gsu) ?? []) add('', 1, Buffer.byteLength(part));
       unseen = '';
     }
-    step(generated(event), delta ? 1 : 0, event);
+    const complete = event.type === 'message_delta' || event.type === 'message_stop';
+    add(frame(event), delta ? 1 : 0, generated(event), complete);
   }
-  return steps;
+  return pieces;
 }
 
 /** Bytes of content in an event: what the model wrote. */
@@ -80,20 +78,19 @@ function generated(event: StreamEvent): number {
   return delta.type === 'input_json_delta' ? Buffer.byteLength(delta.partial_json) : 0;
 }
 
-export function streamed(answer: Composed): Piece[] {
-  return generation(answer).map(({ event, ...step }) => ({ ...step, text: event ? frame(event) : '' }));
-}
-
-/** A JSON answer: generated unseen, then sent in two halves, so that a fault can strike between them. */
-export function whole(answer: Composed): Piece[] {
+/**
+ * A JSON answer: generated unseen, step by step where that takes time, then sent in two halves, so that a fault can
+ * strike between them.
+ */
+export function whole(answer: Composed, timed: boolean): Piece[] {
   const json = JSON.stringify(message(answer));
   // At a quote, because a string cut inside a surrogate pair would lose the character.
   const middle = json.indexOf('"', json.length >> 1);
   const billed = billOf(answer.usage);
+  const steps = timed ? streamed(answer).filter(({ chunks }) => chunks > 0) : [];
   return [
-    ...generation(answer)
-      .filter(({ chunks }) => chunks > 0)
-      .map((step) => ({ ...step, text: '' })),
+    ...steps.map((step) => ({ ...step, text: '' })),
+    { text: '', chunks: 0, billed },
     { text: json.slice(0, middle), chunks: 0, billed },
     { text: json.slice(middle), chunks: 0, billed },
   ];

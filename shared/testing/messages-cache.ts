@@ -25,14 +25,15 @@ export function promptCache(min_tokens: number): (request: Prompt, now: number) 
   return (request, now) => {
     const pieces = piecesOf(request);
     const marked = pieces.findLastIndex(({ ttl }) => ttl !== undefined);
-    const hash = createHash('sha256').update(request.model);
+    // Hashing costs more than all the rest, and most prompts are not marked.
+    const hash = marked === -1 ? undefined : createHash('sha256').update(request.model);
     const written = { '5m': 0, '1h': 0 };
     let bytes = 0;
     let read = 0;
     let settled = 0;
     for (const [index, { json, ttl }] of pieces.entries()) {
       bytes += Buffer.byteLength(json);
-      if (index > marked) continue;
+      if (!hash || index > marked) continue;
       const prefix = hash.update(json).copy().digest('base64');
       const tokens = Math.ceil(bytes / 4);
       if ((until.get(prefix) ?? 0) > now) {
