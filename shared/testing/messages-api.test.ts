@@ -557,6 +557,7 @@ test('as a process it has the same verbs over HTTP, and drains on SIGTERM', asyn
     );
     assert.ok(((await tell('billed')) as { output_tokens: number }).output_tokens > 0);
     await assert.rejects(tell('teapot'), /no verb 'teapot': expected script, latency/);
+    await assert.rejects(tell('usage', { how: 'often' }), /'estimated' or 'random', got 'often'/);
     await assert.rejects(tell('fault', { kind: 'teapot' }), /no fault is called 'teapot'/);
     const batch = await client.messages.batches.create({
       requests: [{ custom_id: 'a', params: saying('weather?') }],

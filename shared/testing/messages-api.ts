@@ -352,6 +352,9 @@ export async function startMessagesApi(options: Options) {
     },
     /** Bills by estimate, or at random within what is possible: the same in every run of one seed. */
     usage(how: 'estimated' | 'random', seed = 1): void {
+      if (how !== 'random' && how !== 'estimated') {
+        throw new Error(`usage is 'estimated' or 'random', got '${how}'`);
+      }
       chance = how === 'random' ? randomFrom(seed) : undefined;
     },
     /** Enforced from now on, with full buckets; null for none. */
@@ -420,7 +423,7 @@ Prints one JSON line, {"root":…,"control":…}, and serves until SIGTERM. Then
 POST {control}/VERB with the verb's argument as a JSON body; the answer is its result, as JSON.
   script   [{"match":"regular expression","reply":"text","delay_ms":0}, …]
   latency  {"first_ms":300,"per_chunk_ms":{"median":20,"p99":90}}
-  usage    {"how":"random","seed":1}, or "estimated"
+  usage    {"how":"random","seed":1}, until {"how":"estimated"}
   limits   {"requests_per_minute":60,"input_tokens_per_minute":…,"output_tokens_per_minute":…}, or null
   endBatch {"id":"msgbatch_…","how":{"errored":1,"canceled":0,"expired":0}}, or nothing for all
   fault    {"kind":"rate_limit_error","calls":2,"retry_after_s":1}

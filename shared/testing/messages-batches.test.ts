@@ -192,6 +192,11 @@ for (const [title, body, message] of [
   });
 }
 
+test('a method that batches do not have is refused with those they have', async (t) => {
+  const error = await failure(clientOf(await serve(t)).put('/v1/messages/batches', { body: {} }));
+  assert.deepEqual([error.status, error.headers?.get('allow')], [405, 'POST, GET']);
+});
+
 test('a custom_id may have 64 characters', async (t) => {
   const { batches } = clientOf(await serve(t)).messages;
   await batches.create({ requests: [{ custom_id: 'a'.repeat(64), params: saying('x') }] });

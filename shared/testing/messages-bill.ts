@@ -24,10 +24,10 @@ export const billedFields = Object.keys(nothing) as readonly (keyof Billed)[];
 /** What was generated once these bytes are sent; none for thinking that is not shown. `chunks` is what takes time. */
 export type Piece = { text: string; chunks: number; billed: Billed };
 
-export function billOf(usage: Usage, output_tokens = usage.output_tokens): Billed {
+export function billOf(usage: Usage): Billed {
   return {
     input_tokens: usage.input_tokens,
-    output_tokens,
+    output_tokens: usage.output_tokens,
     cache_creation_input_tokens: usage.cache_creation_input_tokens ?? 0,
     ephemeral_5m_input_tokens: usage.cache_creation?.ephemeral_5m_input_tokens ?? 0,
     ephemeral_1h_input_tokens: usage.cache_creation?.ephemeral_1h_input_tokens ?? 0,
@@ -42,15 +42,17 @@ export function billOf(usage: Usage, output_tokens = usage.output_tokens): Bille
  */
 export function streamed(answer: Composed): Piece[] {
   const all = [...events(answer)];
-  const { usage, hidden } = answer;
+  const { hidden } = answer;
+  const full = billOf(answer.usage);
+  const total = full.output_tokens;
   const length = all.reduce((sum, event) => sum + generated(event), Buffer.byteLength(hidden));
   const pieces: Piece[] = [];
   let done = 0;
   const add = (text: string, chunks: number, bytes: number, complete = false) => {
     done += bytes;
-    const total = usage.output_tokens;
     const share = complete ? total : Math.ceil((total * done) / Math.max(1, length));
-    pieces.push({ text, chunks, billed: billOf(usage, Math.max(share, Math.min(1, total))) });
+    const output_tokens = Math.max(share, Math.min(1, total));
+    pieces.push({ text, chunks, billed: { ...full, output_tokens } });
   };
   let unseen = hidden;
   for (const event of all) {
