@@ -438,3 +438,39 @@ test('a button fits into what Telegram lets it bear', () => {
   const { buttons } = questionOf(refused, { spend_id: 'day 1', command: 'raise', tell: '' }, 'default');
   for (const { data } of buttons.flat()) assert.ok(Buffer.byteLength(data) <= 64, data);
 });
+
+test('in a whole house the router refuses, the owner presses, and the ledger tells it', async (t) => {
+  const whole = await buildHouse({ config: '[budget]\nhour_usd = 0.03\n' });
+  t.after(() => whole.close());
+  await whole.start();
+  const texts = async (chat_id: number) =>
+    (await whole.bot.sent({ chat_id, method: 'sendMessage' })).map(({ text }) => text);
+  async function ask(chat_id: number, label: string): Promise<string> {
+    await whole.bot.say({ chat_id, text: 'hello', from: { id: OWNER } });
+    const { message_id, message } = await whole.bot.waitSent(
+      (one) => one.chat_id === chat_id && one.message.reply_markup !== undefined,
+      15_000,
+    );
+    const buttons: Row[] = message.reply_markup?.inline_keyboard.flat() ?? [];
+    const data = buttons.find((button) => button.text === label)?.callback_data ?? '';
+    await whole.bot.press({ chat_id, message_id, data, from: { id: OWNER } });
+    await until('it is answered', async () => (await texts(chat_id)).includes('answer to: hello'));
+    return message.text;
+  }
+  const told = await ask(1, 'Cheaper model');
+  assert.match(
+    told,
+    /^The budget has no room for this answer\. This hour has \$0\.030: \$0\.00 spent, .*\n\nYour message is kept/,
+  );
+  await ask(2, '+$1 this hour');
+  const calls = await whole.read<{ alias: string; task: string; conversation: string }>(
+    `SELECT alias, task, conversation FROM call WHERE state = 'settled' AND cost_nanousd > 0 ORDER BY opened_at`,
+  );
+  assert.deepEqual(
+    calls.map(({ alias, task, conversation }) => [alias, task, conversation]),
+    [
+      ['quick', 'chat', 'telegram:1'],
+      ['default', 'chat', 'telegram:2'],
+    ],
+  );
+});
