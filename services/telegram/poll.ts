@@ -92,7 +92,7 @@ async function store(ctx: Telegram, bot: Bot, updates: unknown[], next: number):
   }
 }
 
-/** The button stops to glow, and is gone. Best effort: one that stays does nothing when it is pressed again. */
+/** The button stops glowing, and goes. Best effort: one that stays does nothing when it is pressed again. */
 async function acknowledge(ctx: Telegram, bot: Bot, { query_id, press, answer }: Pressed): Promise<void> {
   const signal = forGrammy(ctx.signal);
   const outcomes = await Promise.allSettled([
