@@ -137,14 +137,14 @@ test('a model takes a million tokens, unless it is known to take fewer', () => {
 
 test("the owner's own price wins from its day on; until then the list holds", () => {
   const toml = `
-    [prices."claude-sonnet-5-5"]
+    [router.prices."claude-sonnet-5-5"]
     input = 3
     output = 15
     from = "2026-12-01"
     context_tokens = 50000
     long = { above = 1000, input = 6, output = 30, cache_read = 1 }`;
-  const table = parse(toml) as { prices: Record<string, unknown> };
-  const own = { 'claude-sonnet-5-5': priceSetting.parse(table.prices['claude-sonnet-5-5']) };
+  const table = parse(toml) as { router: { prices: Record<string, unknown> } };
+  const own = { 'claude-sonnet-5-5': priceSetting.parse(table.router.prices['claude-sonnet-5-5']) };
   const from = Date.parse('2026-12-01');
   assert.equal(known('claude-sonnet-5-5', from - 1, own).rev, PRICE_REV);
   const price = known('claude-sonnet-5-5-20261101', from, own);
@@ -180,8 +180,8 @@ test('a price with a mistake is refused, not believed', () => {
 
 test('the lines that add a missing price are a price when they are added', () => {
   for (const model of ['gpt-oss:20b', 'a "quoted" \\ name']) {
-    const { prices } = parse(missingPrice(model)) as { prices: Record<string, unknown> };
-    const own = { [model]: priceSetting.parse(prices[model]) };
+    const { router } = parse(missingPrice(model)) as { router: { prices: Record<string, unknown> } };
+    const own = { [model]: priceSetting.parse(router.prices[model]) };
     assert.ok(priceOf(model, NOW, own), model);
   }
 });

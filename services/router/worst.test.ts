@@ -211,7 +211,7 @@ test('what has no bound is refused, with the tool, the reason and the cure', () 
   assert.match(refusal(saying('x', { fallbacks: 'default' }), { priceOfModel }), /fallbacks.*Cure/);
   assert.match(
     refusal(saying('x', { fallbacks: [{ model: 'gpt' }] }), { priceOfModel }),
-    /\[prices\."gpt"\]/,
+    /\[router\.prices\."gpt"\]/,
   );
   assert.match(refusal(saying('x', { fallbacks: [{ model: 'claude-opus-5' }] })), /no price/);
   assert.match(refusal(saying('x', { fallbacks: [7] }), { priceOfModel }), /fallbacks\.0.*got 7/);

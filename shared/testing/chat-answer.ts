@@ -102,6 +102,9 @@ function billOf(usage: ChatUsage | null, share: number): Billed {
     input_tokens: usage ? usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens : 0,
     output_tokens: usage ? Math.ceil(usage.completion_tokens * share) : 0,
     cache_creation_input_tokens: usage?.cache_write_tokens ?? 0,
+    ephemeral_5m_input_tokens: usage?.cache_write_tokens ?? 0,
+    ephemeral_1h_input_tokens: 0,
+    web_search_requests: 0,
     cache_read_input_tokens: usage?.cached_tokens ?? 0,
   };
 }

@@ -43,6 +43,9 @@ test('without a script it says the last line back, and charges what it says that
     output_tokens: completion_tokens,
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: 0,
+    ephemeral_5m_input_tokens: 0,
+    ephemeral_1h_input_tokens: 0,
+    web_search_requests: 0,
   });
   assert.deepEqual(api.calls()[0]?.body, question);
 });

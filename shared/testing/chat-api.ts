@@ -118,11 +118,13 @@ export async function startChatApi(options: {
     const asked = checkChat(body);
     if (options.models && !options.models.includes(asked.model)) throw unknownModel(asked.model);
 
-    const fault = faults.strike(asked.model);
+    const fault = faults.strike('messages', asked.model);
     call.fault = fault?.kind ?? null;
     const refused = fault && errorOf(fault, asked.model);
     if (refused) throw refused;
-    if (fault?.kind === 'reset' || fault?.kind === 'hang') return strike(response, fault, call.id);
+    if (fault?.kind === 'reset' || fault?.kind === 'hang') {
+      return strike(response, fault, { request_id: call.id, stream: asked.stream === true });
+    }
 
     const pieces = await piecesOf(asked, response);
     if (fault?.kind === 'error_event' && !asked.stream) throw new ApiError('overloaded_error', 'Overloaded');
@@ -205,7 +207,7 @@ function struck(response: ServerResponse, fault: Fault, id: string): void | Prom
     response.end(`data: ${JSON.stringify({ error })}\n\n`);
   } else if (fault.kind === 'malformed') {
     response.end('data: {"id":"chatcmpl-1","choices":[{"delta":\n\n');
-  } else return strike(response, fault, id);
+  } else return strike(response, fault, { request_id: id, stream: true });
 }
 
 const statuses: Partial<Record<ErrorType, number>> = { overloaded_error: 503 };
