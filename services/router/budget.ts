@@ -66,13 +66,12 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
     });
   }
   const { key } = caller;
-  if (key) {
-    windows.push(
-      window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour),
-      window(`key ${key.name} day`, 'day', key.day_nanousd),
-      window(`key ${key.name} month`, 'month', key.month_nanousd),
-    );
+  if (key && (key.hour_nanousd !== null || key.calls_per_hour !== null)) {
+    windows.push(window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour));
   }
+  if (key && key.day_nanousd !== null) windows.push(window(`key ${key.name} day`, 'day', key.day_nanousd));
+  if (key && key.month_nanousd !== null)
+    windows.push(window(`key ${key.name} month`, 'month', key.month_nanousd));
   return windows;
 }
 
@@ -157,19 +156,13 @@ function when(at: number): string {
 /** What of a budget's limit may be spent before the owner hears of it. */
 const ALERT_at = 0.8;
 
-/** Tells the owner of every window that has just come near its end: once for each. */
-export async function alerts(
-  store: Store,
-  budget: Budget,
-  rows: readonly spend.Spend[],
-  now: number,
-): Promise<void> {
-  for (const row of rows) {
-    const { alerted_at, spent_nanousd } = row;
+/** Tells the owner of every window that has come near its end since `since_at`: once for each. */
+export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
+  for (const row of await store.read(spend.unalerted(since_at))) {
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
-    if (alerted_at !== null || limit === null || row.budget === 'turn') continue;
-    if (spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
-      await alert(store, row, now, spent_nanousd, limit);
+    if (limit === null) continue;
+    if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
+      await alert(store, row, now, row.spent_nanousd, limit);
     }
   }
 }
@@ -181,7 +174,6 @@ async function alert(
   spent_nanousd: number,
   limit_nanousd: number,
 ): Promise<void> {
-  if (window.budget === 'turn') return;
   const text =
     window.budget === 'alert'
       ? `Today's model calls have cost ${usd(spent_nanousd)}: alert_usd is ${usd(limit_nanousd)}.`

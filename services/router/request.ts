@@ -80,7 +80,6 @@ export type Request = {
   route: Route;
   incoming: IncomingMessage;
   outgoing: ServerResponse;
-  gone: AbortSignal;
   /** On the monotonic clock. */
   deadline: number;
   home: string | undefined;
@@ -109,8 +108,6 @@ export function requestOf(
       return { target, rank, price, worst: null, counted: false, tries: 0, over, due_at: 0, limited: false };
     }),
   );
-  const left = new AbortController();
-  outgoing.once('close', () => left.abort());
   // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
   const long_ms = (asked.max_tokens * 3_600_000) / 128_000;
   return {
@@ -120,7 +117,6 @@ export function requestOf(
     route,
     incoming,
     outgoing,
-    gone: left.signal,
     deadline: clock.mono() + Math.max(config.deadline_s * 1000, long_ms),
     home: state.homes.get(homeKey(caller, asked) ?? ''),
     tries,

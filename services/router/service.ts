@@ -33,7 +33,7 @@ import * as exchange from '#shared/tables/exchange.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as total from '#shared/tables/total.ts';
 import { askedOf, bodyOf } from './body.ts';
-import type { Budget, Caller } from './budget.ts';
+import { alerts, type Budget, type Caller } from './budget.ts';
 import { type Config, config } from './config.ts';
 import { forward } from './forward.ts';
 import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
@@ -48,6 +48,8 @@ const RELOAD_ms = 2000;
 /** How often it looks for what dead routers left open, and for bytes that have been kept long enough. */
 const SWEEP_ms = 5000;
 const PRUNE_ms = 60_000;
+/** How soon the owner hears that a budget is nearly used. */
+const ALERTS_ms = 1000;
 /** Somebody who sends its request byte by byte is let go. */
 const HEADERS_ms = 20_000;
 const REQUEST_ms = 300_000;
@@ -85,6 +87,10 @@ export const router = service({
       state: freshState(),
     };
     ctx.every('sweep', SWEEP_ms, () => sweep(ctx));
+    ctx.every('alerts', ALERTS_ms, () =>
+      // A period that has just ended is looked at once more.
+      alerts(ctx.store, routing.budget(), ctx.clock.now() - 2 * ALERTS_ms, ctx.clock.now()),
+    );
     ctx.every('prune', PRUNE_ms, () => prune(ctx));
     // On the way down, bills that are being written are waited for.
     ctx.onEnd(async () => void (await Promise.all(routing.state.settling)));

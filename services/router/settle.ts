@@ -12,7 +12,6 @@ import * as spend from '#shared/tables/spend.ts';
 import * as throttle from '#shared/tables/throttle.ts';
 import * as total from '#shared/tables/total.ts';
 import { type Asked, withModel } from './body.ts';
-import { alerts } from './budget.ts';
 import { correctionOf } from './limit.ts';
 import { cost_nanousd } from './price.ts';
 import { homeKey, type Request, type Router, type State, type Try } from './request.ts';
@@ -100,7 +99,7 @@ export async function settle(
       first_byte_ms: ending.first_byte_ms,
       latency_ms,
     }),
-    throttle.correct(correctionOf(limits, target, likely_tokens, used)),
+    ...correctionOf(limits, target, likely_tokens, used).map(throttle.correct),
     total.add(
       {
         hour_at: periodOf('hour', opened_at).starts_at,
@@ -116,8 +115,7 @@ export async function settle(
   if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
   try {
     // The row of a bill that cannot be written stays open, and the next router charges it in full.
-    const [rows] = await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
-    await alerts(router.store, router.budget(), rows, now);
+    await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
   } catch (error) {
     log.error('bill.unwritten', { call: id, error });
   }
