@@ -1,0 +1,170 @@
+import { styleText } from 'node:util';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '#shared/base/clock.ts';
+import { type Period, type PeriodKind, periodOf } from '#shared/base/period.ts';
+import type { Store } from '#shared/store/store.ts';
+import * as total from '#shared/tables/total.ts';
+import type { Standing } from './budgets.ts';
+import { openHouse } from './house.ts';
+import { about, count, exact, grouped, usd } from './money.ts';
+import { bar, table, wide } from './table.ts';
+
+const BY = ['model', 'task', 'alias', 'key', 'conversation', 'day', 'hour'] as const;
+type By = (typeof BY)[number];
+
+type Row = total.Sums & { name: string };
+type Options = { by: By; today?: boolean; month?: boolean; days?: number; json?: boolean };
+
+export function cost(program: Command): void {
+  program
+    .command('cost')
+    .description('Show what the model calls cost.')
+    .addOption(new Option('--by <what>', 'what the rows are').choices(BY).default('model'))
+    .addOption(new Option('--today', 'since midnight (what --by hour shows)').conflicts(['month', 'days']))
+    .addOption(new Option('--month', 'since the first of the month (what all others show)').conflicts('days'))
+    .addOption(new Option('--days <n>', 'the last n days, today among them').argParser(days))
+    .option('--json', 'print it for a program; money is in nano-USD')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vigil cost                      this month, model by model
+  vigil cost --by day             this month, day by day
+  vigil cost --today --by task    what today's money went to
+  vigil cost --days 7 --by key    the last week, client by client`,
+    )
+    .action(report);
+}
+
+function days(value: string): number {
+  const number = count(value);
+  if (number > 400) throw new InvalidArgumentError('expected at most 400, for longer nothing is kept');
+  return number;
+}
+
+async function report(options: Options): Promise<void> {
+  const { houseBudgets, houseConfig, standings } = await import('./budgets.ts');
+  const { home, store } = await openHouse();
+  try {
+    const now = systemClock.now();
+    const globals = houseBudgets(houseConfig(home).budget).filter(({ name }) => name !== 'unasked');
+    const budgets = await standings(store, globals, now);
+    const span = spanOf(options, now);
+    const rows = await rowsOf(store, options.by, span);
+    const all = sum('total', rows);
+    if (options.json) {
+      process.stdout.write(`${JSON.stringify({ by: options.by, span, rows, total: all, budgets })}\n`);
+      return;
+    }
+    process.stdout.write(`${headline(budgets)}\n\n`);
+    if (all.calls === 0) process.stdout.write(`No calls ${span.name}.\n`);
+    else {
+      process.stdout.write(
+        `${span.name}, by ${options.by}:\n\n`.replace(/^./, (letter) => letter.toUpperCase()),
+      );
+      process.stdout.write(drawn(options.by, rows, all));
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** What an owner wants to know first. */
+function headline(budgets: readonly Standing[]): string {
+  const words = { hour: 'this hour', day: 'today', month: 'this month' };
+  return [...budgets]
+    .sort((a, b) => Number(b.kind === 'day') - Number(a.kind === 'day'))
+    .map(({ kind, spent_nanousd, limit_nanousd }) => {
+      const text = `${words[kind]} ${usd(spent_nanousd)} of ${exact(limit_nanousd ?? 0)}`;
+      return spent_nanousd >= 0.8 * (limit_nanousd ?? 0) ? styleText('yellow', text) : text;
+    })
+    .join(' · ');
+}
+
+function spanOf({ by, today, month, days }: Options, now: number): Period {
+  const day = periodOf('day', now);
+  if (days !== undefined && days > 1) {
+    const first = new Date(now);
+    first.setDate(first.getDate() - (days - 1));
+    const { starts_at } = periodOf('day', first.getTime());
+    return { name: `in the last ${days} days`, starts_at, ends_at: day.ends_at };
+  }
+  if (today || days === 1 || (by === 'hour' && !month)) return { ...day, name: 'today' };
+  return { ...periodOf('month', now), name: 'this month' };
+}
+
+/** The dearest first; days and hours as they came, those without a call too. */
+async function rowsOf(store: Store, by: By, span: Period): Promise<Row[]> {
+  if (by !== 'day' && by !== 'hour') {
+    const rows = await store.read(total.by(by, span.starts_at, span.ends_at));
+    return rows.sort((a, b) => b.cost_nanousd - a.cost_nanousd || b.calls - a.calls);
+  }
+  const hours = await store.read(total.by('hour', span.starts_at, span.ends_at));
+  const end = Math.min(span.ends_at, systemClock.now() + 1);
+  return periodsOf(by, span.starts_at, end).map(({ name, starts_at, ends_at }) =>
+    sum(
+      name,
+      hours.filter((hour) => hour.name >= starts_at && hour.name < ends_at),
+    ),
+  );
+}
+
+/** The days or hours of a span. An hour that a clock set back repeats is there twice. */
+function periodsOf(kind: PeriodKind, from_at: number, to_at: number): Period[] {
+  const periods: Period[] = [];
+  for (let at = from_at; at < to_at; at = periodOf(kind, at).ends_at) {
+    const period = periodOf(kind, at);
+    const local = `${periodOf('day', at).name} ${String(new Date(at).getHours()).padStart(2, '0')}:00`;
+    periods.push({ ...period, starts_at: at, name: kind === 'hour' ? local : period.name });
+  }
+  return periods;
+}
+
+function sum(name: string, rows: readonly total.Sums[]): Row {
+  const of = (key: keyof total.Sums) => rows.reduce((so_far, row) => so_far + row[key], 0);
+  // Object.fromEntries forgets the names of its keys.
+  return { name, ...(Object.fromEntries(total.SUMS.map((key) => [key, of(key)])) as total.Sums) };
+}
+
+function inputOf(row: Row): number {
+  return row.input_tokens + row.cache_read_tokens + row.cache_write_5m_tokens + row.cache_write_1h_tokens;
+}
+
+function drawn(by: By, rows: readonly Row[], all: Row): string {
+  const most = Math.max(...rows.map((row) => row.cost_nanousd));
+  const percent = (part: number, whole: number) => (whole > 0 ? `${Math.round((part / whole) * 100)}%` : '–');
+  let width = 0;
+  const columns: [title: string, cell: (row: Row) => string][] = [
+    [by, (row) => row.name || '(none)'],
+    ['>cost', (row) => usd(row.cost_nanousd)],
+    ['>share', (row) => percent(row.cost_nanousd, all.cost_nanousd)],
+    ['', (row) => (row === all ? '' : styleText('cyan', bar(row.cost_nanousd / (most || 1), width)))],
+    ['>calls', (row) => grouped(row.calls)],
+    ['>failed', (row) => grouped(row.failures)],
+    ['>tokens in', (row) => about(inputOf(row))],
+    ['>cached', (row) => percent(row.cache_read_tokens, inputOf(row))],
+    ['>out', (row) => about(row.output_tokens)],
+    ['>searches', (row) => grouped(row.web_searches)],
+    ['>estimated', (row) => usd(row.estimated_nanousd)],
+  ];
+  const silent = [
+    ...(all.failures === 0 ? ['>failed'] : []),
+    ...(all.web_searches === 0 ? ['>searches'] : []),
+    ...(all.estimated_nanousd === 0 ? ['>estimated'] : []),
+  ];
+  const shown = columns.filter(([title]) => !silent.includes(title));
+  const lines = () =>
+    table(
+      shown.map(([title]) => title),
+      [...rows, all].map((row) => shown.map(([, cell]) => cell(row))),
+    ).split('\n');
+  width = barWidth(Math.max(...lines().map(wide)));
+  const [head, ...body] = lines();
+  const last = body.length - 2; // an end of line follows it
+  return [head, ...body.map((line, i) => (i === last ? styleText('bold', line) : line))].join('\n');
+}
+
+/** What the other columns leave of a terminal; a pipe has no width. */
+function barWidth(taken: number): number {
+  return process.stdout.isTTY ? Math.max(0, Math.min(40, process.stdout.columns - taken)) : 20;
+}
