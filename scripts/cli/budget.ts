@@ -1,21 +1,8 @@
-import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
 import { userInfo } from 'node:os';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
-import { codeOf, Misconfigured, messageOf } from '#shared/base/errors.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as incident from '#shared/tables/incident.ts';
@@ -165,6 +152,7 @@ async function add(name: string, nanousd: number, _: unknown, command: Command):
 
 async function set(name: string, value: string, _: unknown, command: Command): Promise<void> {
   const { checkConfig, shared } = await import('#shared/runtime/config.ts');
+  const { replace } = await import('./replace.ts');
   const { withSetting } = await import('./toml.ts');
   const { sections } = await import('../sections.ts');
   const keys = Object.keys(shared.budget.shape);
@@ -183,46 +171,4 @@ async function set(name: string, value: string, _: unknown, command: Command): P
   process.stdout.write(
     `${key} = ${number} (was ${before[key]}) in ${config}; a running Vigil goes by it within two seconds\n`,
   );
-}
-
-/**
- * Puts the changed text in the place of the file, whole or not at all, and only if it stands the check. Bytes are
- * taken as Latin-1, so that those that are no UTF-8 stay as they are.
- */
-function replace(path: string, change: (text: string) => string, check: (file: string) => void): void {
-  const file = realpathSync(path); // a link stays a link
-  const part = `${file}.${process.pid}`;
-  const old = statSync(file);
-  try {
-    closeSync(openSync(file, 'r+')); // who may not write it shall not replace it either
-    const text = change(readFileSync(file, 'latin1'));
-    const fd = openSync(part, 'wx', 0o600);
-    try {
-      writeFileSync(fd, text, 'latin1');
-      if (old.uid !== process.getuid?.() || old.gid !== process.getgid?.()) fchownSync(fd, old.uid, old.gid);
-      fchmodSync(fd, old.mode & 0o7777);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    try {
-      check(part);
-    } catch (error) {
-      if (!(error instanceof Misconfigured)) throw error;
-      const [fault = ''] = error.message.replace(`${part} has`, `${path} would have`).split('\n  cure:');
-      throw new Misconfigured(fault, 'choose another value; nothing was changed', { cause: error });
-    }
-    renameSync(part, file);
-  } catch (error) {
-    if (!/^(EACCES|EROFS|EPERM|ENOSPC)$/.test(codeOf(error))) throw error;
-    throw new Misconfigured(
-      `config: ${path} cannot be changed (${messageOf(error)})`,
-      codeOf(error) === 'ENOSPC'
-        ? 'make room on the disk'
-        : `let ${userInfo().username} write it and its folder, or run this as their owner`,
-      { cause: error },
-    );
-  } finally {
-    rmSync(part, { force: true });
-  }
 }

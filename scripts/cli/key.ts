@@ -72,12 +72,11 @@ function words(value: string): string[] {
 /** What a client needs goes to standard output, two lines that a shell or an .env file takes; the words do not. */
 async function add(called: string, limits: Limits): Promise<void> {
   const { houseConfig } = await import('./budgets.ts');
+  const { Fenced } = await import('#shared/store/store.ts');
   const { PRESET_ALIASES } = await import('../../services/router/config.ts');
   const { home, store } = await openHouse();
   try {
     const { router } = houseConfig(home);
-    const existing = (await store.read(accessKey.all)).find((other) => other.name === called);
-    if (existing) throw taken(existing);
     const made = newAccessKey();
     const row = {
       name: called,
@@ -89,7 +88,12 @@ async function add(called: string, limits: Limits): Promise<void> {
       calls_per_hour: limits.callsPerHour ?? null,
       created_at: systemClock.now(),
     };
-    await store.commit([accessKey.add(row)]);
+    try {
+      await store.commit([accessKey.add(row)]);
+    } catch (error) {
+      if (!(error instanceof Fenced)) throw error;
+      throw taken(called, await store.read(accessKey.all));
+    }
     process.stdout.write(
       `ANTHROPIC_BASE_URL=http://127.0.0.1:${router.port}\nANTHROPIC_API_KEY=${made.key}\n`,
     );
@@ -109,12 +113,12 @@ async function add(called: string, limits: Limits): Promise<void> {
   }
 }
 
-function taken(existing: accessKey.AccessKey): Misconfigured {
-  const state =
-    existing.revoked_at === null ? 'is there already' : `was revoked on ${date(existing.revoked_at)}`;
+function taken(called: string, keys: readonly accessKey.AccessKey[]): Misconfigured {
+  const revoked_at = keys.find((key) => key.name === called)?.revoked_at ?? null;
+  const state = revoked_at === null ? 'is there already' : `was revoked on ${date(revoked_at)}`;
   return new Misconfigured(
-    `key: '${existing.name}' ${state}, and a name is given once: the ledger would mix two clients up`,
-    `choose another, such as ${existing.name.slice(0, 30)}-2`,
+    `key: '${called}' ${state}, and a name is given once: the ledger would mix two clients up`,
+    `choose another, such as ${called.slice(0, 30)}-2`,
   );
 }
 
