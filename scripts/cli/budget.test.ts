@@ -15,8 +15,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type PeriodKind, periodOf } from '#shared/base/period.ts';
 import { root } from '#shared/base/root.ts';
+import { openStore } from '#shared/store/store.ts';
+import * as inbound from '#shared/tables/inbound.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
+import * as turn from '#shared/tables/turn.ts';
 import { quietHome, vigil } from '#shared/testing/cli.ts';
 
 const CONFIG = '[budget]\nhour_usd = 0.5\nday_usd = 2\nunasked_percent = 25\n';
@@ -120,16 +123,41 @@ test('the budgets of a key, of unasked work and of one answer can be raised, if 
   assert.deepEqual(
     (
       await router.read(
-        spend.added([windowOf('key laptop month', 'month').id, windowOf('unasked day', 'day').id]),
+        spend.added([windowOf('key laptop month', 'month').id, windowOf('unasked', 'day').id]),
       )
     ).length,
     2,
   );
-  for (const name of ['week', 'key:laptop:day', 'key:old:month', 'key:laptop', 'turn']) {
-    const { code, stderr } = await vigil(home, ['budget', 'raise', name, '1']);
-    assert.equal(code, 64, name);
+  const none = ['week', 'key:laptop:day', 'key:old:month', 'key:laptop', 'turn'];
+  for (const { code, stderr } of await Promise.all(
+    none.map((name) => vigil(home, ['budget', 'raise', name, '1'])),
+  )) {
+    assert.equal(code, 64);
     assert.match(stderr, /expected one of hour, day, month, unasked, key:laptop:month, turn:<id>/);
   }
+  const core = await openStore({ directory: home.state, principal: 'core' });
+  t.after(() => core.close());
+  const now = Date.now();
+  await core.commit([
+    inbound.receive({
+      source: 'terminal',
+      source_key: '1',
+      channel: 'terminal',
+      conversation: 'terminal:main',
+      chat: null,
+      sender: 'owner',
+      text: 'hello',
+      message_ref: null,
+      payload_json: '{}',
+      received_at: now,
+      state: 'pending',
+      note: null,
+    }),
+    turn.open('0189', { owner: 'o', boot_id: 'b', now, until_at: now }),
+  ]);
+  const raised = await vigil(home, ['budget', 'raise', 'turn:0189', '1']);
+  assert.equal(raised.stdout, '$1.00 added: this answer may now cost $1.50\n');
+  assert.deepEqual(await router.read(spend.added(['turn 0189'])), [{ id: 'turn 0189', nanousd: 1e9 }]);
   const ended = await vigil(home, ['budget', 'raise', 'turn:0190', '1']);
   assert.equal(ended.code, 78);
   assert.match(ended.stderr, /^budget: no answer called '0190' is in the making/);
@@ -183,7 +211,7 @@ test('a config.toml that is a link stays one', async (t) => {
 
 test('a value that would not stand the check leaves config.toml as it is', async (t) => {
   const { home } = await quietHome(t, CONFIG);
-  for (const [name, value, fault] of [
+  const faulty = [
     [
       'day',
       '1000001',
@@ -191,19 +219,23 @@ test('a value that would not stand the check leaves config.toml as it is', async
     ],
     ['unasked_percent', '101', /unasked_percent: .*100, got 101/],
     ['calls', '1.5', /calls_per_hour: .*got 1\.5/],
-  ] as const) {
-    const { code, stderr } = await vigil(home, ['budget', 'set', name, value]);
-    assert.equal(code, 78);
-    assert.match(stderr, fault);
-  }
-  for (const [name, value] of [
+  ] as const;
+  const wrong = [
     ['week', '1'],
     ['day', '-1'],
     ['day', 'much'],
     ['day', ' '],
-  ] as const) {
-    assert.equal((await vigil(home, ['budget', 'set', name, value])).code, 64, `${name} ${value}`);
-  }
+  ] as const;
+  await Promise.all([
+    ...faulty.map(async ([name, value, fault]) => {
+      const { code, stderr } = await vigil(home, ['budget', 'set', name, value]);
+      assert.equal(code, 78);
+      assert.match(stderr, fault);
+    }),
+    ...wrong.map(async ([name, value]) => {
+      assert.equal((await vigil(home, ['budget', 'set', name, value])).code, 64, `${name} ${value}`);
+    }),
+  ]);
   assert.equal(readFileSync(home.config, 'utf8'), CONFIG);
   writeFileSync(home.config, `${CONFIG}[weather]\n`);
   const broken = await vigil(home, ['budget', 'set', 'day', '1']);

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { usd } from '#shared/base/money.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as incident from '#shared/tables/incident.ts';
@@ -10,7 +11,7 @@ import * as spend from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
-import { decimal, exact, grouped, nanousdOf, raise, usd } from './money.ts';
+import { decimal, exact, grouped, nanousdOf, raise } from './money.ts';
 import { gauge, table } from './table.ts';
 
 export function budget(program: Command): void {

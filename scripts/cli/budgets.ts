@@ -10,10 +10,8 @@ import { config as router } from '../../services/router/config.ts';
 import { nanousdOf } from './money.ts';
 
 export type Budget = {
-  /** As it is called on the command line: `day`, `unasked`, `key:laptop:day`. */
+  /** `day`, `unasked`, `key:laptop:day`: what its windows are called, with colons for spaces. */
   name: string;
-  /** As its windows are called: `day`, `unasked day`, `key laptop day`. */
-  prefix: string;
   kind: PeriodKind;
   /** Without what was added to it; null: as much as one likes. */
   limit_nanousd: number | null;
@@ -46,7 +44,6 @@ export function houseBudgets(set: Shared['budget']): Budget[] {
   const day_nanousd = nanousdOf(set.day_usd);
   const global = (kind: PeriodKind, usd: number): Budget => ({
     name: kind,
-    prefix: kind,
     kind,
     limit_nanousd: nanousdOf(usd),
     limit_calls: kind === 'hour' ? set.calls_per_hour : null,
@@ -57,7 +54,6 @@ export function houseBudgets(set: Shared['budget']): Budget[] {
     global('month', set.month_usd),
     {
       name: 'unasked',
-      prefix: 'unasked day',
       kind: 'day',
       limit_nanousd: Math.floor((day_nanousd * set.unasked_percent) / 100),
       limit_calls: null,
@@ -68,7 +64,6 @@ export function houseBudgets(set: Shared['budget']): Budget[] {
 export function keyBudgets(key: accessKey.AccessKey): Budget[] {
   return PERIODS.map((kind) => ({
     name: `key:${key.name}:${kind}`,
-    prefix: `key ${key.name} ${kind}`,
     kind,
     limit_nanousd: key[`${kind}_nanousd`],
     limit_calls: kind === 'hour' ? key.calls_per_hour : null,
@@ -87,7 +82,7 @@ export async function allBudgets(store: Store, set: Shared['budget']): Promise<B
 
 /** Read from the windows, the config and what was added: a window's own limit is that of its last call. */
 export async function standings(store: Store, budgets: readonly Budget[], now: number): Promise<Standing[]> {
-  const ids = budgets.map(({ prefix, kind }) => spend.windowId(prefix, kind, now));
+  const ids = budgets.map(({ name, kind }) => spend.windowId(name.replaceAll(':', ' '), kind, now));
   const windows = new Map((await store.read(spend.of(ids))).map((window) => [window.id, window]));
   const added = new Map((await store.read(spend.added(ids))).map(({ id, nanousd }) => [id, nanousd]));
   return budgets.map((budget, i) => {

@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { newAccessKey } from '#shared/base/access.ts';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { usd } from '#shared/base/money.ts';
 import { type PeriodKind, periodOf } from '#shared/base/period.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
 import { openHouse } from './house.ts';
-import { count, exact, grouped, limit, usd } from './money.ts';
+import { count, exact, grouped, limit } from './money.ts';
 import { table } from './table.ts';
 
 type Limits = {

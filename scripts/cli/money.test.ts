@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { about, exact, grouped, limit, raise, usd } from './money.ts';
-
-test('money is read to the cent, and to two digits where it is less than ten', () => {
-  for (const [nanousd, text] of [
-    [0, '$0.00'],
-    [1, '$0.000000001'],
-    [31_400, '$0.000031'],
-    [4_249_999, '$0.0042'],
-    [52_100_000, '$0.052'],
-    [99_400_000, '$0.099'],
-    [99_600_000, '$0.10'],
-    [412_345_678, '$0.41'],
-    [999_999_999, '$1.00'],
-    [12_300_000_000, '$12.30'],
-    [1_234_567_890_000_000, '$1,234,567.89'],
-  ] as const) {
-    assert.equal(usd(nanousd), text);
-  }
-});
+import { about, exact, grouped, limit, raise } from './money.ts';
 
 test('a limit is shown to its last digit', () => {
-  assert.deepEqual([0, 3e9, 1, 2_500_000_001].map(exact), ['$0.00', '$3.00', '$0.000000001', '$2.500000001']);
+  assert.deepEqual([0, 3e9, 1, 2_500_000_001, 1e15].map(exact), [
+    '$0.00',
+    '$3.00',
+    '$0.000000001',
+    '$2.500000001',
+    '$1,000,000.00',
+  ]);
 });
 
 test('numbers are grouped, or rounded where nobody counts', () => {

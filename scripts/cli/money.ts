@@ -1,8 +1,8 @@
 /** Money and numbers as a person writes and reads them; inside, money is integer nano-USD. */
 
 import { InvalidArgumentError } from 'commander';
+import { NANO } from '#shared/base/money.ts';
 
-const NANO = 1_000_000_000;
 /** The most that a budget may be set to. */
 const MOST_usd = 1_000_000;
 /** The most that is added to a budget in one go. */
@@ -14,13 +14,6 @@ export function exact(nanousd: number): string {
     .padStart(9, '0')
     .replace(/0{0,7}$/, '');
   return `$${grouped(Math.floor(nanousd / NANO))}.${cents}`;
-}
-
-/** As one reads it: to the cent, and what is below ten cents to two digits. */
-export function usd(nanousd: number): string {
-  const digits = nanousd > 0 ? Math.floor(Math.log10(nanousd)) : 0;
-  const step = 10 ** Math.min(7, Math.max(0, digits - 1));
-  return exact(Math.round(nanousd / step) * step);
 }
 
 export function nanousdOf(dollars: number): number {

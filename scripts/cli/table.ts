@@ -25,7 +25,7 @@ export function wide(text: string): number {
 
 /** A bar of a chart, to an eighth of a column. What is more than nothing can be seen. */
 export function bar(share: number, width: number): string {
-  const eighths = share > 0 ? Math.max(1, Math.round(share * width * 8)) : 0;
+  const eighths = share > 0 && width > 0 ? Math.max(1, Math.round(share * width * 8)) : 0;
   return '█'.repeat(Math.floor(eighths / 8)) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8];
 }
 
