@@ -5,6 +5,7 @@ import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { usd } from '#shared/base/money.ts';
 import { homeOf } from '#shared/runtime/home.ts';
+import type { Store } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
@@ -12,7 +13,7 @@ import * as turn from '#shared/tables/turn.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
 import { decimal, exact, grouped, nanousdOf, raise } from './money.ts';
-import { gauge, table } from './table.ts';
+import { fitted, gauge, table } from './table.ts';
 
 export function budget(program: Command): void {
   const verb = program
@@ -77,18 +78,20 @@ async function show(options: { json?: boolean }): Promise<void> {
 
 async function drawn(budgets: readonly Standing[], now: number): Promise<string> {
   const { isCapped, until } = await import('./budgets.ts');
-  const rows = budgets
-    .filter(isCapped)
-    .map(({ name, spent_nanousd, held_nanousd, limit_nanousd, added_nanousd, left_nanousd, ends_at }) => [
-      name,
-      gauge(spent_nanousd, held_nanousd, limit_nanousd, 20),
-      usd(spent_nanousd),
-      held_nanousd > 0 ? usd(held_nanousd) : '–',
-      exact(limit_nanousd) + (added_nanousd > 0 ? ` (${exact(added_nanousd)} added)` : ''),
-      usd(left_nanousd),
-      until(ends_at, now),
-    ]);
-  return table(['budget', '', '>spent', '>reserved', 'limit', '>left', 'until'], rows);
+  const rows = (width: number) =>
+    budgets
+      .filter(isCapped)
+      .map(({ name, spent_nanousd, held_nanousd, limit_nanousd, added_nanousd, left_nanousd, ends_at }) => [
+        name,
+        gauge(spent_nanousd, held_nanousd, limit_nanousd, width),
+        usd(spent_nanousd),
+        held_nanousd > 0 ? usd(held_nanousd) : '–',
+        exact(limit_nanousd) + (added_nanousd > 0 ? ` (${exact(added_nanousd)} added)` : ''),
+        usd(left_nanousd),
+        until(ends_at, now),
+      ]);
+  const columns = ['budget', '', '>spent', '>reserved', 'limit', '>left', 'until'];
+  return fitted(20, (width) => table(columns, rows(width)));
 }
 
 function callsOf(budgets: readonly Standing[]): string {
@@ -106,28 +109,10 @@ async function add(name: string, nanousd: number, _: unknown, command: Command):
   const { home, store } = await openHouse();
   try {
     const { allBudgets, houseConfig, isCapped, standings, until } = await import('./budgets.ts');
-    const now = systemClock.now();
     const { budget: set } = houseConfig(home);
-    const give = (spend_id: string) =>
-      store.commit([allowance.give({ spend_id, nanousd, by: userInfo().username, now })]);
-
-    if (name.startsWith('turn:')) {
-      const id = name.slice('turn:'.length);
-      const [found] = await store.read(turn.unfinished(id));
-      if (!found) {
-        throw new Misconfigured(
-          `budget: no answer called '${id}' is in the making: it has ended, or never was`,
-          'take the id from the message that asked for money',
-        );
-      }
-      const spend_id = `turn ${id}`;
-      await give(spend_id);
-      const [added] = await store.read(spend.added([spend_id]));
-      const limit = exact(nanousdOf(set.turn_usd) + (added?.nanousd ?? 0));
-      process.stdout.write(`${exact(nanousd)} added: this answer may now cost ${limit}\n`);
-      return;
-    }
-
+    if (name.startsWith('turn:'))
+      return await addToTurn(store, name.slice('turn:'.length), nanousd, set.turn_usd);
+    const now = systemClock.now();
     const budgets = await allBudgets(store, set);
     const before = (await standings(store, budgets, now)).filter(isCapped);
     const chosen = before.find((budget) => budget.name === name);
@@ -135,12 +120,12 @@ async function add(name: string, nanousd: number, _: unknown, command: Command):
       const names = before.map((budget) => budget.name).join(', ');
       command.error(`error: '${name}' is no budget that limits money; expected one of ${names}, turn:<id>`);
     }
-    await give(chosen.spend_id);
+    await give(store, chosen.spend_id, nanousd);
     for (const budget of (await standings(store, budgets, now)).filter(isCapped)) {
-      const left = usd(budget.left_nanousd);
+      const [limit, left] = [exact(budget.limit_nanousd), usd(budget.left_nanousd)];
       if (budget.name === name) {
         process.stdout.write(
-          `${exact(nanousd)} added: the limit is now ${exact(budget.limit_nanousd)}, ${left} of it is left, until ${until(budget.ends_at, now)}\n`,
+          `${exact(nanousd)} added: the limit is now ${limit}, ${left} of it is left, until ${until(budget.ends_at, now)}\n`,
         );
       } else if (budget.left_nanousd === 0 && ['hour', 'day', 'month'].includes(budget.name)) {
         process.stdout.write(`note: nothing is left of '${budget.name}', which stops calls all the same\n`);
@@ -149,6 +134,27 @@ async function add(name: string, nanousd: number, _: unknown, command: Command):
   } finally {
     await store.close();
   }
+}
+
+async function addToTurn(store: Store, id: string, nanousd: number, turn_usd: number): Promise<void> {
+  const [found] = await store.read(turn.unfinished(id));
+  if (!found) {
+    throw new Misconfigured(
+      `budget: no answer called '${id}' is in the making: it has ended, or never was`,
+      'take the id from the message that asked for money',
+    );
+  }
+  const spend_id = `turn ${id}`;
+  await give(store, spend_id, nanousd);
+  const [added] = await store.read(spend.added([spend_id]));
+  const limit = exact(nanousdOf(turn_usd) + (added?.nanousd ?? 0));
+  process.stdout.write(`${exact(nanousd)} added: this answer may now cost ${limit}\n`);
+}
+
+async function give(store: Store, spend_id: string, nanousd: number): Promise<void> {
+  await store.commit([
+    allowance.give({ spend_id, nanousd, by: userInfo().username, now: systemClock.now() }),
+  ]);
 }
 
 async function set(name: string, value: string, _: unknown, command: Command): Promise<void> {

@@ -52,7 +52,7 @@ test('vigil cost says first how the budgets stand, then what each model cost, th
   const { home, router } = await quietHome(t, '[budget]\nday_usd = 4\n');
   await book(
     router,
-    { model: 'cheap', usd: 0.01 },
+    { model: 'cheap\x1b', usd: 0.01 }, // a terminal shall not be told what to do
     { model: 'dear', usd: 0.5, cached: 300 },
     { model: 'dear', usd: 0.25, estimated: true },
     { model: 'local', usd: 0, failed: true },
@@ -72,11 +72,13 @@ test('vigil cost says first how the budgets stand, then what each model cost, th
   assert.equal(head, 'today $0.76 of $4.00 · this hour $0.76 of $1.00 · this month $0.76 of $40.00');
   assert.equal(title, 'This month, by model:');
   assert.deepEqual(cellsOf(table.join('\n')), [
-    ['model', 'cost', 'share', 'calls', 'failed', 'tokens in', 'cached', 'out', 'estimated'],
-    ['dear', '$0.75', '99%', '████████████████████', '2', '0', '500', '60%', '100', '$0.25'],
-    ['cheap', '$0.010', '1%', '▎', '1', '0', '100', '0%', '50', '$0.00'],
-    ['local', '$0.00', '0%', '1', '1', '100', '0%', '50', '$0.00'],
-    ['total', '$0.76', '100%', '4', '1', '700', '43%', '200', '$0.25'],
+    ['model', 'cost', 'share', 'calls', 'tokens in', 'cached', 'out'],
+    ['dear', '$0.75', '99%', '████████████████████', '2', '500', '60%', '100'],
+    ['cheap?', '$0.010', '1%', '▎', '1', '100', '0%', '50'],
+    ['local', '$0.00', '0%', '1', '100', '0%', '50'],
+    ['total', '$0.76', '100%', '4', '700', '43%', '200'],
+    [''],
+    ['$0.25 of it is estimated; 1 of the calls failed'],
     [''],
   ]);
 });

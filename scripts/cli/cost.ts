@@ -8,7 +8,7 @@ import * as total from '#shared/tables/total.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
 import { about, count, exact, grouped } from './money.ts';
-import { bar, table, wide } from './table.ts';
+import { bar, fitted, table } from './table.ts';
 
 const BY = ['model', 'task', 'alias', 'key', 'conversation', 'day', 'hour'] as const;
 type By = (typeof BY)[number];
@@ -134,38 +134,27 @@ function inputOf(row: Row): number {
 function drawn(by: By, rows: readonly Row[], all: Row): string {
   const most = Math.max(...rows.map((row) => row.cost_nanousd));
   const percent = (part: number, whole: number) => (whole > 0 ? `${Math.round((part / whole) * 100)}%` : '–');
-  let width = 0;
-  const columns: [title: string, cell: (row: Row) => string][] = [
-    [by, (row) => row.name || '(none)'],
-    ['>cost', (row) => usd(row.cost_nanousd)],
-    ['>share', (row) => percent(row.cost_nanousd, all.cost_nanousd)],
-    ['', (row) => (row === all ? '' : styleText('cyan', bar(row.cost_nanousd / (most || 1), width)))],
-    ['>calls', (row) => grouped(row.calls)],
-    ['>failed', (row) => grouped(row.failures)],
-    ['>tokens in', (row) => about(inputOf(row))],
-    ['>cached', (row) => percent(row.cache_read_tokens, inputOf(row))],
-    ['>out', (row) => about(row.output_tokens)],
-    ['>searches', (row) => grouped(row.web_searches)],
-    ['>estimated', (row) => usd(row.estimated_nanousd)],
+  const columns = [by, '>cost', '>share', '', '>calls', '>tokens in', '>cached', '>out'];
+  const cells = (row: Row, width: number) => [
+    row.name === '' ? '(none)' : row.name.replace(/\p{Cc}/gu, '?'), // a client may have named it
+    usd(row.cost_nanousd),
+    percent(row.cost_nanousd, all.cost_nanousd),
+    row === all ? '' : styleText('cyan', bar(row.cost_nanousd / (most || 1), width)),
+    grouped(row.calls),
+    about(inputOf(row)),
+    percent(row.cache_read_tokens, inputOf(row)),
+    about(row.output_tokens),
   ];
-  const silent = [
-    ...(all.failures === 0 ? ['>failed'] : []),
-    ...(all.web_searches === 0 ? ['>searches'] : []),
-    ...(all.estimated_nanousd === 0 ? ['>estimated'] : []),
+  const notes = [
+    ...(all.estimated_nanousd > 0 ? [`${usd(all.estimated_nanousd)} of it is estimated`] : []),
+    ...(all.failures > 0 ? [`${grouped(all.failures)} of the calls failed`] : []),
+    ...(all.web_searches > 0 ? [`${grouped(all.web_searches)} web searches are in it`] : []),
   ];
-  const shown = columns.filter(([title]) => !silent.includes(title));
-  const lines = () =>
+  const text = fitted(40, (width) =>
     table(
-      shown.map(([title]) => title),
-      [...rows, all].map((row) => shown.map(([, cell]) => cell(row))),
-    ).split('\n');
-  width = barWidth(Math.max(...lines().map(wide)));
-  const [head, ...body] = lines();
-  const last = body.length - 2; // an end of line follows it
-  return [head, ...body.map((line, i) => (i === last ? styleText('bold', line) : line))].join('\n');
-}
-
-/** What the other columns leave of a terminal; a pipe has no width. */
-function barWidth(taken: number): number {
-  return process.stdout.isTTY ? Math.max(0, Math.min(40, process.stdout.columns - taken)) : 20;
+      columns,
+      [...rows, all].map((row) => cells(row, width)),
+    ),
+  );
+  return notes.length > 0 ? `${text}\n${notes.join('; ')}\n` : text;
 }

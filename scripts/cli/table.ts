@@ -18,8 +18,15 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
   return [styleText('bold', line(titles)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 
+/** Draws with bars as wide as the terminal leaves room for, or `most`; a pipe has no width. */
+export function fitted(most: number, draw: (width: number) => string): string {
+  if (!process.stdout.isTTY) return draw(Math.min(most, 20));
+  const taken = Math.max(...draw(0).split('\n').map(wide));
+  return draw(Math.max(0, Math.min(most, process.stdout.columns - taken)));
+}
+
 /** How many columns a text takes, its colours not counted. */
-export function wide(text: string): number {
+function wide(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 

@@ -22,14 +22,9 @@ export async function quietHome(t: TestContext, config = ''): Promise<{ home: Ho
 }
 
 /** Runs `vigil` with these arguments on this home, with `input` as its standard input. */
-export async function vigil(
-  home: Home,
-  args: string[],
-  input = '',
-  env: { [name: string]: string } = {},
-): Promise<Printed> {
+export async function vigil(home: Home, args: string[], input = ''): Promise<Printed> {
   const child = spawn(process.execPath, [join(root, 'scripts', 'vigil.ts'), ...args], {
-    env: { ...process.env, VIGIL_HOME: home.directory, NO_COLOR: '1', ...env },
+    env: { ...process.env, VIGIL_HOME: home.directory, NO_COLOR: '1' },
     timeout: 30_000,
     killSignal: 'SIGKILL',
   });

@@ -129,9 +129,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
       return until(`${service} is alive`, async () => {
         if (!existsSync(join(home.state, FILE)) || !isLocked(lockOf(home, service))) return null;
         const beats = await (await house.store()).read(heartbeat.all);
-        const beat = beats.find(
-          (row) => row.service === service && row.worker === 0 && row.phase === 'ready',
-        );
+        const beat = beats.find((row) => row.service === service && row.worker === 0 && row.phase === 'ready');
         return beat && alive(beat.pid) ? beat.pid : null;
       });
     },
