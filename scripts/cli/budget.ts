@@ -86,7 +86,7 @@ async function drawn(budgets: readonly Standing[], now: number): Promise<string>
         gauge(spent_nanousd, held_nanousd, limit_nanousd, width),
         usd(spent_nanousd),
         held_nanousd > 0 ? usd(held_nanousd) : '–',
-        exact(limit_nanousd) + (added_nanousd > 0 ? ` (${exact(added_nanousd)} added)` : ''),
+        exact(limit_nanousd) + (added_nanousd > 0 ? ` (+${exact(added_nanousd)})` : ''),
         usd(left_nanousd),
         until(ends_at, now),
       ]);

@@ -104,13 +104,10 @@ export async function standings(store: Store, budgets: readonly Budget[], now: n
   });
 }
 
-/** `15:00, in 23 min`; `midnight, in 9 h`; `1 December, in 9 days`. */
+/** `15:00`, `midnight`, `1 December`. */
 export function until(ends_at: number, now: number): string {
-  const minutes = Math.ceil((ends_at - now) / 60_000);
-  if (minutes < 60) return `${clockTime(ends_at)}, in ${minutes} min`;
-  if (minutes < 48 * 60) return `${clockTime(ends_at)}, in ${Math.round(minutes / 60)} h`;
-  const date = new Date(ends_at).toLocaleDateString('en-GB', { day: 'numeric', month: 'long' });
-  return `${date}, in ${Math.round(minutes / 60 / 24)} days`;
+  if (ends_at - now < 26 * 3_600_000) return clockTime(ends_at); // a day has 25 hours at most, but for rare places
+  return new Date(ends_at).toLocaleDateString('en-GB', { day: 'numeric', month: 'long' });
 }
 
 function clockTime(at: number): string {
