@@ -30,9 +30,10 @@ export type Service = {
 export const services: readonly Service[] = [
   {
     name: 'router',
-    about: 'the model routing proxy: Anthropic Messages API in and out, one ledger row per call',
+    about:
+      'the model routing proxy: every call routed, capped and accounted, Anthropic Messages API in and out',
     network: ['loopback', 'outbound'],
-    secrets: ['anthropic', 'router'],
+    secrets: ['anthropic', 'providers'],
     memory_mb: 512,
     quiet_s: 30,
     stop_s: 20,

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
+import { priceSetting } from './price.ts';
 
 const word = z.string().check(z.minLength(1));
 const target = z.union([word, z.strictObject({ target: word, weight: z.number().check(z.gt(0)) })]);
@@ -77,6 +78,11 @@ export const config = section({
     z.record(word, word),
     PRESET_TASKS,
     'Which alias answers a task type, when "auto" is asked for; an unknown type goes to "default". Those that are left out stay as they are.',
+  ),
+  prices: setting(
+    z.record(word, priceSetting),
+    {},
+    'What models cost, in USD per million tokens, where Vigil does not know it or is wrong: [router.prices."model-name"] input = 3, output = 15, and if need be cache_write_5m, cache_write_1h, cache_read, from = "2026-12-01", context_tokens, long = { above = 200000, input = 6, output = 22.5 }.',
   ),
   providers: setting(
     z.record(z.string().check(z.regex(/^[a-z][a-z0-9_-]*$/)), provider),

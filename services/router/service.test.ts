@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -41,6 +40,7 @@ after(async () => {
 
 async function startRouter(of: House): Promise<ChildProcess> {
   prepareHome(of.home);
+  if (!keys.has(of)) keys.set(of, await of.accessKey('local'));
   const started = spawn(process.execPath, [join(root, 'services/router/service.ts')], {
     env: { ...process.env, VIGIL_HOME: of.home.directory, VIGIL_CONSOLE: 'off' },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -56,8 +56,8 @@ async function stopRouter(running: ChildProcess, signal: NodeJS.Signals = 'SIGTE
 }
 
 const rootOf = (of: House) => `http://127.0.0.1:${of.port}`;
-const keyOf = (of: House) =>
-  /VIGIL_ROUTER_KEY=(\S+)/.exec(readFileSync(join(of.home.credentials, 'router.env'), 'utf8'))?.[1] ?? '';
+const keys = new Map<House, string>();
+const keyOf = (of: House) => keys.get(of) ?? '';
 
 const saying = (content: string, more: object = {}): MessageCreateParamsNonStreaming => ({
   model: MODEL,

@@ -1,52 +1,70 @@
 /**
  * router: the model routing proxy, the only process that holds provider keys.
  *
- * It speaks the Anthropic Messages API on a Unix socket to the suite, and on 127.0.0.1 to any Anthropic client that
- * has the local access key. Each call is a ledger row: opened with the most it can cost before anything leaves, and
- * settled with what it did. Without a provider's key it asks the rehearsal model, over the same path.
+ * It speaks the Anthropic Messages API on a Unix socket to the suite, and on 127.0.0.1 to any Anthropic client that has
+ * an access key. An alias or a model's name becomes a target; a call leaves only when every budget and limit has room
+ * for the most it can cost, and is settled with what it did cost. What fails is tried again, elsewhere if need be, until
+ * the first content has reached the client. Without a provider's key it asks the rehearsal model, over the same path.
  *
- * When it dies, calls in flight break off at both ends; the next router charges their reservations in full, and those
- * who asked ask again.
+ * It owns `call`, `spend`, `total`, `breaker`, `throttle` and `exchange`. Several processes may share them (its
+ * workers). When one dies, calls in flight break off at both ends; the next to look charges their reservations in full,
+ * and those who asked ask again.
  */
 
-import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { hashOf } from '#shared/base/access.ts';
+import { messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
+import { periodOf } from '#shared/base/period.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
+import { readSection, shared } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { socketOf } from '#shared/runtime/home.ts';
+import { lockOf, roleOf, socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
+import { tryLock } from '#shared/store/liveness.ts';
+import * as access_key from '#shared/tables/access_key.ts';
 import * as call from '#shared/tables/call.ts';
-import { config } from './config.ts';
-import { forward, type Router } from './forward.ts';
-import { type Provider, providerOf } from './provider.ts';
+import * as exchange from '#shared/tables/exchange.ts';
+import * as spend from '#shared/tables/spend.ts';
+import * as total from '#shared/tables/total.ts';
+import { askedOf, bodyOf } from './body.ts';
+import type { Budget, Caller } from './budget.ts';
+import { type Config, config } from './config.ts';
+import { forward } from './forward.ts';
+import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
+import { countTokens, listModels } from './relay.ts';
+import { freshState, type Router } from './request.ts';
+import { routesOf } from './route.ts';
 
 /** Calls in flight are given so long to end by themselves when the router is told to stop. */
 const GRACE_ms = 10_000;
+/** How soon a change of the budgets in config.toml is in force. */
+const RELOAD_ms = 2000;
+/** How often it looks for what dead routers left open, and for bytes that have been kept long enough. */
+const SWEEP_ms = 5000;
+const PRUNE_ms = 60_000;
+/** Somebody who sends its request byte by byte is let go. */
+const HEADERS_ms = 20_000;
+const REQUEST_ms = 300_000;
+
+type Ctx = Context<Config>;
 
 export const router = service({
   name: 'router',
   config,
   async start(ctx) {
-    const key = ctx.secret('router')?.VIGIL_ROUTER_KEY;
-    if (!key) {
-      throw new Misconfigured(
-        `credentials: ${join(ctx.home.credentials, 'router.env')} has no VIGIL_ROUTER_KEY`,
-        'add a line VIGIL_ROUTER_KEY=<a long random word>, or remove the file: scripts/start makes a new one',
-      );
-    }
-    const abandoned = await ctx.store.commit([call.abandon(ctx.instance, ctx.clock.now())]);
-    if (abandoned[0].length > 0) ctx.log.warn('calls.abandoned', { calls: abandoned[0].length });
-
-    const provider = providerOf(ctx.secret('anthropic')) ?? (await rehearsal(ctx));
-    ctx.doing(
-      provider.name === 'rehearsal' ? 'rehearsing: there is no API key' : `asking ${provider.base.origin}`,
+    await abandon(ctx, ctx.worker, ctx.instance);
+    const providers = await providersOf(
+      ctx.config.providers,
+      { anthropic: ctx.secret('anthropic'), providers: ctx.secret('providers') },
+      () => rehearsal(ctx),
     );
+    ctx.doing(doing(providers));
     const ending = new AbortController();
     ctx.signal.addEventListener('abort', () => setTimeout(() => ending.abort(), GRACE_ms).unref(), {
       once: true,
@@ -57,72 +75,219 @@ export const router = service({
       log: ctx.log,
       clock: ctx.clock,
       instance: ctx.instance,
-      provider,
+      worker: ctx.worker,
+      config: ctx.config,
+      budget: budgetOf(ctx),
+      limits: ctx.shared.limits,
       idle_ms: ctx.shared.model.idle_s * 1000,
+      routes: routesOf(ctx.config, providers, ctx.clock.now),
       signal: ending.signal,
+      state: freshState(),
     };
-
-    function answer(caller: (incoming: IncomingMessage) => string | null) {
-      const server = createServer(
-        { noDelay: true },
-        (incoming: IncomingMessage, outgoing: ServerResponse) => {
-          const id = () => uuid(ctx.clock.now());
-          const who = caller(incoming);
-          if (who === null)
-            return sendError(outgoing, new ApiError('authentication_error', 'invalid x-api-key'), id());
-          const path = incoming.url?.split('?')[0];
-          if (path !== '/v1/messages') {
-            return sendError(
-              outgoing,
-              new ApiError('not_found_error', `router: no such path: ${path}`),
-              id(),
-            );
-          }
-          if (incoming.method !== 'POST') {
-            return sendError(
-              outgoing,
-              new ApiError('invalid_request_error', 'router: expected POST', {
-                status: 405,
-                headers: { allow: 'POST' },
-              }),
-              id(),
-            );
-          }
-          return forward(routing, who, incoming, outgoing);
-        },
-      );
-      // A client may think for longer than Node's five seconds between two calls on one connection.
-      server.keepAliveTimeout = 65_000;
-      return server;
-    }
+    ctx.every('sweep', SWEEP_ms, () => sweep(ctx));
+    ctx.every('prune', PRUNE_ms, () => prune(ctx));
+    // On the way down, bills that are being written are waited for.
+    ctx.onEnd(async () => void (await Promise.all(routing.state.settling)));
     await ctx.listen(
-      answer(() => 'suite'),
-      { path: socketOf(ctx.home, 'router') },
+      serverOf(ctx, routing, async (incoming) => suite(incoming)),
+      { path: socketOf(ctx.home, roleOf('router', ctx.worker)) },
     );
     await ctx.listen(
-      answer((incoming) => (isKey(key, incoming) ? 'local' : null)),
-      { host: '127.0.0.1', port: ctx.config.port },
+      serverOf(ctx, routing, (incoming) => client(ctx, incoming)),
+      { host: '127.0.0.1', port: ctx.config.port + ctx.worker },
     );
   },
 });
 
-/** In either of the two headers that Anthropic's clients use; compared in constant time. */
-function isKey(key: string, incoming: IncomingMessage): boolean {
-  const given = Buffer.from(keyOf(incoming.headers) ?? '');
-  const wanted = Buffer.from(key);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+function serverOf(
+  ctx: Ctx,
+  routing: Router,
+  callerOf: (incoming: IncomingMessage) => Promise<Caller>,
+): Server {
+  const server = createServer({ noDelay: true }, async (incoming, outgoing) => {
+    try {
+      await answer(routing, await callerOf(incoming), incoming, outgoing);
+    } catch (error) {
+      if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
+      const known =
+        error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
+      if (!(error instanceof ApiError)) ctx.log.error('request.failed', { error });
+      sendError(outgoing, known, uuid(ctx.clock.now()));
+    }
+  });
+  // A client may think for longer than Node's five seconds between two calls on one connection.
+  server.keepAliveTimeout = 65_000;
+  server.headersTimeout = HEADERS_ms;
+  server.requestTimeout = REQUEST_ms;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable) return void socket.destroy();
+    const refused = unreadable(error.code, uuid(ctx.clock.now()));
+    socket.end(refused);
+  });
+  return server;
 }
 
-async function rehearsal(ctx: Context<unknown>): Promise<Provider> {
+/** What is no request, or too slow to be one, has no response object: its answer is written by hand. */
+function unreadable(code: string | undefined, id: string): string {
+  const [status, message] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'the headers are larger than 16 KB']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'the request did not come in time']
+        : ['400 Bad Request', 'this is no HTTP request'];
+  const body = JSON.stringify(new ApiError('invalid_request_error', `router: ${message}`).envelope(id));
+  return `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nrequest-id: ${id}\r\n\r\n${body}`;
+}
+
+async function answer(
+  routing: Router,
+  caller: Caller,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const path = incoming.url?.split('?', 1)[0] ?? '';
+  if (path === '/v1/messages') {
+    expectMethod(incoming, 'POST');
+    return forward(routing, caller, askedOf(await bodyOf(incoming)), incoming, outgoing);
+  }
+  if (path === '/v1/messages/count_tokens') {
+    expectMethod(incoming, 'POST');
+    return countTokens(routing, caller, askedOf(await bodyOf(incoming)), incoming, outgoing);
+  }
+  if (path === '/v1/models' || path.startsWith('/v1/models/')) {
+    expectMethod(incoming, 'GET');
+    return listModels(routing, incoming, outgoing);
+  }
+  throw new ApiError('not_found_error', `router: no such path: ${path}`);
+}
+
+function expectMethod({ method }: IncomingMessage, expected: string): void {
+  if (method === expected) return;
+  throw new ApiError('invalid_request_error', `router: expected ${expected}, got ${method}`, {
+    status: 405,
+    headers: { allow: expected },
+  });
+}
+
+/** A service of the suite says itself who it is and what it asks for: nobody else reaches the socket. */
+function suite(incoming: IncomingMessage): Caller {
+  return {
+    name: headerOf(incoming, 'x-vigil-service') ?? 'suite',
+    key: null,
+    turn_id: headerOf(incoming, 'x-vigil-turn'),
+    conversation: headerOf(incoming, 'x-vigil-conversation'),
+    task: headerOf(incoming, 'x-vigil-task'),
+    unasked: headerOf(incoming, 'x-vigil-unasked') === '1',
+  };
+}
+
+/** A client on this machine, by its key. */
+async function client(ctx: Ctx, incoming: IncomingMessage): Promise<Caller> {
+  const given = keyOf(incoming.headers);
+  const [key] = given === undefined ? [] : await ctx.store.read(access_key.by(hashOf(given)));
+  if (!key) {
+    const what = given === undefined ? 'there is no key' : 'this key is not known, or was revoked';
+    throw new ApiError('authentication_error', `router: ${what}; scripts/vigil key add <name> makes one`);
+  }
+  return {
+    name: key.name,
+    key,
+    turn_id: null,
+    conversation: null,
+    task: headerOf(incoming, 'x-vigil-task'),
+    unasked: false,
+  };
+}
+
+function headerOf(incoming: IncomingMessage, name: string): string | null {
+  const value = incoming.headers[name];
+  return typeof value === 'string' && value !== '' ? value.slice(0, 200) : null;
+}
+
+/** The budgets as config.toml has them now. A file that is wrong changes nothing, and says so once. */
+function budgetOf(ctx: Ctx): () => Budget {
+  let budget = ctx.shared.budget;
+  let seen_ms = mtime_ms(ctx.home.config);
+  ctx.every('budget', RELOAD_ms, async () => {
+    const now_ms = mtime_ms(ctx.home.config);
+    if (now_ms === seen_ms) return;
+    seen_ms = now_ms;
+    budget = readSection(ctx.home.config, 'budget', shared.budget);
+    ctx.log.info('budget.changed', budget);
+  });
+  return () => budget;
+}
+
+function mtime_ms(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** Charges what the routers of a worker that are dead have left open: all but `owner`'s. */
+async function abandon(ctx: Ctx, worker: number, owner: string): Promise<void> {
+  const now = ctx.clock.now();
+  const [, , lost] = await ctx.store.commit([
+    spend.abandon(worker, owner),
+    total.abandon(worker, owner, periodOf('hour', now).starts_at),
+    call.abandon(worker, owner, now),
+  ]);
+  if (lost.length > 0) ctx.log.warn('calls.abandoned', { worker, calls: lost.length });
+}
+
+/** Looks after workers that have died and were not started again. Their lock is held meanwhile, so that none is. */
+async function sweep(ctx: Ctx): Promise<void> {
+  for (const { worker } of await ctx.store.read(call.workers)) {
+    if (worker === ctx.worker) continue;
+    const lock = tryLock(lockOf(ctx.home, roleOf('router', worker)));
+    if (!lock) continue;
+    try {
+      await abandon(ctx, worker, '');
+    } finally {
+      lock.release();
+    }
+  }
+}
+
+/** So many rows are removed at once: a write transaction is short. */
+const MOST_PRUNED = 500;
+
+async function prune(ctx: Ctx): Promise<void> {
+  const { keep_days, keep_mb } = ctx.config;
+  const before_at = ctx.clock.now() - keep_days * 86_400_000;
+  for (;;) {
+    const [size] = await ctx.store.read(exchange.size);
+    const [gone] = await ctx.store.commit([
+      exchange.prune(before_at, Math.max(0, (size?.bytes ?? 0) - keep_mb * 2 ** 20), MOST_PRUNED),
+    ]);
+    if (gone.length < MOST_PRUNED || ctx.signal.aborted) return;
+  }
+}
+
+function doing(providers: ReadonlyMap<string, Provider>): string {
+  const asked = [...providers.values()].map(({ name, base, socketPath }) =>
+    socketPath ? 'the rehearsal model: there is no API key' : `${name} at ${new URL(base).origin}`,
+  );
+  return `asking ${asked.join(', ')}`;
+}
+
+async function rehearsal(ctx: Ctx): Promise<Provider> {
   const { startRehearsal } = await import('#shared/messages/rehearsal.ts');
-  const path = socketOf(ctx.home, 'rehearsal');
+  const path = socketOf(ctx.home, roleOf('rehearsal', ctx.worker));
   const file = join(ctx.home.credentials, 'anthropic.env');
   const server = await startRehearsal({
     listen: { path },
     keyHint: `put ANTHROPIC_API_KEY=<your key> into ${file} (chmod 600) and start Vigil again`,
   });
   ctx.onEnd(server.close);
-  return { name: 'rehearsal', base: new URL('http://rehearsal'), key: 'rehearsal', socketPath: path };
+  return {
+    name: ANTHROPIC,
+    kind: 'anthropic',
+    base: 'http://rehearsal',
+    socketPath: path,
+    accounts: [{ organisation: ANTHROPIC, keys: ['rehearsal'] }],
+    free: true,
+    without: [],
+    max_tokens_field: 'max_tokens',
+  };
 }
 
 main(import.meta.filename, router);

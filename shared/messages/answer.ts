@@ -40,7 +40,7 @@ export function toolUse(name: string, input: unknown): ToolUseBlock {
 }
 
 /** An id in the API's manner: `msg_01…`, `req_01…`, `toolu_01…`. */
-export function newId(kind: 'msg' | 'req' | 'toolu'): string {
+export function newId(kind: 'msg' | 'msgbatch' | 'req' | 'toolu'): string {
   return `${kind}_01${randomUUID().replaceAll('-', '').slice(0, 22)}`;
 }
 

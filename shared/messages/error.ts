@@ -25,6 +25,13 @@ export function isErrorType(word: string): word is ErrorType {
   return Object.hasOwn(statuses, word);
 }
 
+/** The type that an error of this status has. */
+export function errorTypeOf(status: number): ErrorType {
+  const found = Object.entries(statuses).find(([, known]) => known === status)?.[0];
+  if (found !== undefined && isErrorType(found)) return found;
+  return status === 408 ? 'timeout_error' : status >= 500 ? 'api_error' : 'invalid_request_error';
+}
+
 export type ErrorEnvelope = {
   type: 'error';
   error: { type: ErrorType; message: string; details?: { error_code: string } };

@@ -57,10 +57,13 @@ async function answer(
   request_id: string,
   keyHint: string,
 ) {
-  const endpoint = endpointOf(request.method, request.url);
+  const { endpoint } = endpointOf(request.method, request.url);
   const dialect = dialectOf(request.headers);
   const headers = { 'request-id': request_id };
   if (endpoint === 'models') return sendJson(response, 200, models, headers);
+  if (endpoint !== 'messages' && endpoint !== 'count_tokens') {
+    throw new ApiError('not_found_error', 'Not found');
+  }
   const { body, body_bytes } = await readBody(request);
   const input_tokens = Math.ceil(body_bytes / 4);
   if (endpoint === 'count_tokens') {

@@ -45,8 +45,10 @@ const notNegative: Shape = (value, at) => {
 const notEmpty: Shape = (value, at) => {
   if (value === '') refuse(`${at}: String should have at least 1 character`);
 };
-const atMost128: Shape = (value, at) => {
-  if ((value as string).length > 128) refuse(`${at}: String should have at most 128 characters`);
+const atMost = (length: number): Shape => {
+  return (value, at) => {
+    if ((value as string).length > length) refuse(`${at}: String should have at most ${length} characters`);
+  };
 };
 const matching = (pattern: RegExp): Shape => {
   return (value, at) => {
@@ -54,7 +56,7 @@ const matching = (pattern: RegExp): Shape => {
   };
 };
 const identifier = both(string, matching(/^[a-zA-Z0-9_-]+$/));
-const toolName = both(both(string, notEmpty), both(atMost128, matching(/^[a-zA-Z0-9_-]{1,128}$/)));
+const toolName = both(both(string, notEmpty), both(atMost(128), matching(/^[a-zA-Z0-9_-]{1,128}$/)));
 const thinkingBudget: Shape = (value, at) => {
   if ((value as number) < 1024) refuse(`${at}: Input should be greater than or equal to 1024`);
 };
@@ -239,6 +241,20 @@ const beta: Fields = {
 
 export const messagesShape = fields({ ...creation, ...beta });
 export const countTokensShape = fields({ ...prompt, speed, ...beta });
+
+export type BatchRequest = { custom_id: string; params: Record<string, unknown> };
+
+const customId = both(both(string, notEmpty), both(atMost(64), matching(/^[a-zA-Z0-9_-]{1,64}$/)));
+const batchSize: Shape = (value, at) => {
+  const { length } = value as unknown[];
+  if (length < 1) refuse(`${at}: List should have at least 1 item after validation, not 0`);
+  if (length > 100_000)
+    refuse(`${at}: List should have at most 100000 items after validation, not ${length}`);
+};
+
+export const batchShape = fields({
+  requests: both(list(fields({ custom_id: customId, params: object })), batchSize),
+});
 
 export function checkFields(shape: Shape, body: unknown, { version, betas }: Dialect): MessagesRequest {
   if (!isObject(body)) refuse('Input should be an object');

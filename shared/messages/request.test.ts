@@ -399,6 +399,14 @@ for (const [title, path, init, status, type, message] of [
     'anthropic-version: header is required',
   ],
   ['for an unknown path', '/v1/complete', { body: '{}' }, 404, 'not_found_error', 'Not found'],
+  [
+    'to the rehearsal for a batch',
+    '/v1/messages/batches',
+    { body: '{}' },
+    404,
+    'not_found_error',
+    'Not found',
+  ],
   ['with the wrong method', '/v1/models', { body: '{}' }, 405, 'invalid_request_error', 'Method Not Allowed'],
   [
     'with a list as its body',

@@ -112,6 +112,15 @@ export function readConfig<S extends Section>(
   return { shared: values as unknown as Shared, own: values[own.name] as z.infer<S> };
 }
 
+/**
+ * One section as the file has it now, for what may change while a service runs.
+ * @throws Misconfigured with every fault of that section
+ */
+export function readSection<S extends Section>(file: string, name: string, section: S): z.infer<S> {
+  const values = checked(file, { [name]: section }, Object.keys(parsed(file)));
+  return values[name] as z.infer<S>;
+}
+
 /** Every section of the house at once: what `vigil config check` and the suite look at before anything starts. */
 export function checkConfig(file: string, own: Record<string, Section>): Record<string, unknown> {
   const sections = { ...shared, ...own };

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Scrub } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { Fenced, type Store } from '../store/store.ts';
-import type { Op, Queue } from '../tables/op.ts';
+import type { Queue } from '../tables/op.ts';
 import type { Shared } from './config.ts';
 import { readSecret, type Secret } from './credentials.ts';
 import { type Home, prepareSocket } from './home.ts';
@@ -33,7 +33,7 @@ export type Context<Config> = {
    * Commits the outcome of work that is done, and must not be dropped because the disk is full for a while: tried
    * until there is room, or until the service stops (whoever takes the work up again then finds it undone).
    */
-  persist(ops: readonly Op[]): Promise<void>;
+  persist: Store['commit'];
   /** Aborts when the service is to stop: take nothing new, end what is begun. */
   signal: AbortSignal;
   /** The variables of one of the service's own credentials; null when the file is not there. */
@@ -96,8 +96,7 @@ export function contextOf<Config>(of: {
     async persist(ops) {
       for (let failures = 0; ; failures++) {
         try {
-          await store.commit(ops);
-          return;
+          return await store.commit(ops);
         } catch (error) {
           if (error instanceof Fenced || signal.aborted) throw error;
           log.error('outcome.unwritten', { error });

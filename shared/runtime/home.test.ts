@@ -78,36 +78,22 @@ test('a socket’s folder is private, and somebody else’s is refused', {
 test('a new home has what a first start needs, closed to everybody else', (t) => {
   const home = homeOf({ VIGIL_HOME: join(scratch(t), 'deep', 'home') });
   const made = prepareHome(home);
-  const key = join(home.credentials, 'router.env');
-  assert.deepEqual(made, [home.directory, home.config, key]);
+  assert.deepEqual(made, [home.directory, home.config]);
   for (const folder of [home.directory, home.credentials, home.state, join(home.state, 'run'), home.logs]) {
     assert.equal(modeOf(folder), 0o700, folder);
   }
-  for (const file of [home.config, key]) assert.equal(modeOf(file), 0o600, file);
-  assert.match(readFileSync(key, 'utf8'), /\nVIGIL_ROUTER_KEY=vigil-[\w-]{32}\n$/);
+  assert.equal(modeOf(home.config), 0o600);
   assert.equal(readFileSync(home.config, 'utf8'), readFileSync(join(root, 'config.example.toml'), 'utf8'));
 });
 
 test('a second time nothing is made, and what is there stays as it is', (t) => {
   const home = homeOf({ VIGIL_HOME: scratch(t) });
   prepareHome(home);
-  const key = join(home.credentials, 'router.env');
   writeFileSync(home.config, '# mine\n');
   chmodSync(home.config, 0o644);
-  writeFileSync(key, 'VIGIL_ROUTER_KEY=mine\n');
   assert.deepEqual(prepareHome(home), []);
   assert.equal(readFileSync(home.config, 'utf8'), '# mine\n');
   assert.equal(modeOf(home.config), 0o644);
-  assert.equal(readFileSync(key, 'utf8'), 'VIGIL_ROUTER_KEY=mine\n');
-});
-
-test('two homes have two keys', (t) => {
-  const keys = [1, 2].map(() => {
-    const home = homeOf({ VIGIL_HOME: scratch(t) });
-    prepareHome(home);
-    return readFileSync(join(home.credentials, 'router.env'), 'utf8');
-  });
-  assert.notEqual(keys[0], keys[1]);
 });
 
 test('a file in the home’s place is told with the cure', (t) => {

@@ -3,17 +3,8 @@
  * systemd names the folders of an installation by variables of its own (systemd.exec(5)), which come first.
  */
 
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, constants, copyFileSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
@@ -87,7 +78,7 @@ export function prepareSocket(path: string): void {
 }
 
 /**
- * Makes a home ready for its first start: folders, a config of commented defaults, the local access key. What is
+ * Makes a home ready for its first start: folders, a config of commented defaults. What is
  * there already is left as it is.
  * @returns what was made, for the person who watches
  * @throws Misconfigured when the place cannot be written
@@ -105,14 +96,6 @@ export function prepareHome(home: Home): string[] {
       copyFileSync(join(root, 'config.example.toml'), home.config, constants.COPYFILE_EXCL);
       chmodSync(home.config, 0o600);
       made.push(home.config);
-    }
-    const key = join(home.credentials, 'router.env');
-    if (!existsSync(key)) {
-      const note =
-        '# The local access key: what an Anthropic client on this machine sends to the router as its API key.';
-      const value = `vigil-${randomBytes(24).toString('base64url')}`;
-      writeFileSync(key, `${note}\nVIGIL_ROUTER_KEY=${value}\n`, { mode: 0o600, flag: 'wx' });
-      made.push(key);
     }
   } catch (error) {
     // On a read-only file system Node's recursive mkdir says ENOENT.

@@ -143,7 +143,7 @@ describe('a service', { concurrency: true }, () => {
   test('reads its own secrets only, and never says them', async (t) => {
     const home = homeFor(t);
     const value = 'a-secret-word-of-the-router';
-    writeFileSync(join(home.credentials, 'router.env'), `VIGIL_ROUTER_KEY=${value}\n`, { mode: 0o600 });
+    writeFileSync(join(home.credentials, 'providers.env'), `A_KEY=${value}\n`, { mode: 0o600 });
     const router = run(
       service({
         name: 'router',
@@ -154,7 +154,7 @@ describe('a service', { concurrency: true }, () => {
             () => ctx.secret('telegram'),
             /router asked for the secret 'telegram', which the manifest/,
           );
-          assert.equal(ctx.secret('router')?.VIGIL_ROUTER_KEY, value);
+          assert.equal(ctx.secret('providers')?.A_KEY, value);
           ctx.log.info('test.said', { value }, `it is ${value}`);
         },
       }),

@@ -59,3 +59,12 @@ export function probe(target: string, now: number, due_at: number): Op {
     expect: 1,
   };
 }
+
+/** The probe came to nothing, neither good nor bad: the next call may be one. */
+export function release(target: string, now: number): Op {
+  return {
+    verb: 'breaker.release',
+    sql: `UPDATE breaker SET state = 'open', due_at = ?, changed_at = ? WHERE target = ? AND state = 'half open'`,
+    args: [now, now, target],
+  };
+}

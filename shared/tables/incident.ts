@@ -35,6 +35,6 @@ export function open(
 /** Those that are not over. */
 export const ongoing: Query<Incident> = {
   verb: 'incident.ongoing',
-  sql: 'SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id',
+  sql: 'SELECT * FROM incident INDEXED BY incident_open WHERE closed_at IS NULL ORDER BY opened_at',
   args: [],
 };

@@ -7,15 +7,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as access_key from './access_key.ts';
 import * as call from './call.ts';
+import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
+import * as incident from './incident.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as press from './press.ts';
+import * as spend from './spend.ts';
+import * as throttle from './throttle.ts';
+import * as total from './total.ts';
 import * as turn from './turn.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
-const SHORT = ['inbound_pending', 'turn_active', 'turn_due', 'outbound_queue', 'call_open'];
+const SHORT = [
+  'inbound_pending',
+  'turn_active',
+  'turn_due',
+  'outbound_queue',
+  'call_open',
+  'press_pending',
+  'incident_open',
+];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
@@ -48,7 +63,23 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.after('c', 1),
   outbound.newest('c'),
   outbound.backlog,
-  call.abandon('o', 1),
+  call.abandon(0, 'o', 1),
+  call.workers,
+  spend.hold([], 1),
+  spend.settle('[]', 1, 1),
+  spend.abandon(0, 'o'),
+  spend.alerted('day 2026-11-22', 1),
+  spend.of([]),
+  spend.added([]),
+  total.abandon(0, 'o', 1),
+  total.by('model', 1, 2),
+  throttle.correct([]),
+  throttle.of([]),
+  exchange.of('c'),
+  access_key.by('h'),
+  press.next,
+  press.handled(1, '', 1),
+  incident.ongoing,
 ];
 
 const db = new Database(':memory:');
@@ -59,7 +90,7 @@ for (const { verb, sql, args } of verbs) {
     const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
-      const own = /^SCAN (c|\(subquery|CONSTANT|SUBQUERY)/i.test(detail);
+      const own = /^SCAN (c|w|t|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
       assert.ok(!detail.startsWith('SCAN') || own || short, `${detail}\n${sql}`);
     }

@@ -68,11 +68,11 @@ export function hold(windows: readonly Window[], hold_nanousd: number): Op<Spend
 }
 
 /** The reservation becomes the bill, in the windows in which it was made. */
-export function settle(windows_json: string, hold_nanousd: number, cost_nanousd: number): Op {
+export function settle(windows_json: string, hold_nanousd: number, cost_nanousd: number): Op<Spend> {
   return {
     verb: 'spend.settle',
     sql: `UPDATE spend SET held_nanousd = held_nanousd - ?, spent_nanousd = spent_nanousd + ?
-          WHERE id IN (SELECT value FROM json_each(?))`,
+          WHERE id IN (SELECT value FROM json_each(?)) RETURNING *`,
     args: [hold_nanousd, cost_nanousd, windows_json],
   };
 }

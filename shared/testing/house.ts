@@ -10,11 +10,13 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newAccessKey } from '../base/access.ts';
 import { root } from '../base/root.ts';
 import type { ServiceName } from '../manifest.ts';
 import { type Home, homeOf, lockOf } from '../runtime/home.ts';
 import { isLocked } from '../store/liveness.ts';
 import { FILE, openStore, type Store } from '../store/store.ts';
+import * as access_key from '../tables/access_key.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
 import type { Query } from '../tables/op.ts';
 import type { CallRecord } from './bot-api/server.ts';
@@ -26,10 +28,22 @@ export const OWNER = 4242;
 export const TOKEN = '7000001:test-token-of-a-bot-that-is-not-there';
 export const KEY = 'sk-ant-test-key-0123456789';
 
+/** Limits that no test or bench comes near: what they are about is something else. */
+export const RAISED = `[budget]
+hour_usd = 100000
+day_usd = 100000
+month_usd = 100000
+turn_usd = 100000
+calls_per_hour = 1000000000
+[limits]
+requests_per_minute = 10000000
+tokens_per_minute = 1000000000
+`;
+
 export type HouseOptions = {
   /** Where it lies; a folder of its own that goes with the house, when left out. */
   directory?: string;
-  /** Lines of config.toml besides the owners and the port. */
+  /** Lines of config.toml besides the owners and the port; `RAISED` goes with them, unless they set a budget themselves. */
   config?: string;
   /** Those who may talk to it, instead of OWNER alone. */
   owners?: readonly number[];
@@ -55,6 +69,8 @@ export type House = {
   store(): Promise<Store>;
   read<Row>(sql: string, ...args: (string | number | null)[]): Promise<Row[]>;
   pidOf(service: ServiceName): Promise<number>;
+  /** A key for a client of the router. */
+  accessKey(name?: string): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -90,7 +106,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   if (!existsSync(home.config)) {
     writeFileSync(
       home.config,
-      `${options.config ?? ''}\n[telegram]\nowners = ${JSON.stringify(options.owners ?? [OWNER])}\n[router]\nport = ${port}\n`,
+      `${options.config ?? ''}\n${options.config?.includes('[budget]') ? '' : RAISED}[telegram]\nowners = ${JSON.stringify(options.owners ?? [OWNER])}\n[router]\nport = ${port}\n`,
     );
   }
   const suites = new Set<Suite>();
@@ -129,9 +145,20 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
       return until(`${service} is alive`, async () => {
         if (!existsSync(join(home.state, FILE)) || !isLocked(lockOf(home, service))) return null;
         const beats = await (await house.store()).read(heartbeat.all);
-        const beat = beats.find((row) => row.service === service && row.worker === 0 && row.phase === 'ready');
+        const beat = beats.find(
+          (row) => row.service === service && row.worker === 0 && row.phase === 'ready',
+        );
         return beat && alive(beat.pid) ? beat.pid : null;
       });
+    },
+    async accessKey(name = 'test') {
+      const { key, hash } = newAccessKey();
+      const unlimited = { hour_nanousd: null, day_nanousd: null, month_nanousd: null, calls_per_hour: null };
+      const store = await house.store();
+      await store.commit([
+        access_key.add({ name, hash, aliases_json: null, ...unlimited, created_at: Date.now() }),
+      ]);
+      return key;
     },
     async close() {
       for (const suite of suites) await suite.stop();

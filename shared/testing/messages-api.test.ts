@@ -6,10 +6,8 @@ import { afterEach, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { ApiError } from '#shared/messages/error.ts';
 import { type MessagesApi, type Options, startMessagesApi } from './messages-api.ts';
+import { type Ask, clientOf, failure, key, lastCall, model, saying, textOf } from './messages-client.ts';
 import type { Fault } from './messages-faults.ts';
-
-const key = 'sk-test';
-const model = 'claude-haiku-5-5';
 
 let running: MessagesApi[] = [];
 
@@ -24,34 +22,7 @@ async function start(options: Partial<Options> = {}): Promise<MessagesApi> {
   return api;
 }
 
-const clientOf = (api: { root: string }, options = {}) =>
-  new Anthropic({ apiKey: key, baseURL: api.root, maxRetries: 0, logLevel: 'off', ...options });
-
-type Ask = Anthropic.MessageCreateParamsNonStreaming;
-
-const saying = (content: string, more: Partial<Ask> = {}): Ask => ({
-  model,
-  max_tokens: 1000,
-  messages: [{ role: 'user', content }],
-  ...more,
-});
-
 const longText = 'one two three four five six seven eight nine ten';
-
-function textOf({ content }: Anthropic.Message): string {
-  return content.map((block) => (block.type === 'text' ? block.text : `[${block.type}]`)).join('');
-}
-
-async function failure(promise: Promise<unknown>): Promise<InstanceType<typeof Anthropic.APIError>> {
-  const error: unknown = await promise.then(
-    (value) => assert.fail(`no error but ${JSON.stringify(value)}`),
-    (reason) => reason,
-  );
-  assert.ok(error instanceof Error, String(error));
-  return error as InstanceType<typeof Anthropic.APIError>;
-}
-
-const lastCall = (api: MessagesApi) => api.calls().at(-1) ?? assert.fail('there was no call');
 
 test('without a script it answers with the last line that the user said, plain and as a stream', async () => {
   const api = await start();
@@ -145,7 +116,10 @@ test('the bill is the sum of what the answers said they used', async () => {
     input_tokens: sum('input_tokens'),
     output_tokens: sum('output_tokens'),
     cache_creation_input_tokens: 0,
+    ephemeral_5m_input_tokens: 0,
+    ephemeral_1h_input_tokens: 0,
     cache_read_input_tokens: 0,
+    web_search_requests: 0,
   });
   assert.ok(sum('input_tokens') > 0 && sum('output_tokens') > 0);
 });
@@ -583,14 +557,28 @@ test('as a process it has the same verbs over HTTP, and drains on SIGTERM', asyn
     );
     assert.ok(((await tell('billed')) as { output_tokens: number }).output_tokens > 0);
     await assert.rejects(tell('teapot'), /no verb 'teapot': expected script, latency/);
+    await assert.rejects(tell('usage', { how: 'often' }), /'estimated' or 'random', got 'often'/);
     await assert.rejects(tell('fault', { kind: 'teapot' }), /no fault is called 'teapot'/);
+    const batch = await client.messages.batches.create({
+      requests: [{ custom_id: 'a', params: saying('weather?') }],
+    });
+    await tell('endBatch', { id: batch.id, how: { canceled: 1 } });
+    assert.equal((await client.messages.batches.retrieve(batch.id)).request_counts.canceled, 1);
+    await tell('usage', { how: 'random', seed: 1 });
+    await tell('limits', { requests_per_minute: 1 });
+    const { usage } = await client.messages.create(saying('weather?'));
+    const calls_before = (await tell('calls')) as { billed: { input_tokens: number } }[];
+    assert.equal(calls_before.at(-1)?.billed.input_tokens, usage.input_tokens);
+    assert.equal((await failure(client.messages.create(saying('hi')))).status, 429);
+    await tell('limits', null);
     await tell('network', 'down');
     assert.ok((await failure(client.messages.create(saying('hi')))) instanceof Anthropic.APIConnectionError);
     await tell('network', 'up');
 
     await tell('latency', { first_ms: 100 });
     const last = client.messages.create(saying('weather?'));
-    while (((await tell('calls')) as unknown[]).length < 3) await new Promise(setImmediate);
+    const asked = calls_before.length + 2;
+    while (((await tell('calls')) as unknown[]).length < asked) await new Promise(setImmediate);
     child.kill('SIGTERM');
     assert.equal(textOf(await last), 'sunny');
     assert.deepEqual(await exited, [0, null]);

@@ -17,18 +17,31 @@ import {
 } from 'node:http';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/base/errors.ts';
-import { newId, send, sendError, sendJson, streamHeaders } from '#shared/messages/answer.ts';
+import { newId, send, sendError, sendJson, streamHeaders, text } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import {
+  checkBatch,
   checkCountTokens,
   checkKey,
   checkMessages,
   dialectOf,
+  type Endpoint,
   endpointOf,
+  max_batch_bytes,
   readBody,
 } from '#shared/messages/request.ts';
-import { account, modelList, publicModels } from './messages-account.ts';
-import { type Billed, nothing, type Piece, streamed, whole } from './messages-bill.ts';
+import type { Dialect, MessagesRequest } from '#shared/messages/request-fields.ts';
+import { refuse } from '#shared/messages/shape.ts';
+import { batchBook, type Ending } from './messages-batches.ts';
+import {
+  type Billed,
+  billedFields,
+  nothing,
+  type Piece,
+  randomUsage,
+  streamed,
+  whole,
+} from './messages-bill.ts';
 import { promptCache } from './messages-cache.ts';
 import {
   cut,
@@ -37,11 +50,23 @@ import {
   type Fault,
   type FaultKind,
   faultBook,
+  hugeText,
+  sendPage,
   strike,
   wasCut,
 } from './messages-faults.ts';
 import { type Delay, draw, pause, randomFrom } from './messages-latency.ts';
-import { compose, defaultScript, type Rule, ruled, type Script } from './messages-script.ts';
+import { rateLimits } from './messages-limits.ts';
+import { modelInfo, page, publicModels } from './messages-models.ts';
+import {
+  type Composed,
+  compose,
+  defaultScript,
+  type Reply,
+  type Rule,
+  ruled,
+  type Script,
+} from './messages-script.ts';
 
 export type Options = {
   /** The keys it takes. */
@@ -51,6 +76,8 @@ export type Options = {
   models?: readonly string[];
   /** Faults and delays of one seed are the same in every run. */
   seed?: number;
+  /** Whose rate limits hold; two servers can be two organizations. */
+  organization?: string;
   /** The shortest prompt that is cached, in tokens. */
   min_cache_tokens?: number;
   /** How many calls the log keeps: a benchmark makes millions. */
@@ -92,16 +119,20 @@ export async function startMessagesApi(options: Options) {
   const keep_calls = options.keep_calls ?? 10_000;
   const log: Call[] = [];
   const total = { ...nothing };
-  const standing = account();
+  const limits = rateLimits(options.organization ?? '7b0e0f2c-5a53-4c0e-9f5f-0a6f4d0c1e11');
+  const batches = batchBook();
   const inFlight = new Set<ServerResponse>();
   let answered = 0;
   let script: Script = defaultScript;
   let latency: Latency = {};
+  /** Set while calls are billed at random. */
+  let chance: (() => number) | undefined;
 
   const server = createServer((request, response) => void serve(request, response));
   // After Node's five seconds a client that comes back just then would find its connection reset.
   server.keepAliveTimeout = 4 * 60_000;
   const port = await listening(server, options.port ?? 0);
+  const root = `http://127.0.0.1:${port}`;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
@@ -135,65 +166,165 @@ export async function startMessagesApi(options: Options) {
     } catch (error) {
       const known = error instanceof ApiError ? error : new ApiError('api_error', messageOf(error));
       if (response.headersSent) return cut(response);
-      const retry = known.status < 500 && known.status !== 429 ? { 'x-should-retry': 'false' } : {};
-      sendError(response, known, call.id, { ...standing.headers(), ...retry });
+      const heals = known.status >= 500 || [408, 409, 429].includes(known.status);
+      sendError(response, known, call.id, {
+        ...limits.headers(),
+        ...(heals ? {} : { 'x-should-retry': 'false' }),
+      });
     }
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
-    const endpoint = endpointOf(call.method, call.path);
+    const { endpoint, id } = endpointOf(call.method, call.path);
     checkKey(call.headers, (key) => keys.has(key));
     const dialect = dialectOf(call.headers);
-    const headers = { ...standing.headers(), 'request-id': call.id };
-    if (endpoint === 'models') {
-      return sendJson(response, 200, modelList(options.models ?? publicModels), headers);
+    if (endpoint === 'messages') return converse(request, response, call, dialect);
+    const fault = faults.strike(endpoint);
+    if (fault && struckAtOnce(response, call, fault)) return;
+    const said = await administer(endpoint, id, request, call, dialect);
+    const headers = { ...limits.headers(), 'request-id': call.id };
+    if (fault) {
+      await strike(response, fault, { request_id: call.id, stream: false });
+    } else if (typeof said === 'string') {
+      response.writeHead(200, { ...headers, 'content-type': 'application/x-jsonl' });
+      response.end(said);
+    } else {
+      sendJson(response, 200, said, headers);
     }
-    const { body } = await readBody(request);
-    call.body = body;
-    if (endpoint === 'count_tokens') {
-      const counted = checkCountTokens(body, dialect);
-      const { input_tokens } = promptCache(Number.POSITIVE_INFINITY)(counted, now());
-      return sendJson(response, 200, { input_tokens }, headers);
+  }
+
+  /** All that the API does beside answering: JSON, or the lines of a JSONL file. */
+  async function administer(
+    endpoint: Exclude<Endpoint, 'messages'>,
+    id: string,
+    request: IncomingMessage,
+    call: Call,
+    dialect: Dialect,
+  ): Promise<object | string> {
+    switch (endpoint) {
+      case 'models':
+        return page((options.models ?? publicModels).map(modelInfo), call.path);
+      case 'model':
+        checkKnown(id);
+        return modelInfo(id);
+      case 'count_tokens': {
+        call.body = (await readBody(request)).body;
+        const counted = checkCountTokens(call.body, dialect);
+        const { input_tokens } = promptCache(Number.POSITIVE_INFINITY)(counted, now());
+        return { input_tokens };
+      }
+      case 'batch.create': {
+        call.body = (await readBody(request, max_batch_bytes)).body;
+        return batches.create(checkBatch(call.body), {
+          answer: (params) => answerOfBatch(params, dialect),
+          charge: (billed) => charge(call, billed),
+          root,
+        });
+      }
+      case 'batch.list':
+        return batches.list(call.path);
+      case 'batch.retrieve':
+        return batches.retrieve(id);
+      case 'batch.cancel':
+        return batches.cancel(id);
+      case 'batch.delete':
+        return batches.delete(id);
+      case 'batch.results':
+        return batches.results(id);
     }
-    const asked = checkMessages(body, dialect);
-    const known = options.models?.includes(asked.model) ?? asked.model.startsWith('claude-');
-    if (!known) throw new ApiError('not_found_error', `model: ${asked.model}`);
+  }
 
-    const fault = faults.strike(asked.model);
-    call.fault = fault?.kind ?? null;
-    const refused = fault && errorOf(fault, asked.model);
-    if (refused) throw refused;
-    if (fault?.kind === 'reset' || fault?.kind === 'hang') return strike(response, fault, call.id);
+  async function answerOfBatch(params: Record<string, unknown>, dialect: Dialect): Promise<Composed> {
+    const asked = checkMessages(params, dialect);
+    checkKnown(asked.model);
+    if (asked.stream) refuse('stream: a request of a batch cannot be streamed');
+    return composed(asked, Buffer.byteLength(JSON.stringify(params)), await scripted(asked));
+  }
 
+  function checkKnown(model: string): void {
+    const known = options.models?.includes(model) ?? model.startsWith('claude-');
+    if (!known) throw new ApiError('not_found_error', `model: ${model}`);
+  }
+
+  /** Whether the fault leaves nothing to answer. */
+  function struckAtOnce(response: ServerResponse, call: Call, fault: Fault, model = ''): boolean {
+    call.fault = fault.kind;
+    const error = errorOf(fault, model);
+    if (error && !fault.html) throw error;
+    if (error) sendPage(response, error.status);
+    else if (fault.kind === 'reset' || fault.kind === 'hang') {
+      strike(response, fault, { request_id: call.id, stream: false });
+    } else return false;
+    return true;
+  }
+
+  async function scripted(asked: MessagesRequest): Promise<Exclude<Reply, string>> {
     answered += 1;
     const reply = await script(asked, answered);
-    const given = typeof reply === 'string' ? { text: reply } : reply;
-    if (given.delay_ms) await pause(response, given.delay_ms);
-    const done = compose(asked, given, inputUsage(asked, now()));
-    standing.count(done.usage);
-    await pause(response, draw(latency.first_ms ?? 0, random));
+    return typeof reply === 'string' ? { text: reply } : reply;
+  }
+
+  function composed(asked: MessagesRequest, body_bytes: number, reply: Exclude<Reply, string>): Composed {
+    const answer = compose(asked, reply, inputUsage(asked, now()));
+    if (!chance) return answer;
+    const usage = { ...randomUsage(chance, { request: asked, body_bytes, answer }), ...reply.usage };
+    return { ...answer, usage };
+  }
+
+  async function converse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: Call,
+    dialect: Dialect,
+  ): Promise<void> {
+    const { body, body_bytes } = await readBody(request);
+    call.body = body;
+    const asked = checkMessages(body, dialect);
+    checkKnown(asked.model);
+    const fault = faults.strike('messages', asked.model);
+    if (fault && struckAtOnce(response, call, fault, asked.model)) return;
+    const estimated_input_tokens = Math.ceil(body_bytes / 4);
+    limits.admit(estimated_input_tokens);
+
+    const reply = await scripted(asked);
+    if (reply.delay_ms) await pause(response, reply.delay_ms);
+    const done = composed(asked, body_bytes, reply);
+    limits.settle(estimated_input_tokens, done.usage);
+    const first_ms = draw(latency.first_ms ?? 0, random);
+    if (first_ms > 0) await pause(response, first_ms);
     if (fault?.kind === 'error_event' && !asked.stream) throw new ApiError('overloaded_error', 'Overloaded');
     const type = asked.stream ? streamHeaders : { 'content-type': 'application/json' };
-    response.writeHead(200, { ...type, ...standing.headers(), 'request-id': call.id });
-    await deliver(response, call, asked.stream ? streamed(done) : whole(done), fault);
+    response.writeHead(200, { ...type, ...limits.headers(), 'request-id': call.id });
+    const sent = fault?.kind === 'huge' ? { ...done, content: [text(hugeText(fault))] } : done;
+    const pieces = asked.stream ? streamed(sent) : whole(sent, latency.per_chunk_ms !== undefined);
+    await deliver(response, call, asked.stream === true, pieces, fault);
   }
 
   /** Sends piece by piece, charging for each as it goes, until the end, the fault, or the client's departure. */
   async function deliver(
     response: ServerResponse,
     call: Call,
+    stream: boolean,
     pieces: Piece[],
     fault?: Fault,
   ): Promise<void> {
-    const strikeAt = fault ? Math.min(fault.after_events ?? 4, pieces.length - 1) : -1;
-    for (const [index, piece] of pieces.entries()) {
-      for (let chunk = 0; chunk < piece.chunks; chunk += 1) {
-        await pause(response, draw(latency.per_chunk_ms ?? 0, random));
+    const slow = fault?.kind === 'drip' ? fault : undefined;
+    const breaking = slow || fault?.kind === 'huge' ? undefined : fault;
+    const visible = breaking ? pieces.filter(({ text }) => text !== '').length : 0;
+    const strikeAt = Math.min(breaking?.after_events ?? (stream ? 4 : 1), visible - 1);
+    for (const { text, chunks, billed } of pieces) {
+      for (let chunk = 0; chunk < chunks; chunk += 1) {
+        const wait_ms = draw(latency.per_chunk_ms ?? 0, random);
+        if (wait_ms > 0) await pause(response, wait_ms);
       }
-      if (fault && index === strikeAt && fault.kind !== 'drip') return strike(response, fault, call.id);
-      charge(call, piece.billed);
-      const sent =
-        fault?.kind === 'drip' ? await drip(response, piece.text, fault) : await send(response, piece.text);
+      if (breaking && text !== '' && call.events === strikeAt) {
+        return strike(response, breaking, { request_id: call.id, stream });
+      }
+      // Nothing more is generated for a client that has left; its prompt was read.
+      if (response.destroyed && call.billed.input_tokens > 0) return;
+      charge(call, billed);
+      if (text === '') continue;
+      const sent = slow ? await drip(response, text, slow) : await send(response, text);
       if (!sent) return;
       call.events += 1;
     }
@@ -201,10 +332,8 @@ export async function startMessagesApi(options: Options) {
   }
 
   function charge(call: Call, billed: Billed): void {
-    for (const key of Object.keys(nothing) as (keyof Billed)[]) {
-      total[key] += billed[key] - call.billed[key];
-      call.billed[key] = billed[key];
-    }
+    for (const field of billedFields) total[field] += billed[field] - call.billed[field];
+    call.billed = billed;
   }
 
   /** Ends what is in flight without a word. */
@@ -214,13 +343,24 @@ export async function startMessagesApi(options: Options) {
   }
 
   return {
-    root: `http://127.0.0.1:${port}`,
+    root,
     script(how: Script | readonly Rule[]): void {
       script = typeof how === 'function' ? how : ruled(how);
     },
     latency(how: Latency): void {
       latency = how;
     },
+    /** Bills by estimate, or at random within what is possible: the same in every run of one seed. */
+    usage(how: 'estimated' | 'random', seed = 1): void {
+      if (how !== 'random' && how !== 'estimated') {
+        throw new Error(`usage is 'estimated' or 'random', got '${how}'`);
+      }
+      chance = how === 'random' ? randomFrom(seed) : undefined;
+    },
+    /** Enforced from now on, with full buckets; null for none. */
+    limits: limits.set,
+    /** Ends this batch, or all that are in progress: answered by the script, but for those that `how` ends otherwise. */
+    endBatch: batches.end,
     fault: faults.set,
     /** No fault is set any more. */
     clear: faults.clear,
@@ -261,7 +401,7 @@ export async function startMessagesApi(options: Options) {
   };
 }
 
-function listening(server: Server, port: number): Promise<number> {
+export function listening(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', () => {
@@ -276,13 +416,16 @@ function listening(server: Server, port: number): Promise<number> {
 
 const help = `The Anthropic Messages API, to test against.
 
-usage: node shared/testing/messages-api.ts --key KEY [--key KEY …] [--port N] [--model ID …] [--seed N]
+usage: node shared/testing/messages-api.ts --key KEY [--key KEY …] [--port N] [--model ID …] [--seed N] [--organization ID]
 
 Prints one JSON line, {"root":…,"control":…}, and serves until SIGTERM. Then it lets running answers finish (5 s).
 
 POST {control}/VERB with the verb's argument as a JSON body; the answer is its result, as JSON.
   script   [{"match":"regular expression","reply":"text","delay_ms":0}, …]
   latency  {"first_ms":300,"per_chunk_ms":{"median":20,"p99":90}}
+  usage    {"how":"random","seed":1}, until {"how":"estimated"}
+  limits   {"requests_per_minute":60,"input_tokens_per_minute":…,"output_tokens_per_minute":…}, or null
+  endBatch {"id":"msgbatch_…","how":{"errored":1,"canceled":0,"expired":0}}, or nothing for all
   fault    {"kind":"rate_limit_error","calls":2,"retry_after_s":1}
   clear    all faults          network  "down" or "up"
   revoke   "key", or all       grant    "key"
@@ -290,7 +433,12 @@ POST {control}/VERB with the verb's argument as a JSON body; the answer is its r
 `;
 
 function controlServer(api: MessagesApi): Server {
-  const { root: _root, close: _close, ...verbs } = api;
+  const { root: _root, close: _close, ...rest } = api;
+  const verbs = {
+    ...rest,
+    usage: ({ how, seed }: { how: 'estimated' | 'random'; seed?: number }) => api.usage(how, seed),
+    endBatch: ({ id, how }: { id?: string; how?: Ending } = {}) => api.endBatch(id, how),
+  };
   return createServer(async (request, response) => {
     const verb = request.url?.replace('/control/', '') ?? '';
     try {
@@ -313,6 +461,7 @@ async function main(): Promise<void> {
       port: { type: 'string', default: '0' },
       model: { type: 'string', multiple: true },
       seed: { type: 'string', default: '1' },
+      organization: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -321,12 +470,13 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 64;
     return;
   }
-  const { key, port, model, seed } = values;
+  const { key, port, model, seed, organization } = values;
   const api = await startMessagesApi({
     key,
     port: Number(port),
     seed: Number(seed),
-    ...(model ? { models: model } : {}),
+    ...(model && { models: model }),
+    ...(organization && { organization }),
   });
   const control = controlServer(api);
   const controlPort = await listening(control, 0);

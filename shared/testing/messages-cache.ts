@@ -14,7 +14,7 @@ export type InputUsage = Pick<
 >;
 
 type Prompt = Pick<MessagesRequest, 'model' | 'tools' | 'system' | 'messages' | 'cache_control'>;
-type Ttl = '5m' | '1h';
+export type Ttl = '5m' | '1h';
 type Piece = { json: string; ttl: Ttl | undefined };
 
 const lives_ms: Record<Ttl, number> = { '5m': 5 * 60_000, '1h': 60 * 60_000 };
@@ -25,14 +25,15 @@ export function promptCache(min_tokens: number): (request: Prompt, now: number) 
   return (request, now) => {
     const pieces = piecesOf(request);
     const marked = pieces.findLastIndex(({ ttl }) => ttl !== undefined);
-    const hash = createHash('sha256').update(request.model);
+    // Hashing costs more than all the rest, and most prompts are not marked.
+    const hash = marked === -1 ? undefined : createHash('sha256').update(request.model);
     const written = { '5m': 0, '1h': 0 };
     let bytes = 0;
     let read = 0;
     let settled = 0;
     for (const [index, { json, ttl }] of pieces.entries()) {
       bytes += Buffer.byteLength(json);
-      if (index > marked) continue;
+      if (!hash || index > marked) continue;
       const prefix = hash.update(json).copy().digest('base64');
       const tokens = Math.ceil(bytes / 4);
       if ((until.get(prefix) ?? 0) > now) {
@@ -54,6 +55,11 @@ export function promptCache(min_tokens: number): (request: Prompt, now: number) 
       cache_creation: { ephemeral_5m_input_tokens: written['5m'], ephemeral_1h_input_tokens: written['1h'] },
     };
   };
+}
+
+/** The lives for which parts of the prompt are marked to be cached. */
+export function ttlsOf(request: Prompt): Set<Ttl> {
+  return new Set(piecesOf(request).flatMap(({ ttl }) => ttl ?? []));
 }
 
 /** The prompt in the order in which it is cached: tools, system, messages. */

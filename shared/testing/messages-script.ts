@@ -17,6 +17,8 @@ export type Reply =
   | string
   | {
       thinking?: string;
+      /** Thinking whose display is omitted: its text is billed but never sent, only a signature as long. */
+      thinking_hidden?: string;
       text?: string;
       tools?: readonly { name: string; input: unknown }[];
       stop_reason?: StopReason;
@@ -53,28 +55,38 @@ export function ruled(rules: readonly Rule[]): Script {
   };
 }
 
+/** An answer, and the thinking that nobody sees of it. */
+export type Composed = Answer & { hidden: string };
+
 /** The answer that `reply` stands for, cut where max_tokens ends it. */
 export function compose(
   request: MessagesRequest,
   reply: Exclude<Reply, string>,
   input: Pick<Usage, 'input_tokens'> & Partial<Usage>,
-): Answer {
+): Composed {
   const { model, max_tokens } = request;
-  const thinking = withinTokens(reply.thinking ?? '', max_tokens);
-  const thinking_tokens = tokensOf(thinking);
+  const hidden = withinTokens(reply.thinking_hidden ?? '', max_tokens);
+  const thinking = withinTokens(reply.thinking ?? '', max_tokens - tokensOf(hidden));
+  const thinking_tokens = tokensOf(hidden) + tokensOf(thinking);
   const words = withinTokens(reply.text ?? '', max_tokens - thinking_tokens);
   const tools = (reply.tools ?? []).map(({ name, input }) => toolUse(name, input));
   const content: AnswerBlock[] = [
+    ...(hidden === ''
+      ? []
+      : [{ type: 'thinking' as const, thinking: '', signature: Buffer.from(hidden).toString('base64') }]),
     ...(thinking === '' ? [] : [{ type: 'thinking' as const, thinking, signature: 'c2lnbmF0dXJl' }]),
     ...(words === '' ? [] : [text(words)]),
     ...tools,
   ];
-  const full = words === (reply.text ?? '') && thinking === (reply.thinking ?? '');
-  const output_tokens =
-    thinking_tokens + tokensOf(words) + tokensOf(tools.map((tool) => JSON.stringify(tool)).join(''));
+  const full =
+    words === (reply.text ?? '') &&
+    thinking === (reply.thinking ?? '') &&
+    hidden === (reply.thinking_hidden ?? '');
+  const output_tokens = thinking_tokens + tokensOf(words) + tokensOf(tools.map(written).join(''));
   return {
     model,
     content,
+    hidden,
     stop_reason: reply.stop_reason ?? (!full ? 'max_tokens' : tools.length > 0 ? 'tool_use' : 'end_turn'),
     usage: usageOf({
       ...input,
@@ -83,4 +95,9 @@ export function compose(
       ...reply.usage,
     }),
   };
+}
+
+/** What the model itself wrote of a tool call. */
+function written({ name, input }: { name: string; input: unknown }): string {
+  return name + JSON.stringify(input);
 }

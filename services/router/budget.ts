@@ -1,0 +1,188 @@
+/**
+ * The budgets: which windows of `spend` a call is reserved in, what the refusal says when one has no room, and the one
+ * word to the owner when four fifths of it are spent.
+ */
+
+import { NANO, usd } from '#shared/base/money.ts';
+import { type PeriodKind, periodOf } from '#shared/base/period.ts';
+import { ApiError } from '#shared/messages/error.ts';
+import type { Shared } from '#shared/runtime/config.ts';
+import type { Store } from '#shared/store/store.ts';
+import { Fenced } from '#shared/store/store.ts';
+import type { AccessKey } from '#shared/tables/access_key.ts';
+import * as incident from '#shared/tables/incident.ts';
+import * as spend from '#shared/tables/spend.ts';
+
+export type Budget = Shared['budget'];
+
+/** Who asks: a service of the suite, or a client with its key. */
+export type Caller = {
+  name: string;
+  /** null: a service of the suite, over the Unix socket. */
+  key: AccessKey | null;
+  turn_id: string | null;
+  conversation: string | null;
+  task: string | null;
+  unasked: boolean;
+};
+
+const nano = (usd: number) => Math.round(usd * NANO);
+
+/** Every window that a call of this caller counts in. */
+export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Window[] {
+  const window = (
+    budgetName: string,
+    kind: PeriodKind,
+    limit_nanousd: number | null,
+    calls?: number | null,
+  ) => {
+    const { name, starts_at, ends_at } = periodOf(kind, now);
+    return {
+      id: `${budgetName} ${name}`,
+      budget: budgetName,
+      starts_at,
+      ends_at,
+      limit_nanousd,
+      limit_calls: calls ?? null,
+    };
+  };
+  const windows: spend.Window[] = [
+    window('hour', 'hour', nano(budget.hour_usd), budget.calls_per_hour),
+    window('day', 'day', nano(budget.day_usd)),
+    window('month', 'month', nano(budget.month_usd)),
+  ];
+  if (budget.alert_usd > 0) windows.push(window('alert', 'day', null));
+  if (caller.unasked) {
+    windows.push(window('unasked', 'day', Math.floor((nano(budget.day_usd) * budget.unasked_percent) / 100)));
+  }
+  if (caller.turn_id !== null) {
+    windows.push({
+      id: `turn ${caller.turn_id}`,
+      budget: 'turn',
+      starts_at: now,
+      ends_at: null,
+      limit_nanousd: nano(budget.turn_usd),
+      limit_calls: null,
+    });
+  }
+  const { key } = caller;
+  if (key) {
+    windows.push(
+      window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour),
+      window(`key ${key.name} day`, 'day', key.day_nanousd),
+      window(`key ${key.name} month`, 'month', key.month_nanousd),
+    );
+  }
+  return windows;
+}
+
+/** The first window without room for so much, as the error that says so; null when there is room after all. */
+export async function refusal(
+  store: Store,
+  windows: readonly spend.Window[],
+  hold_nanousd: number,
+  now: number,
+): Promise<ApiError | null> {
+  const ids = windows.map(({ id }) => id);
+  const rows = new Map((await store.read(spend.of(ids))).map((row) => [row.id, row]));
+  const added = new Map((await store.read(spend.added(ids))).map(({ id, nanousd }) => [id, nanousd]));
+  for (const window of windows) {
+    const { spent_nanousd = 0, held_nanousd = 0, calls = 0 } = rows.get(window.id) ?? {};
+    if (window.limit_calls !== null && calls >= window.limit_calls) {
+      return refused(
+        window,
+        now,
+        `all ${window.limit_calls} calls of ${called(window)} are made`,
+        'raise [budget] calls_per_hour in config.toml',
+      );
+    }
+    if (window.limit_nanousd === null || hold_nanousd === 0) continue;
+    const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
+    if (spent_nanousd + held_nanousd + hold_nanousd <= limit) continue;
+    await alert(store, window, now, spent_nanousd, limit);
+    const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
+    return refused(
+      window,
+      now,
+      `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`,
+      `scripts/vigil budget raise ${spoken(window)} 1`,
+    );
+  }
+  return null;
+}
+
+function refused(window: spend.Window, now: number, what: string, cure: string): ApiError {
+  const { ends_at } = window;
+  const then = ends_at === null ? '' : `it goes on ${when(ends_at)}, or `;
+  return new ApiError('billing_error', `budget: ${what}; ${then}at once with: ${cure}`, {
+    error_code: 'budget_exceeded',
+    headers: {
+      'x-should-retry': 'false',
+      'x-vigil-budget': window.id,
+      ...(ends_at === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil((ends_at - now) / 1000))) }),
+    },
+  });
+}
+
+function called({ budget }: spend.Window): string {
+  if (budget === 'turn') return 'this answer';
+  if (budget === 'unasked') return 'work that nobody asked for, today,';
+  const key = /^key (\S+) (\S+)$/.exec(budget);
+  if (key) return `the key '${key[1]}', this ${key[2]},`;
+  return budget === 'day' ? 'today' : `this ${budget}`;
+}
+
+/** As `vigil budget raise` wants to hear it. */
+function spoken({ budget, id }: spend.Window): string {
+  return budget === 'turn' ? id.replace(' ', ':') : budget.replaceAll(' ', ':');
+}
+
+function when(at: number): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const local = new Date(at);
+  const day = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
+  return `on ${day} at ${two(local.getHours())}:${two(local.getMinutes())}`;
+}
+
+/** What of a budget's limit may be spent before the owner hears of it. */
+const ALERT_at = 0.8;
+
+/** Tells the owner of every window that has just come near its end: once for each. */
+export async function alerts(
+  store: Store,
+  budget: Budget,
+  rows: readonly spend.Spend[],
+  now: number,
+): Promise<void> {
+  for (const row of rows) {
+    const { alerted_at, spent_nanousd } = row;
+    const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
+    if (alerted_at !== null || limit === null || row.budget === 'turn') continue;
+    if (spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
+      await alert(store, row, now, spent_nanousd, limit);
+    }
+  }
+}
+
+async function alert(
+  store: Store,
+  window: spend.Window,
+  now: number,
+  spent_nanousd: number,
+  limit_nanousd: number,
+): Promise<void> {
+  if (window.budget === 'turn') return;
+  const text =
+    window.budget === 'alert'
+      ? `Today's model calls have cost ${usd(spent_nanousd)}: alert_usd is ${usd(limit_nanousd)}.`
+      : `The budget of ${called(window)} is nearly used: ${usd(spent_nanousd)} of ${usd(limit_nanousd)}. At the limit, calls are refused until ${when(window.ends_at ?? now).slice(3)}.`;
+  try {
+    await store.commit([
+      spend.alerted(window.id, now),
+      incident.open({ cause: `budget ${window.id}`, service: 'router', severity: 'warning', text, now }),
+    ]);
+  } catch (error) {
+    // Another router has told it already.
+    if (!(error instanceof Fenced)) throw error;
+  }
+}

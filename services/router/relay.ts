@@ -1,0 +1,100 @@
+/** What costs nothing is handed on and back, without reservation and ledger: counting tokens, and the list of models. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { uuid } from '#shared/base/ids.ts';
+import { sendJson } from '#shared/messages/answer.ts';
+import { ApiError } from '#shared/messages/error.ts';
+import { type Asked, withModel } from './body.ts';
+import type { Caller } from './budget.ts';
+import { refuse } from './forward.ts';
+import { ANTHROPIC, type Provider } from './provider.ts';
+import { allowed, type Router } from './request.ts';
+import { attempt, type Ending, passedOn } from './upstream.ts';
+import { anthropic } from './wire.ts';
+
+const PATIENCE_ms = 60_000;
+
+/** Asks the first target of the route that can count. */
+export async function countTokens(
+  router: Router,
+  caller: Caller,
+  asked: Asked,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const route = router.routes.of({ model: asked.model, task: caller.task, request: asked.json });
+  allowed(caller, asked, route);
+  const target = route.ranks.flat().find(({ provider }) => provider.kind === 'anthropic');
+  if (!target) throw new ApiError('not_found_error', `router: nobody behind '${asked.model}' counts tokens`);
+  const ending = await relay(router, target.provider, incoming, outgoing, withModel(asked, target.model));
+  if (!ending.told) refuse(outgoing, ending, { 'x-vigil-target': target.name }, uuid(router.clock.now()));
+}
+
+/** The aliases, and after them what the provider of plain model names has. */
+export async function listModels(
+  router: Router,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const path = incoming.url ?? '';
+  const asked = decodeURIComponent(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
+  const alias = asked === '' ? undefined : router.routes.aliases.get(asked);
+  if (alias) return sendJson(outgoing, 200, modelOf(asked));
+  const provider = router.routes.providers.get(ANTHROPIC);
+  if (!provider) throw new ApiError('not_found_error', 'router: there is no provider of models');
+  const ending = await relay(router, provider, incoming, null, Buffer.alloc(0));
+  if (ending.outcome !== 'ok' || !ending.body) {
+    return refuse(outgoing, ending, {}, uuid(router.clock.now()));
+  }
+  const list: unknown = JSON.parse(ending.body.toString('utf8'));
+  // Further pages are the provider's alone.
+  const first = asked === '' && !/[?&](after_id|before_id)=/.test(path);
+  sendJson(outgoing, 200, first ? withAliases(list, [...router.routes.aliases.keys()]) : list);
+}
+
+function withAliases(list: unknown, aliases: string[]): unknown {
+  const { data = [], ...rest } = list as { data?: unknown[] };
+  return { ...rest, data: [...aliases.map(modelOf), ...data], first_id: aliases[0] };
+}
+
+/** An alias, in the form of a model (@anthropic-ai/sdk 1.12.0, resources/models.d.ts). */
+function modelOf(alias: string) {
+  return {
+    type: 'model',
+    id: alias,
+    display_name: `Vigil: ${alias}`,
+    created_at: '1970-01-01T00:00:00Z',
+    capabilities: null,
+    lifecycle: 'active',
+    deprecated_at: null,
+    retires_at: null,
+    line: null,
+    max_input_tokens: null,
+    max_tokens: null,
+  };
+}
+
+/** @param outgoing null: the answer is kept in the ending's body instead */
+export async function relay(
+  router: Router,
+  provider: Provider,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse | null,
+  body: Buffer,
+): Promise<Ending> {
+  const key = provider.accounts[0]?.keys[0] ?? '';
+  return attempt({
+    provider,
+    method: incoming.method ?? 'GET',
+    wire: anthropic(key, incoming.url ?? '/', body, passedOn(incoming.headers)),
+    expect: 'json',
+    streams: false,
+    idle_ms: router.idle_ms,
+    left_ms: PATIENCE_ms,
+    clock: router.clock,
+    outgoing,
+    signal: router.signal,
+    headers: {},
+    record: false,
+  });
+}

@@ -1,0 +1,168 @@
+/** One request while it is being answered: who asks for what, where it may go, and how often it was tried there. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '#shared/base/clock.ts';
+import type { Log } from '#shared/base/log.ts';
+import { ApiError } from '#shared/messages/error.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import type { Store } from '#shared/store/store.ts';
+import type { Asked } from './body.ts';
+import type { Budget, Caller } from './budget.ts';
+import { needsOf } from './choose.ts';
+import type { Config } from './config.ts';
+import type { Limits, Line } from './limit.ts';
+import type { Price } from './price.ts';
+import type { Route, Routes, Target } from './route.ts';
+import type { Worst } from './worst.ts';
+
+export type Router = {
+  store: Store;
+  persist: Context<unknown>['persist'];
+  log: Log;
+  clock: Clock;
+  instance: string;
+  worker: number;
+  config: Config;
+  /** As the config has it now: it may change while the router runs. */
+  budget: () => Budget;
+  limits: Limits;
+  /** A stream that says nothing for so long is given up. */
+  idle_ms: number;
+  routes: Routes;
+  /** Aborts when calls in flight must end, because the router does. */
+  signal: AbortSignal;
+  state: State;
+};
+
+/** What this process alone knows: worth having, and nobody's loss when it dies. */
+export type State = {
+  lines: Map<string, Line>;
+  inFlight: Map<string, number>;
+  /** What is left of the target's own limits, from 0 to 1, as its last answer said, and until when that holds. */
+  headroom: Map<string, { left: number; until_at: number }>;
+  /** The target that each conversation was answered by last, the latest at the end. */
+  homes: Map<string, string>;
+  /** Which key of each account is in use. */
+  keys: Map<string, number>;
+  settling: Set<Promise<void>>;
+};
+
+export const freshState = (): State => ({
+  lines: new Map(),
+  inFlight: new Map(),
+  headroom: new Map(),
+  homes: new Map(),
+  keys: new Map(),
+  settling: new Set(),
+});
+/** What is known of one target while one request is being tried. */
+export type Try = {
+  target: Target;
+  rank: number;
+  price: Price;
+  /** Worked out when it is first needed. */
+  worst: Worst | null;
+  /** The provider was asked how many tokens the request has. */
+  counted: boolean;
+  tries: number;
+  /** Why this request does not go there any more. */
+  over: string | null;
+  /** Not before this time. */
+  due_at: number;
+  /** It has said itself that it takes nothing before. */
+  limited: boolean;
+};
+
+export type Request = {
+  id: string;
+  caller: Caller;
+  asked: Asked;
+  route: Route;
+  incoming: IncomingMessage;
+  outgoing: ServerResponse;
+  gone: AbortSignal;
+  /** On the monotonic clock. */
+  deadline: number;
+  home: string | undefined;
+  tries: Try[];
+  /** So many attempts were made. */
+  attempts: number;
+};
+
+export function requestOf(
+  router: Router,
+  id: string,
+  caller: Caller,
+  asked: Asked,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Request {
+  const { clock, config, routes, state } = router;
+  const route = routes.of({ model: asked.model, task: caller.task, request: asked.json });
+  allowed(caller, asked, route);
+  const needs = needsOf(asked.json);
+  const tries = route.ranks.flatMap((targets, rank) =>
+    targets.map((target): Try => {
+      const price = routes.price(target);
+      const lacks = target.provider.without.filter((need) => needs.has(need));
+      const over = lacks.length > 0 ? `capability: it has no ${lacks.join(', ')}` : null;
+      return { target, rank, price, worst: null, counted: false, tries: 0, over, due_at: 0, limited: false };
+    }),
+  );
+  const left = new AbortController();
+  outgoing.once('close', () => left.abort());
+  // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
+  const long_ms = (asked.max_tokens * 3_600_000) / 128_000;
+  return {
+    id,
+    caller,
+    asked,
+    route,
+    incoming,
+    outgoing,
+    gone: left.signal,
+    deadline: clock.mono() + Math.max(config.deadline_s * 1000, long_ms),
+    home: state.homes.get(homeKey(caller, asked) ?? ''),
+    tries,
+    attempts: 0,
+  };
+}
+
+/** What the caller may not ask for. */
+export function allowed({ key, unasked }: Caller, { model }: Asked, { alias, tier }: Route): void {
+  if (unasked && tier === 'complex') {
+    throw new ApiError(
+      'permission_error',
+      `router: '${model}' is of the complex tier, which work that nobody asked for never uses`,
+    );
+  }
+  if (!key?.aliases_json) return;
+  const names: unknown[] = JSON.parse(key.aliases_json);
+  if (!names.includes(alias ?? model)) {
+    throw new ApiError(
+      'permission_error',
+      `router: the key '${key.name}' may not ask for '${model}'; it may ask for ${names.join(', ')}`,
+    );
+  }
+}
+
+/** What keeps a conversation together: the suite says it, other clients by `metadata.user_id`. */
+export function homeKey(caller: Caller, { json }: Asked): string | null {
+  if (caller.conversation !== null) return caller.conversation;
+  const { metadata } = json as { metadata?: { user_id?: unknown } | null };
+  return typeof metadata?.user_id === 'string' ? `${caller.name} ${metadata.user_id}` : null;
+}
+
+const accountName = ({ provider, account }: Target) => `${provider.name} ${account.organisation}`;
+
+export function keyOf({ state }: Router, target: Target): number {
+  return state.keys.get(accountName(target)) ?? 0;
+}
+
+/** Takes the next key of the same organisation, when this one is refused; false when there is none. */
+export function nextKey(router: Router, target: Target, status: number | null): boolean {
+  const next = keyOf(router, target) + 1;
+  if ((status !== 401 && status !== 403) || next >= target.account.keys.length) return false;
+  router.state.keys.set(accountName(target), next);
+  return true;
+}

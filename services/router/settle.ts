@@ -1,0 +1,186 @@
+/** After each attempt: the bill, written once in one transaction, and what the attempt has taught about its target. */
+
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { periodOf } from '#shared/base/period.ts';
+import * as breaker from '#shared/tables/breaker.ts';
+import * as call from '#shared/tables/call.ts';
+import * as exchange from '#shared/tables/exchange.ts';
+import * as incident from '#shared/tables/incident.ts';
+import type { Op } from '#shared/tables/op.ts';
+import * as spend from '#shared/tables/spend.ts';
+import * as throttle from '#shared/tables/throttle.ts';
+import * as total from '#shared/tables/total.ts';
+import { type Asked, withModel } from './body.ts';
+import { alerts } from './budget.ts';
+import { correctionOf } from './limit.ts';
+import { cost_nanousd } from './price.ts';
+import { homeKey, type Request, type Router, type State, type Try } from './request.ts';
+import type { Reserved } from './reserve.ts';
+import type { Target } from './route.ts';
+import { type Ending, LONGEST_RECORD_bytes } from './upstream.ts';
+import { billed, brokenUsage, NOTHING, type Reading } from './usage.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What the attempt used, and what that costs, as far as it can be known. */
+function billOf(router: Router, { asked }: Request, reserved: Reserved, ending: Ending) {
+  const { chosen, hold_nanousd } = reserved;
+  const { reading, sent, status } = ending;
+  const { price, target } = chosen;
+  const whole = { usage: NOTHING, cost_nanousd: hold_nanousd, estimated: true };
+  if (reading.complete || reading.stop_reason !== null) {
+    // Some servers of Chat Completions never say what they used.
+    if (target.provider.kind === 'openai' && isNothing(reading)) return whole;
+    return { ...billed(price, reading, router.routes.priceOfModel), estimated: !reading.complete };
+  }
+  // What Chat Completions has used it says at the end alone, and it hides what it reasons.
+  if (reading.begun && target.provider.kind === 'openai') return whole;
+  if (reading.begun) {
+    const usage = brokenUsage(reading, asked.max_tokens);
+    return usage
+      ? { usage, cost_nanousd: cost_nanousd(price, usage, reading.terms), estimated: true }
+      : whole;
+  }
+  const refused = (status !== null && status >= 300) || reading.error_type !== null;
+  // Of a request that may have arrived, and brought neither an answer nor a refusal, nothing is known.
+  return sent && !refused ? whole : { usage: NOTHING, cost_nanousd: 0, estimated: false };
+}
+
+function isNothing({ usage }: Reading): boolean {
+  return usage.input_tokens + usage.cache_read_tokens === 0 && usage.output_tokens === 0;
+}
+
+/** Bodies up to this size are not worth compressing. */
+const SMALL_bytes = 8 * 1024;
+const compressed = promisify(gzip);
+
+/** Writes the bill, in one unit: ledger, budgets, limits, totals, and the bytes for the record. */
+export async function settle(
+  router: Router,
+  request: Request,
+  reserved: Reserved,
+  ending: Ending,
+  verdict: Verdict,
+): Promise<void> {
+  const { clock, log, state, limits, config } = router;
+  const { caller, asked, route } = request;
+  const { id, chosen, hold_nanousd, windows_json, likely_tokens, opened_at } = reserved;
+  const { target } = chosen;
+  const now = clock.now();
+  learn(state, target, ending, now);
+  state.inFlight.set(target.name, (state.inFlight.get(target.name) ?? 1) - 1);
+  const home = homeKey(caller, asked);
+  if (home !== null && verdict.works) remember(state.homes, home, target.name);
+  const { usage, cost_nanousd: cost, estimated } = billOf(router, request, reserved, ending);
+  const latency_ms = Math.round(clock.mono() - reserved.began);
+  log.info('call.settled', {
+    call: id,
+    target: target.name,
+    status: ending.status,
+    outcome: ending.outcome,
+    error_type: ending.error_type,
+    output_tokens: usage.output_tokens,
+    cost_nanousd: cost,
+    latency_ms,
+  });
+  if (cost > hold_nanousd) log.warn('hold.exceeded', { call: id, hold_nanousd, cost_nanousd: cost });
+  const used =
+    usage.input_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens + usage.output_tokens;
+  const failed = ending.outcome !== 'ok';
+  const ops: Op[] = [
+    call.settle(id, {
+      closed_at: now,
+      status: ending.status,
+      outcome: ending.outcome,
+      error_type: ending.error_type,
+      request_id: String(ending.answer?.['request-id'] ?? '') || null,
+      usage,
+      estimated,
+      cost_nanousd: cost,
+      first_byte_ms: ending.first_byte_ms,
+      latency_ms,
+    }),
+    throttle.correct(correctionOf(limits, target, likely_tokens, used)),
+    total.add(
+      {
+        hour_at: periodOf('hour', opened_at).starts_at,
+        model: target.model,
+        alias: route.alias ?? '',
+        task: caller.task ?? '',
+        caller: caller.name,
+        conversation: caller.conversation ?? '',
+      },
+      { failed, usage, cost_nanousd: cost, estimated },
+    ),
+  ];
+  if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
+  try {
+    // The row of a bill that cannot be written stays open, and the next router charges it in full.
+    const [rows] = await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
+    await alerts(router.store, router.budget(), rows, now);
+  } catch (error) {
+    log.error('bill.unwritten', { call: id, error });
+  }
+}
+
+async function keeping(
+  call_id: string,
+  at: number,
+  asked: Asked,
+  target: Target,
+  record: Buffer[],
+): Promise<Op> {
+  const request = target.provider.kind === 'openai' ? asked.body : withModel(asked, target.model);
+  const response = Buffer.concat(record).subarray(0, LONGEST_RECORD_bytes);
+  if (request.length + response.length <= SMALL_bytes) {
+    return exchange.keep({ call_id, at, encoding: 'identity', request, response });
+  }
+  const [small, smallAnswer] = await Promise.all([compressed(request), compressed(response)]);
+  return exchange.keep({ call_id, at, encoding: 'gzip', request: small, response: smallAnswer });
+}
+
+const MOST_HOMES = 10_000;
+
+function remember(homes: Map<string, string>, key: string, target: string): void {
+  homes.delete(key);
+  homes.set(key, target);
+  const [oldest] = homes.keys();
+  if (homes.size > MOST_HOMES && oldest !== undefined) homes.delete(oldest);
+}
+
+/** What the answer says is left of its target's limits (Claude Platform Docs, "Rate limits"). */
+function learn(state: State, { name }: Target, { answer }: Ending, now: number): void {
+  if (!answer?.['anthropic-ratelimit-requests-limit']) return;
+  let room = { left: 1, until_at: now };
+  for (const what of ['requests', 'tokens', 'input-tokens', 'output-tokens']) {
+    const said = (which: string) => String(answer[`anthropic-ratelimit-${what}-${which}`] ?? '');
+    const left = Number(said('remaining')) / Number(said('limit'));
+    if (left < room.left) room = { left, until_at: Date.parse(said('reset')) || now };
+  }
+  state.headroom.set(name, room);
+}
+
+/** Brings the breaker and the limits of the target up to date. */
+export async function judged(router: Router, chosen: Try, suspect: boolean, verdict: Verdict): Promise<void> {
+  const { store, clock, config, log } = router;
+  const { name } = chosen.target;
+  const now = clock.now();
+  if (verdict.kind === 'limited' && verdict.retry_after_ms) {
+    await store.commit([throttle.block(name, now + verdict.retry_after_ms, now)]);
+  }
+  if (verdict.broken) {
+    const due_at = now + config.breaker_recovery_s * 1000;
+    const [[row]] = await store.commit([
+      breaker.failed(name, { now, due_at, threshold: config.breaker_failures, error: verdict.why }),
+    ]);
+    if (row?.state !== 'open') return;
+    log.warn('breaker.opened', { target: name, failures: row.failures, error: verdict.why });
+    const text = `${name} has failed ${row.failures} times in a row (${verdict.why}) and is left alone for ${config.breaker_recovery_s} s at a time.`;
+    await store.commit([
+      incident.open({ cause: `breaker ${name}`, service: 'router', severity: 'warning', text, now }),
+    ]);
+  } else if (suspect) {
+    await store.commit([verdict.works ? breaker.worked(name) : breaker.release(name, now)]);
+    if (verdict.works) log.info('breaker.closed', { target: name });
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * One attempt at one target: the request out, the answer back. A stream is held until its first content, so that a
+ * failure before it can be kept from the client; from then on it flows event by event, no faster than the client reads,
+ * and is never ended as if it were whole when it is not.
+ */
+
+import { once } from 'node:events';
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
+import type { Clock } from '#shared/base/clock.ts';
+import { codeOf, messageOf } from '#shared/base/errors.ts';
+import { ApiError } from '#shared/messages/error.ts';
+import type { Bill } from '#shared/tables/call.ts';
+import type { Provider } from './provider.ts';
+import { type Reading, readWhole, streamReader, unread } from './usage.ts';
+import type { Wire } from './wire.ts';
+
+/** A whole answer is kept in memory until its end: one that is larger than any model writes is given up. */
+const LONGEST_ANSWER_bytes = 32 * 2 ** 20;
+/** So much of an answer is kept for the record. */
+export const LONGEST_RECORD_bytes = 4 * 2 ** 20;
+
+/** Headers of one connection and not of the message (RFC 9110, 7.6.1), and those that are set anew. */
+const NOT_PASSED = new Set([
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-api-key',
+]);
+
+/** What a client sends that its provider shall hear too. */
+export function passedOn(incoming: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (const name in incoming) {
+    if (!NOT_PASSED.has(name) && !name.startsWith('x-vigil-')) headers[name] = incoming[name];
+  }
+  // Uncompressed, or the usage could not be read as it passes.
+  headers['accept-encoding'] = 'identity';
+  return headers;
+}
+
+/** What a provider answers with that its client shall hear too. */
+export function passedBack(answer: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {};
+  for (const name in answer) if (!NOT_PASSED.has(name)) headers[name] = answer[name];
+  return headers;
+}
+
+export type Attempt = {
+  provider: Provider;
+  method: string;
+  wire: Wire;
+  /** `message`: only an answer with its end is one. `json`: whatever comes. */
+  expect: 'message' | 'json';
+  streams: boolean;
+  idle_ms: number;
+  /** What is left of the time that the whole request may take. */
+  left_ms: number;
+  clock: Clock;
+  /** null: nobody is told, and the answer is in the ending's `body`. */
+  outgoing: ServerResponse | null;
+  /** Aborts when the router must end. */
+  signal: AbortSignal;
+  /** What the router itself says with the answer. */
+  headers: OutgoingHttpHeaders;
+  record: boolean;
+};
+
+/** How an attempt ended. */
+export type Ending = {
+  /** The request may have reached the provider. */
+  sent: boolean;
+  status: number | null;
+  outcome: Bill['outcome'];
+  /** What went wrong, for the client; null when nothing did, or the provider says it itself. */
+  error: ApiError | null;
+  error_type: string | null;
+  /** The provider's headers; null when it did not answer. */
+  answer: IncomingHttpHeaders | null;
+  /** What nobody has been told yet: a refusal. */
+  body: Buffer | null;
+  /** The client has had the answer, or so much of it that nobody else can give it any more. */
+  told: boolean;
+  reading: Reading;
+  first_byte_ms: number | null;
+  /** What the client got, as far as it is kept. */
+  record: Buffer[];
+};
+
+const plain = new Agent({ keepAlive: true, timeout: 15_000 });
+let secure: { request: typeof httpRequest; agent: Agent } | undefined;
+
+async function secureTransport(): Promise<{ request: typeof httpRequest; agent: Agent }> {
+  const https = await import('node:https');
+  secure ??= { request: https.request, agent: new https.Agent({ keepAlive: true, timeout: 15_000 }) };
+  return secure;
+}
+
+/** Resolves when it is over, whatever happens; what the client can be told by then, it has been told. */
+export async function attempt(of: Attempt): Promise<Ending> {
+  const { provider, wire, outgoing, clock } = of;
+  const ending: Ending = {
+    sent: false,
+    status: null,
+    outcome: 'unreachable',
+    error: null,
+    error_type: null,
+    answer: null,
+    body: null,
+    told: false,
+    reading: unread(),
+    first_byte_ms: null,
+    record: [],
+  };
+  const url = provider.base + wire.path;
+  const overHttp = url.startsWith('http:');
+  const { request, agent } = overHttp
+    ? { request: httpRequest, agent: plain }
+    : (secure ?? (await secureTransport()));
+  const began = clock.mono();
+  const upstream = request(url, {
+    method: of.method,
+    agent,
+    headers: wire.headers,
+    ...(provider.socketPath ? { socketPath: provider.socketPath } : {}),
+  });
+  // Kept here, because a response that is under way says 'aborted', whatever its request was destroyed with.
+  let why: ApiError | undefined;
+  let left = false;
+  const breakOff = (reason: ApiError) => {
+    why ??= reason;
+    upstream.destroy(reason);
+  };
+  const silence = watch(of.idle_ms, () =>
+    breakOff(new ApiError('timeout_error', `it said nothing for ${of.idle_ms / 1000} s`)),
+  );
+  // An answer in one piece says nothing before it is worked out.
+  if (of.streams) silence.heard();
+  const late = setTimeout(
+    () => breakOff(new ApiError('timeout_error', 'the answer was not there in time ([router] deadline_s)')),
+    of.left_ms,
+  );
+  const leave = () => {
+    if (outgoing?.writableFinished) return;
+    left = true;
+    upstream.destroy();
+  };
+  const stop = () => breakOff(new ApiError('api_error', 'the router is stopping', { status: 502 }));
+  outgoing?.once('close', leave);
+  of.signal.addEventListener('abort', stop, { once: true });
+  if (outgoing?.destroyed) leave(); // It left while the reservation was written.
+  if (of.signal.aborted) stop();
+  upstream.once('socket', (socket) => {
+    if (!socket.connecting) ending.sent = true;
+    else socket.once(overHttp ? 'connect' : 'secureConnect', () => (ending.sent = true));
+  });
+  try {
+    const answer = await answered(upstream, wire.body);
+    ending.status = answer.statusCode ?? 0;
+    ending.answer = answer.headers;
+    ending.first_byte_ms = Math.round(clock.mono() - began);
+    silence.heard();
+    const streams = ending.status < 300 && answer.headers['content-type']?.startsWith('text/event-stream');
+    await (streams && outgoing
+      ? flow(of, outgoing, answer, ending, silence)
+      : gather(of, answer, ending, silence));
+  } catch (error) {
+    ending.outcome = left ? 'left' : ending.status === null ? 'unreachable' : 'cut';
+    if (!left) {
+      ending.error = explained(provider, why ?? error);
+      ending.error_type = ending.error.type;
+      if (ending.told && outgoing) tell(outgoing, ending);
+    }
+  } finally {
+    silence.end();
+    clearTimeout(late);
+    of.signal.removeEventListener('abort', stop);
+    outgoing?.off('close', leave);
+  }
+  return ending;
+}
+
+type Silence = { heard(): void; end(): void };
+
+/** Calls `fell` when nothing was heard for so long; before the first word, and after the end, it is not on. */
+function watch(ms: number, fell: () => void): Silence {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    heard() {
+      if (timer) timer.refresh();
+      else timer = setTimeout(fell, ms);
+    },
+    end() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+function answered(upstream: ClientRequest, body: Buffer): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    upstream.once('response', resolve);
+    // Stays for the life of the request: an error after the response is told by the response itself.
+    upstream.on('error', reject);
+    upstream.end(body);
+  });
+}
+
+/** An answer in one piece is passed on when it is whole: half a JSON body is of no use to anybody. */
+async function gather(of: Attempt, answer: IncomingMessage, ending: Ending, silence: Silence): Promise<void> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    silence.heard();
+    bytes += chunk.length;
+    if (bytes > LONGEST_ANSWER_bytes) {
+      throw new Error(`its answer is longer than ${LONGEST_ANSWER_bytes / 2 ** 20} MB`);
+    }
+    chunks.push(chunk);
+  }
+  if (!answer.complete) throw new Error('it cut its answer off');
+  const status = ending.status ?? 502;
+  const [only] = chunks;
+  const body = of.wire.answer(status, only && chunks.length === 1 ? only : Buffer.concat(chunks));
+  ending.record.push(body);
+  ending.reading = readWhole(body);
+  ending.error_type = ending.reading.error_type;
+  if (status >= 300) {
+    ending.outcome = 'refused';
+    ending.body = body;
+    return;
+  }
+  if (of.expect === 'message' && !ending.reading.complete) throw new Error('its answer is no message');
+  ending.outcome = 'ok';
+  if (!of.outgoing) {
+    ending.body = body;
+    return;
+  }
+  ending.told = true;
+  of.outgoing.writeHead(status, {
+    ...passedBack(answer.headers),
+    ...of.headers,
+    'content-length': body.length,
+  });
+  of.outgoing.end(body);
+}
+
+/**
+ * Of an event that was cut in the middle nothing is passed on: the error that follows it would be taken for its end.
+ * Nor of a chunk with nonsense in it.
+ */
+async function flow(
+  of: Attempt,
+  outgoing: ServerResponse,
+  answer: IncomingMessage,
+  ending: Ending,
+  silence: Silence,
+): Promise<void> {
+  const { wire } = of;
+  const { reading } = ending;
+  const follow = streamReader(reading);
+  const translator = wire.stream?.();
+  let rest: Buffer = Buffer.alloc(0);
+  let kept = 0;
+  const begin = () => {
+    ending.told = true;
+    outgoing.writeHead(ending.status ?? 502, {
+      ...passedBack(answer.headers),
+      ...(translator ? { 'content-type': 'text/event-stream; charset=utf-8' } : {}),
+      ...of.headers,
+    });
+  };
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    silence.heard();
+    const came = translator ? Buffer.from(translator.feed(chunk)) : chunk;
+    follow(came);
+    if (reading.malformed) throw new Error('its stream holds an event that is no JSON');
+    const bytes = rest.length > 0 ? Buffer.concat([rest, came]) : came;
+    if (!ending.told) {
+      if (!reading.content) {
+        // An error before any content can still be answered by somebody else.
+        if (reading.error_type !== null) break;
+        if (bytes.length > LONGEST_RECORD_bytes) throw new Error('its stream has no content');
+        rest = bytes;
+        continue;
+      }
+      begin();
+    }
+    const end = endOfEvents(bytes);
+    rest = bytes.subarray(end);
+    if (end === 0) continue;
+    const events = bytes.subarray(0, end);
+    if (of.record && kept < LONGEST_RECORD_bytes) ending.record.push(events);
+    kept += events.length;
+    if (!outgoing.write(events)) {
+      // How long the client takes to read says nothing about the provider.
+      silence.end();
+      await drained(outgoing);
+      silence.heard();
+    }
+  }
+  if (reading.error_type !== null && !ending.told) {
+    ending.outcome = 'cut';
+    ending.error_type = reading.error_type;
+    ending.body = Buffer.from(errorIn(rest));
+    answer.destroy();
+    return;
+  }
+  if (!answer.complete) throw new Error('it cut its stream off');
+  // Some servers of Chat Completions end without saying so.
+  const last = Buffer.from(translator?.end() ?? '');
+  follow(last);
+  rest = Buffer.concat([rest, last]);
+  if (reading.error_type !== null) {
+    // The provider has told the client itself.
+    ending.error_type = reading.error_type;
+    ending.outcome = 'cut';
+  } else if (!reading.complete) {
+    throw new Error('it ended its stream before message_stop');
+  } else {
+    ending.outcome = 'ok';
+    if (!ending.told) begin();
+  }
+  outgoing.end(rest);
+}
+
+/** The envelope that an error event carries. */
+function errorIn(events: Buffer): string {
+  const lines = events.toString('utf8').split('\n');
+  return (
+    lines
+      .findLast((line) => line.startsWith('data:') && line.includes('"error"'))
+      ?.slice(5)
+      .trim() ?? ''
+  );
+}
+
+/** Where the last whole event ends: after an empty line. 0 when there is none. */
+function endOfEvents(bytes: Buffer): number {
+  const [plain, carried] = [bytes.lastIndexOf('\n\n'), bytes.lastIndexOf('\r\n\r\n')];
+  return Math.max(plain < 0 ? 0 : plain + 2, carried < 0 ? 0 : carried + 4);
+}
+
+function drained(outgoing: ServerResponse): Promise<unknown> {
+  const ended = new AbortController();
+  const gone = once(outgoing, 'close', { signal: ended.signal }).then(() => {
+    throw new Error('the client left');
+  });
+  // The loser of the race ends with the abort.
+  gone.catch(() => {});
+  return Promise.race([once(outgoing, 'drain', { signal: ended.signal }), gone]).finally(() => ended.abort());
+}
+
+function explained(provider: Provider, error: unknown): ApiError {
+  const { type, status } = error instanceof ApiError ? error : { type: 'api_error' as const, status: 502 };
+  const code = codeOf(error);
+  const what = messageOf(error);
+  const cause = code && !what.includes(code) ? `${what} (${code})` : what;
+  return new ApiError(type, `router: ${provider.name} at ${new URL(provider.base).origin}: ${cause}`, {
+    status,
+  });
+}
+
+/** The last thing in a stream that broke. */
+function tell(outgoing: ServerResponse, { error, record }: Ending): void {
+  if (!error) return;
+  const { type, message } = error;
+  const event = `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`;
+  record.push(Buffer.from(event));
+  outgoing.end(event);
+}

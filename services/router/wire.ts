@@ -1,0 +1,61 @@
+/** How a provider is spoken to: the Messages API as it is, or Chat Completions, translated both ways. */
+
+import type { OutgoingHttpHeaders } from 'node:http';
+import { ApiError } from '#shared/messages/error.ts';
+import { fromChat } from './chat/answer.ts';
+import { errorFromChat } from './chat/error.ts';
+import { toChat } from './chat/request.ts';
+import { type ChatStream, chatStream } from './chat/stream.ts';
+import type { Provider } from './provider.ts';
+
+export type Wire = {
+  path: string;
+  headers: OutgoingHttpHeaders;
+  body: Buffer;
+  /** A whole answer, or a refusal, as the Messages API would have given it. */
+  answer(status: number, body: Buffer): Buffer;
+  /** Translates a stream chunk by chunk; null: it is passed as it is. */
+  stream: (() => ChatStream) | null;
+};
+
+/** The Messages API: bytes pass as they are. The key goes in the header in which the client gave its own. */
+export function anthropic(key: string, path: string, body: Buffer, headers: OutgoingHttpHeaders): Wire {
+  return {
+    path,
+    headers: { ...headers, 'x-api-key': key, 'content-length': body.length },
+    body,
+    answer: (_status, answer) => answer,
+    stream: null,
+  };
+}
+
+/** @throws ApiError for what Chat Completions cannot express */
+export function chat(provider: Provider, key: string, model: string, request: Record<string, unknown>): Wire {
+  const body = Buffer.from(
+    JSON.stringify(toChat(request, model, { max_tokens_field: provider.max_tokens_field })),
+  );
+  return {
+    path: '/chat/completions',
+    headers: {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      ...(key === 'none' ? {} : { authorization: `Bearer ${key}` }),
+    },
+    body,
+    answer(status, answer) {
+      const text = answer.toString('utf8');
+      if (status >= 300) {
+        const { type, message, error_code } = errorFromChat(status, text);
+        const error = new ApiError(type, message, error_code === undefined ? {} : { error_code });
+        return Buffer.from(JSON.stringify(error.envelope('')));
+      }
+      try {
+        return Buffer.from(JSON.stringify(fromChat(JSON.parse(text), model)));
+      } catch {
+        // No JSON, so no answer: passed on as it is, it is told apart there.
+        return answer;
+      }
+    },
+    stream: () => chatStream(model),
+  };
+}
