@@ -50,12 +50,12 @@ Examples:
   vigil budget set calls_per_hour 500`;
 
 async function show(options: { json?: boolean }): Promise<void> {
-  const { allBudgets, houseConfig, standings } = await import('./budgets.ts');
+  const { allWindows, houseConfig, standings } = await import('./budgets.ts');
   const { home, store } = await openHouse();
   try {
     const now = systemClock.now();
     const { budget } = houseConfig(home);
-    const budgets = await standings(store, await allBudgets(store, budget), now);
+    const budgets = await standings(store, await allWindows(store, budget, now));
     const open = await store.read(incident.ongoing);
     const incidents = open.filter(({ cause }) => cause.startsWith('budget'));
     if (options.json) {
@@ -108,20 +108,20 @@ function callsOf(budgets: readonly Standing[]): string {
 async function add(name: string, nanousd: number, _: unknown, command: Command): Promise<void> {
   const { home, store } = await openHouse();
   try {
-    const { allBudgets, houseConfig, isCapped, standings, until } = await import('./budgets.ts');
+    const { allWindows, houseConfig, isCapped, standings, until } = await import('./budgets.ts');
     const { budget: set } = houseConfig(home);
     if (name.startsWith('turn:'))
       return await addToTurn(store, name.slice('turn:'.length), nanousd, set.turn_usd);
     const now = systemClock.now();
-    const budgets = await allBudgets(store, set);
-    const before = (await standings(store, budgets, now)).filter(isCapped);
+    const windows = await allWindows(store, set, now);
+    const before = (await standings(store, windows)).filter(isCapped);
     const chosen = before.find((budget) => budget.name === name);
     if (!chosen) {
       const names = before.map((budget) => budget.name).join(', ');
       command.error(`error: '${name}' is no budget that limits money; expected one of ${names}, turn:<id>`);
     }
-    await give(store, chosen.spend_id, nanousd);
-    for (const budget of (await standings(store, budgets, now)).filter(isCapped)) {
+    await give(store, chosen.id, nanousd);
+    for (const budget of (await standings(store, windows)).filter(isCapped)) {
       const [limit, left] = [exact(budget.limit_nanousd), usd(budget.left_nanousd)];
       if (budget.name === name) {
         process.stdout.write(

@@ -1,26 +1,17 @@
 /** The budgets of the house and of its keys, and how each stands in its present period. */
 
-import { PERIODS, type PeriodKind, periodOf } from '#shared/base/period.ts';
 import { readConfig, type Shared } from '#shared/runtime/config.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
 import * as spend from '#shared/tables/spend.ts';
+import { type Caller, windowsOf } from '../../services/router/budget.ts';
 import { config as router } from '../../services/router/config.ts';
-import { nanousdOf } from './money.ts';
 
-export type Budget = {
-  /** `day`, `unasked`, `key:laptop:day`: what its windows are called, with colons for spaces. */
+/** One period of one budget, with what was added to it in its limit. */
+export type Standing = spend.Window & {
+  /** As the budget is called on the command line: `day`, `unasked`, `key:laptop:day`. */
   name: string;
-  kind: PeriodKind;
-  /** Without what was added to it; null: as much as one likes. */
-  limit_nanousd: number | null;
-  limit_calls: number | null;
-};
-
-export type Standing = Budget & {
-  spend_id: string;
-  ends_at: number;
   added_nanousd: number;
   spent_nanousd: number;
   held_nanousd: number;
@@ -29,10 +20,11 @@ export type Standing = Budget & {
   calls: number;
 };
 
-export type Capped = Standing & { limit_nanousd: number; left_nanousd: number };
+/** One whose money is limited, period by period. */
+export type Capped = Standing & { limit_nanousd: number; left_nanousd: number; ends_at: number };
 
 export function isCapped(budget: Standing): budget is Capped {
-  return budget.limit_nanousd !== null;
+  return budget.limit_nanousd !== null && budget.ends_at !== null;
 }
 
 export function houseConfig(home: Home) {
@@ -40,65 +32,53 @@ export function houseConfig(home: Home) {
   return { budget: shared.budget, router: own };
 }
 
-export function houseBudgets(set: Shared['budget']): Budget[] {
-  const day_nanousd = nanousdOf(set.day_usd);
-  const global = (kind: PeriodKind, usd: number): Budget => ({
-    name: kind,
-    kind,
-    limit_nanousd: nanousdOf(usd),
-    limit_calls: kind === 'hour' ? set.calls_per_hour : null,
-  });
-  return [
-    global('hour', set.hour_usd),
-    global('day', set.day_usd),
-    global('month', set.month_usd),
-    {
-      name: 'unasked',
-      kind: 'day',
-      limit_nanousd: Math.floor((day_nanousd * set.unasked_percent) / 100),
-      limit_calls: null,
-    },
-  ];
+const ANYONE: Caller = {
+  name: 'cli',
+  key: null,
+  turn_id: null,
+  conversation: null,
+  task: null,
+  unasked: true,
+};
+
+/** The house's own windows: the hour's, the day's, the month's and that of unasked work. */
+export function houseWindows(set: Shared['budget'], now: number): spend.Window[] {
+  return windowsOf(set, ANYONE, now).filter(({ budget }) => budget !== 'alert');
 }
 
-export function keyBudgets(key: accessKey.AccessKey): Budget[] {
-  return PERIODS.map((kind) => ({
-    name: `key:${key.name}:${kind}`,
-    kind,
-    limit_nanousd: key[`${kind}_nanousd`],
-    limit_calls: kind === 'hour' ? key.calls_per_hour : null,
-  }));
+export function keyWindows(set: Shared['budget'], key: accessKey.AccessKey, now: number): spend.Window[] {
+  return windowsOf(set, { ...ANYONE, key }, now).filter(({ budget }) => budget.startsWith('key '));
 }
 
-/** All that limits anybody: the house's budgets, and those of the keys in use. */
-export async function allBudgets(store: Store, set: Shared['budget']): Promise<Budget[]> {
+/** Every window that limits anybody: the house's, and those of the keys in use. */
+export async function allWindows(store: Store, set: Shared['budget'], now: number): Promise<spend.Window[]> {
   const keys = (await store.read(accessKey.all)).filter((key) => key.revoked_at === null);
-  const own = keys.flatMap(keyBudgets);
+  const own = keys.flatMap((key) => keyWindows(set, key, now));
   return [
-    ...houseBudgets(set),
-    ...own.filter((budget) => budget.limit_nanousd !== null || budget.limit_calls !== null),
+    ...houseWindows(set, now),
+    ...own.filter((window) => window.limit_nanousd !== null || window.limit_calls !== null),
   ];
 }
 
-/** Read from the windows, the config and what was added: a window's own limit is that of its last call. */
-export async function standings(store: Store, budgets: readonly Budget[], now: number): Promise<Standing[]> {
-  const ids = budgets.map(({ name, kind }) => spend.windowId(name.replaceAll(':', ' '), kind, now));
-  const windows = new Map((await store.read(spend.of(ids))).map((window) => [window.id, window]));
+/** A window's own row knows the limit of its last call only: the limit in force is that of the config, and what was added. */
+export async function standings(store: Store, windows: readonly spend.Window[]): Promise<Standing[]> {
+  const ids = windows.map(({ id }) => id);
+  const rows = new Map((await store.read(spend.of(ids))).map((row) => [row.id, row]));
   const added = new Map((await store.read(spend.added(ids))).map(({ id, nanousd }) => [id, nanousd]));
-  return budgets.map((budget, i) => {
-    const spend_id = ids[i] ?? '';
-    const { spent_nanousd = 0, held_nanousd = 0, calls = 0 } = windows.get(spend_id) ?? {};
-    const added_nanousd = added.get(spend_id) ?? 0;
-    const limit_nanousd = budget.limit_nanousd === null ? null : budget.limit_nanousd + added_nanousd;
+  return windows.map((window) => {
+    const { spent_nanousd = 0, held_nanousd = 0, calls = 0 } = rows.get(window.id) ?? {};
+    const added_nanousd = added.get(window.id) ?? 0;
+    const limit_nanousd = window.limit_nanousd === null ? null : window.limit_nanousd + added_nanousd;
+    const left_nanousd =
+      limit_nanousd === null ? null : Math.max(0, limit_nanousd - spent_nanousd - held_nanousd);
     return {
-      ...budget,
-      spend_id,
-      ends_at: periodOf(budget.kind, now).ends_at,
+      name: window.budget.replaceAll(' ', ':'),
+      ...window,
       limit_nanousd,
       added_nanousd,
       spent_nanousd,
       held_nanousd,
-      left_nanousd: limit_nanousd === null ? null : Math.max(0, limit_nanousd - spent_nanousd - held_nanousd),
+      left_nanousd,
       calls,
     };
   });
@@ -106,7 +86,7 @@ export async function standings(store: Store, budgets: readonly Budget[], now: n
 
 /** `15:00`, `midnight`, `1 December`. */
 export function until(ends_at: number, now: number): string {
-  if (ends_at - now < 26 * 3_600_000) return clockTime(ends_at); // a day has 25 hours at most, but for rare places
+  if (ends_at - now <= 25 * 3_600_000) return clockTime(ends_at); // the longest day
   return new Date(ends_at).toLocaleDateString('en-GB', { day: 'numeric', month: 'long' });
 }
 

@@ -44,12 +44,11 @@ function days(value: string): number {
 }
 
 async function report(options: Options): Promise<void> {
-  const { houseBudgets, houseConfig, standings } = await import('./budgets.ts');
+  const { houseConfig, houseWindows, standings } = await import('./budgets.ts');
   const { home, store } = await openHouse();
   try {
     const now = systemClock.now();
-    const globals = houseBudgets(houseConfig(home).budget).filter(({ name }) => name !== 'unasked');
-    const budgets = await standings(store, globals, now);
+    const budgets = await standings(store, houseWindows(houseConfig(home).budget, now));
     const span = spanOf(options, now);
     const rows = await rowsOf(store, options.by, span);
     const all = sum('total', rows);
@@ -72,11 +71,10 @@ async function report(options: Options): Promise<void> {
 
 /** What an owner wants to know first. */
 function headline(budgets: readonly Standing[]): string {
-  const words = { hour: 'this hour', day: 'today', month: 'this month' };
-  return [...budgets]
-    .sort((a, b) => Number(b.kind === 'day') - Number(a.kind === 'day'))
-    .map(({ kind, spent_nanousd, limit_nanousd }) => {
-      const text = `${words[kind]} ${usd(spent_nanousd)} of ${exact(limit_nanousd ?? 0)}`;
+  return [['day', 'today'] as const, ['hour', 'this hour'] as const, ['month', 'this month'] as const]
+    .map(([name, words]) => {
+      const { spent_nanousd = 0, limit_nanousd } = budgets.find((budget) => budget.name === name) ?? {};
+      const text = `${words} ${usd(spent_nanousd)} of ${exact(limit_nanousd ?? 0)}`;
       return spent_nanousd >= 0.8 * (limit_nanousd ?? 0) ? styleText('yellow', text) : text;
     })
     .join(' · ');

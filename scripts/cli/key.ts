@@ -124,11 +124,13 @@ function taken(called: string, keys: readonly accessKey.AccessKey[]): Misconfigu
 }
 
 async function list(options: { json?: boolean }): Promise<void> {
-  const { keyBudgets, standings } = await import('./budgets.ts');
-  const { store } = await openHouse();
+  const { houseConfig, keyWindows, standings } = await import('./budgets.ts');
+  const { home, store } = await openHouse();
   try {
     const keys = await store.read(accessKey.all);
-    const budgets = await standings(store, keys.flatMap(keyBudgets), systemClock.now());
+    const { budget } = houseConfig(home);
+    const windows = keys.flatMap((key) => keyWindows(budget, key, systemClock.now()));
+    const budgets = await standings(store, windows);
     const spent = (name: string, kind: PeriodKind) =>
       budgets.find((budget) => budget.name === `key:${name}:${kind}`)?.spent_nanousd ?? 0;
     if (options.json) {
