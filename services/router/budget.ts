@@ -99,29 +99,39 @@ export async function refusal(
     if (window.limit_nanousd === null || hold_nanousd === 0) continue;
     const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
     if (spent_nanousd + held_nanousd + hold_nanousd <= limit) continue;
-    await alert(store, window, now, spent_nanousd, limit);
     const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
-    return refused(
-      window,
-      now,
-      `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`,
-      `scripts/vigil budget raise ${spoken(window)} 1`,
-    );
+    const what = `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`;
+    const cure = `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(hold_nanousd / NANO)}`;
+    // What is only reserved is free again soon, and what is larger than the limit never has room.
+    if (spent_nanousd + hold_nanousd <= limit) return refused(window, now, what, cure, now + SOON_ms);
+    return refused(window, now, what, cure, hold_nanousd > limit ? null : window.ends_at);
   }
   return null;
 }
 
-function refused(window: spend.Window, now: number, what: string, cure: string): ApiError {
-  const { ends_at } = window;
-  const then = ends_at === null ? '' : `it goes on ${when(ends_at)}, or `;
-  return new ApiError('billing_error', `budget: ${what}; ${then}at once with: ${cure}`, {
-    error_code: 'budget_exceeded',
-    headers: {
-      'x-should-retry': 'false',
-      'x-vigil-budget': window.id,
-      ...(ends_at === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil((ends_at - now) / 1000))) }),
-    },
-  });
+/** Calls under way are mostly over by then. */
+const SOON_ms = 5000;
+
+function refused(
+  window: spend.Window,
+  now: number,
+  what: string,
+  cure: string,
+  again_at = window.ends_at,
+): ApiError {
+  const soon = again_at !== null && again_at - now <= SOON_ms && again_at !== window.ends_at;
+  const then =
+    again_at === null
+      ? ''
+      : soon
+        ? 'it goes on when they are over, or '
+        : `it goes on ${when(again_at)}, or `;
+  const headers: Record<string, string> = { 'x-should-retry': 'false' };
+  // A refusal that passes by itself is nothing to ask anybody about.
+  if (!soon) headers['x-vigil-budget'] = window.id;
+  if (again_at !== null) headers['retry-after'] = String(Math.max(1, Math.ceil((again_at - now) / 1000)));
+  const message = `budget: ${what}; ${then}at once with: ${cure}`;
+  return new ApiError('billing_error', message, { error_code: 'budget_exceeded', headers });
 }
 
 function called({ budget }: spend.Window): string {
