@@ -123,6 +123,11 @@ export function renew(turn: Turn, until_at: number): Op {
   };
 }
 
+/** The turn of this id, as long as it has not ended. */
+export function unfinished(id: string): Query<{ id: string }> {
+  return { verb: 'turn.unfinished', sql: `SELECT id FROM turn WHERE id = ? AND ${OPEN}`, args: [id] };
+}
+
 /** Puts the turn back until `due_at`. A drain is nobody's failure. To have come this far is not to have died over it. */
 export function wait(
   turn: Turn,
