@@ -32,7 +32,7 @@ function windowOf(budget: string, kind: PeriodKind, limit_calls: number | null =
 
 function spent(windows: readonly spend.Window[], nanousd: number) {
   return [
-    spend.hold(windows, nanousd),
+    ...windows.map((window) => spend.hold(window, nanousd)),
     spend.settle(JSON.stringify(windows.map(({ id }) => id)), nanousd, nanousd),
   ];
 }
@@ -48,8 +48,8 @@ test('budget show says of each budget what is spent, reserved, added and left', 
   const windows = [windowOf('hour', 'hour'), windowOf('day', 'day'), windowOf('key laptop day', 'day')];
   await router.commit(spent(windows, 250_000_000));
   await router.commit([
-    spend.hold(windows, 125_000_000),
-    spend.hold([windowOf('key laptop hour', 'hour')], 0),
+    ...windows.map((window) => spend.hold(window, 125_000_000)),
+    spend.hold(windowOf('key laptop hour', 'hour'), 0),
   ]);
   await vigil(home, ['budget', 'raise', 'day', '1']);
   const opened = { service: 'router', severity: 'warning', now: Date.now() } as const;
@@ -87,13 +87,13 @@ test('a raise is in force with the next call, in the present period alone', asyn
   const { home, router } = await quietHome(t, CONFIG);
   const day = { ...windowOf('day', 'day'), limit_nanousd: 2e9 };
   await router.commit(spent([day], 2e9));
-  await assert.rejects(router.commit([spend.hold([day], 1)]), { name: 'Fenced' });
+  await assert.rejects(router.commit([spend.hold(day, 1)]), { name: 'Fenced' });
 
   const { code, stdout, stderr } = await vigil(home, ['budget', 'raise', 'day', '0.25']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^\$0\.25 added: the limit is now \$2\.25, \$0\.25 of it is left, until midnight\n/);
-  await assert.rejects(router.commit([spend.hold([day], 250_000_001)]), { name: 'Fenced' });
-  await router.commit([spend.hold([day], 250_000_000)]);
+  await assert.rejects(router.commit([spend.hold(day, 250_000_001)]), { name: 'Fenced' });
+  await router.commit([spend.hold(day, 250_000_000)]);
 
   const other = await vigil(home, ['budget', 'raise', 'hour', '1']);
   assert.match(

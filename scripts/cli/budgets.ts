@@ -53,11 +53,7 @@ export function keyWindows(set: Shared['budget'], key: accessKey.AccessKey, now:
 /** Every window that limits anybody: the house's, and those of the keys in use. */
 export async function allWindows(store: Store, set: Shared['budget'], now: number): Promise<spend.Window[]> {
   const keys = (await store.read(accessKey.all)).filter((key) => key.revoked_at === null);
-  const own = keys.flatMap((key) => keyWindows(set, key, now));
-  return [
-    ...houseWindows(set, now),
-    ...own.filter((window) => window.limit_nanousd !== null || window.limit_calls !== null),
-  ];
+  return [...houseWindows(set, now), ...keys.flatMap((key) => keyWindows(set, key, now))];
 }
 
 /** A window's own row knows the limit of its last call only: the limit in force is that of the config, and what was added. */

@@ -63,7 +63,7 @@ test('vigil cost says first how the budgets stand, then what each model cost, th
     return { id, budget: kind, starts_at, ends_at, limit_nanousd: null, limit_calls: null };
   });
   await router.commit([
-    spend.hold(windows, 760_000_000),
+    ...windows.map((window) => spend.hold(window, 760_000_000)),
     spend.settle(JSON.stringify(windows.map(({ id }) => id)), 760_000_000, 760_000_000),
   ]);
   const { code, stdout, stderr } = await vigil(home, ['cost']);

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hashOf } from '#shared/base/access.ts';
-import { type Period, type PeriodKind, periodOf } from '#shared/base/period.ts';
+import { periodOf } from '#shared/base/period.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
-import * as spend from '#shared/tables/spend.ts';
+import * as total from '#shared/tables/total.ts';
 import { quietHome, vigil } from '#shared/testing/cli.ts';
 
 test('a key is printed once, with what its client needs, and only its hash is kept', async (t) => {
@@ -122,15 +122,19 @@ test('the list shows what each key has spent in its present periods, and who was
   await vigil(home, ['key', 'add', 'old']);
   await vigil(home, ['key', 'revoke', 'old']);
   const now = Date.now();
-  const window = (kind: PeriodKind, { starts_at, ends_at }: Period): spend.Window => {
-    const budget = `key laptop ${kind}`;
-    const id = spend.windowId(budget, kind, starts_at);
-    return { id, budget, starts_at, ends_at, limit_nanousd: null, limit_calls: null };
+  const usage = {
+    input_tokens: 1,
+    output_tokens: 0,
+    cache_read_tokens: 0,
+    cache_write_5m_tokens: 0,
+    cache_write_1h_tokens: 0,
+    web_searches: 0,
   };
-  const windows = [window('day', periodOf('day', now)), window('month', periodOf('month', now))];
+  const at = { hour_at: periodOf('hour', now).starts_at, model: 'm', alias: '', task: '', conversation: '' };
+  const bill = { failed: false, usage, cost_nanousd: 31_000_000, estimated: false };
   await router.commit([
-    spend.hold(windows, 5e9),
-    spend.settle(JSON.stringify(windows.map(({ id }) => id)), 5e9, 31_000_000),
+    total.add({ ...at, caller: 'laptop' }, bill),
+    total.add({ ...at, caller: 'core' }, bill),
   ]);
 
   const { stdout } = await vigil(home, ['key', 'list']);

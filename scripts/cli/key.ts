@@ -3,8 +3,9 @@ import { newAccessKey } from '#shared/base/access.ts';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { usd } from '#shared/base/money.ts';
-import { type PeriodKind, periodOf } from '#shared/base/period.ts';
+import { periodOf } from '#shared/base/period.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
+import * as total from '#shared/tables/total.ts';
 import { openHouse } from './house.ts';
 import { count, exact, grouped, limit } from './money.ts';
 import { table } from './table.ts';
@@ -124,15 +125,16 @@ function taken(called: string, keys: readonly accessKey.AccessKey[]): Misconfigu
 }
 
 async function list(options: { json?: boolean }): Promise<void> {
-  const { houseConfig, keyWindows, standings } = await import('./budgets.ts');
-  const { home, store } = await openHouse();
+  const { store } = await openHouse();
   try {
     const keys = await store.read(accessKey.all);
-    const { budget } = houseConfig(home);
-    const windows = keys.flatMap((key) => keyWindows(budget, key, systemClock.now()));
-    const budgets = await standings(store, windows);
-    const spent = (name: string, kind: PeriodKind) =>
-      budgets.find((budget) => budget.name === `key:${name}:${kind}`)?.spent_nanousd ?? 0;
+    const now = systemClock.now();
+    const sums = {
+      day: await store.read(total.by('key', periodOf('day', now).starts_at, now)),
+      month: await store.read(total.by('key', periodOf('month', now).starts_at, now)),
+    };
+    const spent = (called: string, kind: 'day' | 'month') =>
+      sums[kind].find(({ name }) => name === called)?.cost_nanousd ?? 0;
     if (options.json) {
       const rows = keys.map(({ hash: _, aliases_json, ...key }) => ({
         ...key,

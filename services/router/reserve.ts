@@ -57,7 +57,7 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
       const now = clock.now();
       if (request.outgoing.closed) return null;
       if (request.deadline <= clock.mono()) return nothing(request, timedOut());
-      const rows = new Map((await router.store.read(breaker.all)).map((row) => [row.target, row]));
+      const rows = await router.breakers.now();
       const candidates = request.tries.map((one): Candidate & { one: Try } => ({
         one,
         target: one.target,
@@ -265,11 +265,13 @@ async function hold(
   if (probe) ops.unshift(breaker.probe(target.name, now, now + request.deadline - clock.mono()));
   try {
     await store.commit(ops);
+    if (probe) router.breakers.changed();
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
     if (error.verb === 'breaker.probe')
       return { why: 'breaker: another call tries it now', free_at: now + 1000 };
     if (error.verb === 'throttle.take') {
+      await store.commit(takes.map(({ bucket }) => throttle.begin(bucket, now)));
       const full = fullest(takes, await store.read(throttle.of(takes.map(({ bucket }) => bucket))), now);
       const of = full?.bucket === ALL ? 'all calls' : target.name;
       return full ? { ...full, why: `limit: the rate limit of ${of} is reached` } : { why: '' };
@@ -297,6 +299,8 @@ async function withoutRoom(
   windows: readonly spend.Window[],
 ): Promise<Hindrance> {
   const { store, clock, state } = router;
+  const begun = await store.commit(windows.map(spend.begin));
+  if (begun.flat().length > 0) return { why: '' };
   if (state.settling.size > 0) {
     await Promise.race(state.settling);
     return { why: '' };

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
-import * as access_key from './access_key.ts';
 import * as call from './call.ts';
 import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
@@ -80,7 +79,6 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct({ bucket: 'all', tokens_ms: 1 }),
   throttle.of([]),
   exchange.of('c'),
-  access_key.by('h'),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,
