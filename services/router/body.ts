@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '#shared/base/errors.ts';
 import { ApiError } from '#shared/messages/error.ts';
+import { CONTEXT_tokens } from './price.ts';
 
 /** https://docs.claude.com/en/api/overview: a request to Messages has at most 32 MB. */
 const LONGEST_bytes = 32 * 2 ** 20;
@@ -58,7 +59,8 @@ export function collected(
 /** @throws ApiError for what cannot be understood, and so not be reserved */
 export function askedOf(body: Buffer): Asked {
   const json = jsonOf(body);
-  const { model, max_tokens = 0, stream } = json;
+  // Without it nothing is asked of the Messages API, but other servers may take it for as much as they like.
+  const { model, max_tokens = CONTEXT_tokens, stream } = json;
   if (typeof model !== 'string' || model === '') invalid('model', 'the name of an alias or model', model);
   if (!Number.isSafeInteger(max_tokens) || (max_tokens as number) < 0) {
     invalid('max_tokens', 'a whole number from 0', max_tokens);

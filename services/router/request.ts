@@ -113,7 +113,7 @@ export function requestOf(
     }),
   );
   // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
-  const long_ms = (asked.max_tokens * 3_600_000) / 128_000;
+  const long_ms = (Math.min(asked.max_tokens, 128_000) * 3_600_000) / 128_000;
   return {
     id,
     caller,
