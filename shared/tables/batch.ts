@@ -40,7 +40,10 @@ export type Batch = {
 
 /** With what its row of the ledger says. */
 export type Open = Batch &
-  Pick<Reservation, 'caller' | 'conversation' | 'alias' | 'task' | 'model' | 'hold_nanousd' | 'windows_json'> & {
+  Pick<
+    Reservation,
+    'caller' | 'conversation' | 'alias' | 'task' | 'model' | 'hold_nanousd' | 'windows_json'
+  > & {
     opened_at: number;
   };
 
@@ -120,7 +123,11 @@ export function close(call_id: string, found: { batch_id: string; info_json: str
 
 /** It is deleted at the provider. */
 export function forget(call_id: string): Op {
-  return { verb: 'batch.forget', sql: 'UPDATE batch SET info_json = NULL WHERE call_id = ?', args: [call_id] };
+  return {
+    verb: 'batch.forget',
+    sql: 'UPDATE batch SET info_json = NULL WHERE call_id = ?',
+    args: [call_id],
+  };
 }
 
 const OPEN = `SELECT b.*, c.caller, c.conversation, c.alias, c.task, c.model, c.hold_nanousd, c.windows_json, c.opened_at
@@ -132,9 +139,9 @@ export function due(now: number): Query<Open> {
 }
 
 /** Those of which nobody knows whether the provider has them. */
-export const unknown: Query<Batch> = {
+export const unknown: Query<Open> = {
   verb: 'batch.unknown',
-  sql: 'SELECT * FROM batch INDEXED BY batch_due WHERE due_at IS NOT NULL AND batch_id IS NULL',
+  sql: `${OPEN} WHERE b.due_at IS NOT NULL AND b.batch_id IS NULL`,
   args: [],
 };
 
