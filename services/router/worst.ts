@@ -17,6 +17,7 @@
  */
 
 import { ApiError } from '#shared/messages/error.ts';
+import { within } from './body.ts';
 import { CONTEXT_tokens, cost_nanousd, isFree, missingPrice, type Price, type Terms } from './price.ts';
 import { NOTHING } from './usage.ts';
 
@@ -81,7 +82,9 @@ export function batchWorst(body: Record<string, unknown>, priceOfModel: PriceOfM
     if (!isObject(params)) refuse(`requests.${index}.params`, `expected an object, got ${inWords(params)}`);
     const price = priceOf(params.model, `requests.${index}.params.model`, priceOfModel);
     const bytes = Buffer.byteLength(JSON.stringify(params));
-    const worst = worstOf(params, bytes, price, { batch: true, priceOfModel });
+    const worst = within(`requests.${index}.params`, () =>
+      worstOf(params, bytes, price, { batch: true, priceOfModel }),
+    );
     total.input_tokens += worst.input_tokens;
     total.output_tokens += worst.output_tokens;
     total.nanousd = Math.min(total.nanousd + worst.nanousd, Number.MAX_SAFE_INTEGER);

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { httpFetch } from '#shared/base/fetch.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Open } from '#shared/tables/batch.ts';
-import { keyOf, type Router } from '../request.ts';
+import { keyOf, nextKey, type Router } from '../request.ts';
 import type { Target } from '../route.ts';
 import { attempt, type Ending, watch } from '../upstream.ts';
 import { anthropic } from '../wire.ts';
@@ -46,23 +46,29 @@ type Question = {
   left_ms?: number;
 };
 
-/** One request; whether the client stays to hear the answer makes no difference to it. */
-export function ask(router: Router, target: Target, question: Question): Promise<Ending> {
+/**
+ * One request; whether the client stays to hear the answer makes no difference to it. A key that is refused has done
+ * nothing: the organisation's next one is tried.
+ */
+export async function ask(router: Router, target: Target, question: Question): Promise<Ending> {
   const { method, path, headers, body = Buffer.alloc(0), left_ms = PATIENCE_ms } = question;
-  return attempt({
-    provider: target.provider,
-    method,
-    wire: anthropic(keyIn(router, target), path, body, headers),
-    expect: 'json',
-    streams: false,
-    idle_ms: router.idle_ms,
-    left_ms,
-    clock: router.clock,
-    outgoing: null,
-    signal: router.signal,
-    headers: {},
-    record: false,
-  });
+  for (;;) {
+    const ending = await attempt({
+      provider: target.provider,
+      method,
+      wire: anthropic(keyIn(router, target), path, body, headers),
+      expect: 'json',
+      streams: false,
+      idle_ms: router.idle_ms,
+      left_ms,
+      clock: router.clock,
+      outgoing: null,
+      signal: router.signal,
+      headers: {},
+      record: false,
+    });
+    if (!nextKey(router, target, ending.status)) return ending;
+  }
 }
 
 const keyIn = (router: Router, target: Target) => target.account.keys[keyOf(router, target)] ?? '';

@@ -11,17 +11,17 @@ import * as batch from '#shared/tables/batch.ts';
 import * as call from '#shared/tables/call.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as throttle from '#shared/tables/throttle.ts';
-import { bodyOf, jsonOf } from '../body.ts';
+import { bodyOf, jsonOf, within } from '../body.ts';
 import { type Caller, refusal, windowsOf } from '../budget.ts';
 import { needsOf } from '../choose.ts';
 import { fullest, limited, takesOf } from '../limit.ts';
 import type { Price } from '../price.ts';
-import { allowed, nextKey, type Router } from '../request.ts';
+import { allowed, type Router } from '../request.ts';
 import type { Route, Target } from '../route.ts';
 import { type Ending, passedOn } from '../upstream.ts';
 import { NOTHING } from '../usage.ts';
 import { batchWorst } from '../worst.ts';
-import { ask, batchTarget, causeOf, infoIn } from './ask.ts';
+import { ask, BATCHES, batchTarget, causeOf, infoIn } from './ask.ts';
 import { digestOf, settle, unknownAt } from './settle.ts';
 import { ownHeaders, tell } from './tell.ts';
 
@@ -35,7 +35,13 @@ export async function create(
   const plan = planOf(router, caller, await bodyOf(incoming));
   const row = await reserve(router, caller, plan, incoming.headers);
   const headers = ownHeaders(row, plan.target);
-  const ending = await submit(router, plan, incoming);
+  const ending = await ask(router, plan.target, {
+    method: 'POST',
+    path: incoming.url ?? BATCHES,
+    headers: passedOn(incoming.headers),
+    body: plan.body,
+    left_ms: router.config.deadline_s * 1000,
+  });
   const info = infoIn(ending);
   if (info) {
     const due_at = clock.now() + router.config.batch_poll_s * 1000;
@@ -72,6 +78,8 @@ type Plan = {
   /** Its `model` is all the models, for the ledger. */
   target: Target;
   body: Buffer;
+  /** The models and aliases by the names that the client has for them. */
+  asked: string[];
   /** null: models by their own names, or several aliases. */
   alias: string | null;
   prices: Map<string, Price>;
@@ -95,8 +103,11 @@ function planOf(router: Router, caller: Caller, body: Buffer): Plan {
     if (!params || typeof model !== 'string' || model === '') {
       invalid(`requests.${index}.params.model`, 'expected the name of an alias or model');
     }
-    const route = router.routes.of({ model, task: caller.task, request: params });
-    allowed(caller, { model }, route);
+    const route = within(`requests.${index}`, () => {
+      const found = router.routes.of({ model, task: caller.task, request: params });
+      allowed(caller, { model }, found);
+      return found;
+    });
     const needs = needsOf(params);
     const targets = route.ranks
       .flat()
@@ -131,6 +142,7 @@ function planOf(router: Router, caller: Caller, body: Buffer): Plan {
   return {
     target: target ?? invalid('requests', 'their provider is gone'),
     body: renamed ? Buffer.from(JSON.stringify({ ...json, requests: sent })) : body,
+    asked: [...new Set(wanted.map(({ model }) => model))],
     alias: aliases.size === 1 ? alias : null,
     prices,
     requests: requests.length,
@@ -169,7 +181,7 @@ async function reserve(
   from: IncomingHttpHeaders,
 ): Promise<batch.Open> {
   const { store, clock, state, limits } = router;
-  const { target, prices, alias, requests, custom_ids, hold_nanousd } = plan;
+  const { target, prices, asked, alias, requests, custom_ids, hold_nanousd } = plan;
   const { provider, account, model } = target;
   for (;;) {
     const now = clock.now();
@@ -202,7 +214,7 @@ async function reserve(
       provider: provider.name,
       model,
       target: target.name,
-      reason_json: JSON.stringify({ batch: requests, taken: target.name }),
+      reason_json: JSON.stringify({ asked, requests, taken: target.name }),
       stream: false,
       worker: router.worker,
       owner: router.instance,
@@ -237,20 +249,4 @@ async function reserve(
 /** What later requests about it have to say too. */
 function ofTheApi(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('anthropic-')));
-}
-
-/** A key that is refused has taken nothing: the organisation's next one may be tried. */
-async function submit(router: Router, { target, body }: Plan, incoming: IncomingMessage): Promise<Ending> {
-  const left_ms = router.config.deadline_s * 1000;
-  const headers = passedOn(incoming.headers);
-  for (;;) {
-    const ending = await ask(router, target, {
-      method: 'POST',
-      path: incoming.url ?? '',
-      headers,
-      body,
-      left_ms,
-    });
-    if (!nextKey(router, target, ending.status)) return ending;
-  }
 }
