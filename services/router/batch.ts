@@ -13,7 +13,7 @@ import { sendJson } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { endpointOf } from '#shared/messages/request.ts';
 import * as batch from '#shared/tables/batch.ts';
-import { ask, batchTarget, download, type Info, infoIn } from './batch/ask.ts';
+import { ask, download, homeOf, type Info, infoIn } from './batch/ask.ts';
 import { look } from './batch/settle.ts';
 import { create } from './batch/submit.ts';
 import { here, ownHeaders, tell } from './batch/tell.ts';
@@ -31,12 +31,7 @@ export async function batches(
   if (endpoint === 'batch.create') return create(router, caller, incoming, outgoing);
   if (endpoint === 'batch.list') return list(router, caller, incoming, outgoing);
   const row = await owned(router, caller, id);
-  const target = batchTarget(router, row.provider, row.organisation);
-  if (!target)
-    throw new ApiError(
-      'not_found_error',
-      `router: ${row.provider}, which has the batch, is not in the config`,
-    );
+  const target = homeOf(router, row);
   const headers = ownHeaders(row, target);
   const [path, passed] = [incoming.url ?? '', passedOn(incoming.headers)];
   if (endpoint === 'batch.results') {

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { httpFetch } from '#shared/base/fetch.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Open } from '#shared/tables/batch.ts';
+import type { Account, Provider } from '../provider.ts';
 import { keyOf, nextKey, type Router } from '../request.ts';
 import type { Target } from '../route.ts';
 import { attempt, type Ending, watch } from '../upstream.ts';
@@ -24,18 +25,21 @@ export type Info = {
   request_counts: Record<string, number>;
 };
 
-/** Where batches of one of a provider's organisations go. `model`: for the ledger. */
-export function batchTarget(
-  router: Router,
-  provider: string,
-  organisation: string,
-  model = '',
-): Target | null {
-  const found = router.routes.providers.get(provider);
-  const account = found?.accounts.find((account) => account.organisation === organisation);
-  if (!found || !account) return null;
-  const name = `${provider}/batches${found.accounts.length > 1 ? `/${organisation}` : ''}`;
-  return { name, provider: found, account, model, weight: 1 };
+/** Where the batches of one organisation go. `model`: all models of one, for the ledger. */
+export function targetOf(provider: Provider, account: Account, model = ''): Target {
+  const organisation = provider.accounts.length > 1 ? `/${account.organisation}` : '';
+  return { name: `${provider.name}/batches${organisation}`, provider, account, model, weight: 1 };
+}
+
+/** Where a batch went. @throws ApiError when the config has no such provider any more */
+export function homeOf({ routes }: Router, row: Open): Target {
+  const provider = routes.providers.get(row.provider);
+  const account = provider?.accounts.find(({ organisation }) => organisation === row.organisation);
+  if (provider && account) return targetOf(provider, account);
+  throw new ApiError(
+    'not_found_error',
+    `router: the batch is at ${row.provider} (${row.organisation}), which is not in the config any more`,
+  );
 }
 
 type Question = {

@@ -23,10 +23,10 @@ import { added, billed, NOTHING, readWhole } from '../usage.ts';
 import {
   ask,
   BATCHES,
-  batchTarget,
   causeOf,
   download,
   headersOf,
+  homeOf,
   type Info,
   infoIn,
   jsonIn,
@@ -65,12 +65,7 @@ export async function pollBatches(router: Router): Promise<void> {
 /** One look at one batch. @throws when nothing can be said about it now */
 export async function look(router: Router, row: batch.Open): Promise<void> {
   if (router.clock.now() >= row.opened_at + KEPT_ms) return inFull(router, row, 'results_gone');
-  const target = batchTarget(router, row.provider, row.organisation);
-  if (!target) {
-    throw new Error(
-      `router: ${row.provider} (${row.organisation}), which has the batch, is not in the config`,
-    );
-  }
+  const target = homeOf(router, row);
   if (row.batch_id === null) return search(router, row, target);
   const path = `${BATCHES}/${encodeURIComponent(row.batch_id)}`;
   const ending = await ask(router, target, { method: 'GET', path, headers: headersOf(row) });
@@ -199,7 +194,7 @@ async function search(router: Router, row: batch.Open, target: Target): Promise<
   const now = clock.now();
   await store.commit([batch.missed(row.call_id, now)]);
   if (row.missed_at === null || now - row.missed_at < MISSING_ms) return;
-  await settle(router, row, [[row.model, { usage: NOTHING, cost_nanousd: 0 }]], {
+  await settle(router, row, {
     status: null,
     outcome: 'unreachable',
     error_type: 'never_taken',
@@ -239,45 +234,46 @@ async function found(router: Router, row: batch.Open, info: Info, sum: Sum): Pro
 }
 
 function settled(router: Router, row: batch.Open, info: Info, sum: Sum, recognised = false): Promise<void> {
-  const parts: [string, Part][] =
-    sum.parts.size > 0 ? [...sum.parts] : [[row.model, { usage: NOTHING, cost_nanousd: 0 }]];
-  const bill = {
+  const bill: Bill = {
     status: 200,
     outcome: 'ok',
     error_type: null,
     request_id: info.id,
     estimated: sum.estimated,
     ended_at: Date.parse(info.ended_at ?? ''),
-  } as const;
+  };
   const close = recognised ? { batch_id: info.id, info_json: JSON.stringify(info) } : null;
-  return settle(router, row, parts, bill, close);
+  return settle(router, row, bill, [...sum.parts], close);
 }
 
 function inFull(router: Router, row: batch.Open, error_type: string): Promise<void> {
   router.log.warn('batch.in_full', { call: row.call_id, batch: row.batch_id, why: error_type });
-  return settle(router, row, [[row.model, { usage: NOTHING, cost_nanousd: row.hold_nanousd }]], {
+  const bill: Bill = {
     status: null,
     outcome: 'cut',
     error_type,
     request_id: row.batch_id,
     estimated: true,
-  });
+  };
+  return settle(router, row, bill, [[row.model, { usage: NOTHING, cost_nanousd: row.hold_nanousd }]]);
 }
 
 type Bill = Pick<call.Bill, 'status' | 'outcome' | 'error_type' | 'request_id' | 'estimated'> & {
   ended_at?: number;
 };
 
-/** Writes the bill, in one unit, and once: whoever comes second is fenced off. */
+/** Writes the bill, in one unit, and once: whoever comes second is fenced off. Without `answers` it is nothing. */
 export async function settle(
   router: Router,
   row: batch.Open,
-  parts: readonly (readonly [string, Part])[],
   { ended_at, ...bill }: Bill,
+  answers: [string, Part][] = [],
   recognised: { batch_id: string; info_json: string } | null = null,
 ): Promise<void> {
   const { clock, log, store, budget } = router;
   const now = clock.now();
+  const parts: typeof answers =
+    answers.length > 0 ? answers : [[row.model, { usage: NOTHING, cost_nanousd: 0 }]];
   const usage = parts.reduce((sum, [, part]) => added(sum, part.usage), NOTHING);
   const cost_nanousd = parts.reduce((sum, [, part]) => sum + part.cost_nanousd, 0);
   const latency_ms = Math.max(0, (ended_at || now) - row.opened_at);

@@ -4,6 +4,7 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { Fenced } from '#shared/store/store.ts';
@@ -19,9 +20,8 @@ import type { Price } from '../price.ts';
 import { allowed, type Router } from '../request.ts';
 import type { Route, Target } from '../route.ts';
 import { type Ending, passedOn } from '../upstream.ts';
-import { NOTHING } from '../usage.ts';
 import { batchWorst } from '../worst.ts';
-import { ask, BATCHES, batchTarget, causeOf, infoIn } from './ask.ts';
+import { ask, BATCHES, causeOf, infoIn, targetOf } from './ask.ts';
 import { digestOf, settle, unknownAt } from './settle.ts';
 import { ownHeaders, tell } from './tell.ts';
 
@@ -34,7 +34,6 @@ export async function create(
   const { clock, log, store } = router;
   const plan = planOf(router, caller, await bodyOf(incoming));
   const row = await reserve(router, caller, plan, incoming.headers);
-  const headers = ownHeaders(row, plan.target);
   const ending = await ask(router, plan.target, {
     method: 'POST',
     path: incoming.url ?? BATCHES,
@@ -45,27 +44,37 @@ export async function create(
   const info = infoIn(ending);
   if (info) {
     const due_at = clock.now() + router.config.batch_poll_s * 1000;
-    const info_json = JSON.stringify(info);
-    await router.persist([batch.accept(row.call_id, { batch_id: info.id, info_json, due_at })]);
+    const accepted = { batch_id: info.id, info_json: JSON.stringify(info), due_at };
+    await router.persist([batch.accept(row.call_id, accepted)]).catch((error) => {
+      throw unknown(plan, row, messageOf(error));
+    });
     log.info('batch.accepted', { call: row.call_id, batch: info.id, requests: row.requests });
-    return tell(incoming, outgoing, ending, headers, row.call_id);
-  }
-  if (isRefusal(ending)) {
-    await settle(router, row, [[row.model, { usage: NOTHING, cost_nanousd: 0 }]], {
+  } else if (isRefusal(ending)) {
+    await settle(router, row, {
       status: ending.status,
       outcome: ending.outcome,
       error_type: ending.error_type,
       request_id: String(ending.answer?.['request-id'] ?? '') || null,
       estimated: false,
     });
-    return tell(incoming, outgoing, ending, headers, row.call_id);
+  } else {
+    const cause = causeOf(ending);
+    log.warn('batch.unknown', { call: row.call_id, cause });
+    await store.commit([batch.defer(row, clock.now())]).catch((error) => {
+      // It is looked at when its time has come, then.
+      log.warn('batch.deferred', { call: row.call_id, error });
+    });
+    throw unknown(plan, row, cause);
   }
-  log.warn('batch.unknown', { call: row.call_id, cause: causeOf(ending) });
-  await store.commit([batch.defer(row, clock.now())]);
-  throw new ApiError(
+  tell(incoming, outgoing, ending, ownHeaders(row, plan.target), row.call_id);
+}
+
+/** No SDK shall try this again by itself. */
+function unknown({ target }: Plan, { call_id }: batch.Open, cause: string): ApiError {
+  return new ApiError(
     'api_error',
-    `router: nobody knows whether ${plan.target.provider.name} has taken the batch (${causeOf(ending)}). What it may cost stays reserved until that is known; one that is sent again may be a second one`,
-    { status: 502, headers: { 'x-should-retry': 'false', 'x-vigil-call': row.call_id } },
+    `router: nobody knows whether ${target.provider.name} has taken the batch (${cause}). What it may cost stays reserved until that is known; one that is sent again may be a second one`,
+    { status: 502, headers: { 'x-should-retry': 'false', 'x-vigil-call': call_id } },
   );
 }
 
@@ -122,37 +131,32 @@ function planOf(router: Router, caller: Caller, body: Buffer): Plan {
     }
     return { model, params, route, targets };
   });
-  const targets = together(wanted);
+  const { home, targets } = together(wanted);
   const renamed = wanted.some(({ model }, index) => model !== targets[index]?.model);
   const sent = wanted.map(({ params }, index) => ({
     ...requests[index],
     params: { ...params, model: targets[index]?.model },
   }));
   const prices = new Map(targets.map((target) => [target.model, router.routes.price(target)]));
-  const { nanousd } = batchWorst(
-    { requests: sent },
-    (model) => prices.get(model) ?? router.routes.priceOfModel(model),
-  );
+  const priceOfModel = (model: string) => prices.get(model) ?? router.routes.priceOfModel(model);
   const aliases = new Set(wanted.map(({ route }) => route.alias));
   const [alias = null] = aliases;
   const digest = digestOf();
   for (const { custom_id } of requests) digest.add(custom_id);
-  const [{ provider, account } = invalid('requests', 'none')] = targets;
-  const target = batchTarget(router, provider.name, account.organisation, [...prices.keys()].join(', '));
   return {
-    target: target ?? invalid('requests', 'their provider is gone'),
-    body: renamed ? Buffer.from(JSON.stringify({ ...json, requests: sent })) : body,
+    target: targetOf(home.provider, home.account, [...prices.keys()].join(', ')),
     asked: [...new Set(wanted.map(({ model }) => model))],
     alias: aliases.size === 1 ? alias : null,
     prices,
     requests: requests.length,
     custom_ids: digest.value(),
-    hold_nanousd: nanousd,
+    hold_nanousd: batchWorst({ requests: sent }, priceOfModel).nanousd,
+    body: renamed ? Buffer.from(JSON.stringify({ ...json, requests: sent })) : body,
   };
 }
 
 /** For each request its target, all of one account: the first that the first request prefers and the others have too. */
-function together(wanted: readonly Wanted[]): Target[] {
+function together(wanted: readonly Wanted[]): { home: Target; targets: Target[] } {
   const at = (home: Target) =>
     wanted.map(({ targets }) =>
       targets.find(({ provider, account }) => provider === home.provider && account === home.account),
@@ -160,7 +164,7 @@ function together(wanted: readonly Wanted[]): Target[] {
   const homes = wanted[0]?.targets ?? [];
   for (const home of homes) {
     const targets = at(home);
-    if (targets.every((target) => target !== undefined)) return targets;
+    if (targets.every((target) => target !== undefined)) return { home, targets };
   }
   const index = homes[0] ? at(homes[0]).indexOf(undefined) : 0;
   invalid(
