@@ -116,7 +116,7 @@ export async function download(
   headers: OutgoingHttpHeaders,
   left?: AbortSignal,
 ): Promise<Download> {
-  const { base, socketPath } = target.provider;
+  const { url, socketPath } = target.provider;
   const quiet = new AbortController();
   const silence = watch(PATIENCE_ms, () =>
     quiet.abort(new ApiError('timeout_error', `it said nothing for ${PATIENCE_ms / 1000} s`)),
@@ -124,7 +124,7 @@ export async function download(
   const fetch = httpFetch(socketPath ? { socketPath } : {});
   silence.heard();
   try {
-    const answer = await fetch(base + path, {
+    const answer = await fetch(url.href.replace(/\/$/, '') + path, {
       headers: { ...headers, 'x-api-key': keyIn(router, target) } as Record<string, string>,
       signal: AbortSignal.any([router.signal, quiet.signal, ...(left ? [left] : [])]),
     });

@@ -15,7 +15,6 @@ import * as batch from '#shared/tables/batch.ts';
 import * as call from '#shared/tables/call.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as total from '#shared/tables/total.ts';
-import { alerts } from '../budget.ts';
 import type { Price } from '../price.ts';
 import type { Router } from '../request.ts';
 import type { Target } from '../route.ts';
@@ -270,7 +269,7 @@ export async function settle(
   answers: [string, Part][] = [],
   recognised: { batch_id: string; info_json: string } | null = null,
 ): Promise<void> {
-  const { clock, log, store, budget } = router;
+  const { clock, log } = router;
   const now = clock.now();
   const parts: typeof answers =
     answers.length > 0 ? answers : [[row.model, { usage: NOTHING, cost_nanousd: 0 }]];
@@ -282,7 +281,7 @@ export async function settle(
   const hour_at = periodOf('hour', opened_at).starts_at;
   const common = { hour_at, alias: alias ?? '', task: task ?? '', caller, conversation: conversation ?? '' };
   try {
-    const [rows] = await router.persist([
+    await router.persist([
       spend.settle(windows_json, hold_nanousd, cost_nanousd),
       call.settle(call_id, { ...bill, closed_at: now, usage, cost_nanousd, first_byte_ms: null, latency_ms }),
       batch.close(call_id, recognised),
@@ -292,9 +291,6 @@ export async function settle(
     ]);
     log.info('batch.settled', { call: call_id, outcome: bill.outcome, cost_nanousd });
     if (cost_nanousd > hold_nanousd) log.warn('hold.exceeded', { call: call_id, hold_nanousd, cost_nanousd });
-    // Of a day that is over there is nothing to warn of.
-    const present = rows.filter(({ ends_at }) => ends_at === null || ends_at > now);
-    await alerts(store, budget(), present, now);
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
   }

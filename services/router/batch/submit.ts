@@ -229,8 +229,8 @@ async function reserve(
     };
     try {
       await store.commit([
-        spend.hold(windows, hold_nanousd),
-        throttle.take(takes, now),
+        ...windows.map((window) => spend.hold(window, hold_nanousd)),
+        ...takes.map((take) => throttle.take(take, now)),
         call.open(opened),
         batch.open(row),
       ]);
