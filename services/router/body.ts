@@ -86,6 +86,17 @@ function invalid(field: string, expected: string, got: unknown): never {
   throw new ApiError('invalid_request_error', `router: ${field}: expected ${expected}, got ${said}`);
 }
 
+/** Says of a refusal in which part of the request its cause is. */
+export function within<T>(where: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { type, message, status } = error;
+    throw new ApiError(type, message.replace(/^router: /, `router: ${where}: `), { status });
+  }
+}
+
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 const OPENING = new Set([0x7b, 0x5b]);
 const CLOSING = new Set([0x7d, 0x5d]);

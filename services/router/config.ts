@@ -63,6 +63,7 @@ export const config = section({
   breaker_failures: setting(integer(1, 1000), 5, 'So many failures in a row, and a target is left alone …'),
   breaker_recovery_s: setting(integer(1, 86_400), 60, '… for so many seconds; then one call tries it.'),
   model_names: setting(z.boolean(), true, 'Whether models may be asked for by their own names.'),
+  batch_poll_s: setting(integer(1, 3600), 60, 'How often it looks whether a batch has ended.'),
   keep_days: setting(
     z.number().check(z.gte(0), z.lte(3650)),
     7,

@@ -129,7 +129,11 @@ export function requestOf(
 }
 
 /** What the caller may not ask for. */
-export function allowed({ key, unasked }: Caller, { model }: Asked, { alias, tier }: Route): void {
+export function allowed(
+  { key, unasked }: Caller,
+  { model }: Pick<Asked, 'model'>,
+  { alias, tier }: Route,
+): void {
   if (unasked && tier === 'complex') {
     throw new ApiError(
       'permission_error',

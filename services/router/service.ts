@@ -6,7 +6,7 @@
  * for the most it can cost, and is settled with what it did cost. What fails is tried again, elsewhere if need be, until
  * the first content has reached the client. Without a provider's key it asks the rehearsal model, over the same path.
  *
- * It owns `call`, `spend`, `total`, `breaker`, `throttle` and `exchange`. Several processes may share them (its
+ * It owns `call`, `batch`, `spend`, `total`, `breaker`, `throttle` and `exchange`. Several processes may share them (its
  * workers). When one dies, calls in flight break off at both ends; the next to look charges their reservations in full,
  * and those who asked ask again.
  */
@@ -33,6 +33,9 @@ import * as call from '#shared/tables/call.ts';
 import * as exchange from '#shared/tables/exchange.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as total from '#shared/tables/total.ts';
+import { BATCHES } from './batch/ask.ts';
+import { pollBatches } from './batch/settle.ts';
+import { batches } from './batch.ts';
 import { askedOf, bodyOf } from './body.ts';
 import { alerts, type Budget, type Caller } from './budget.ts';
 import { type Config, config } from './config.ts';
@@ -101,6 +104,7 @@ export const router = service({
       // A period that has just ended is looked at once more.
       alerts(ctx.store, routing.budget(), ctx.clock.now() - 2 * ALERTS_ms, ctx.clock.now()),
     );
+    ctx.every('batches', ctx.config.batch_poll_s * 1000, () => pollBatches(routing));
     ctx.every('prune', PRUNE_ms, () => prune(ctx));
     // On the way down, bills that are being written are waited for.
     ctx.onEnd(async () => void (await Promise.all(routing.state.settling)));
@@ -169,6 +173,9 @@ async function answer(
   if (path === '/v1/messages/count_tokens') {
     expectMethod(incoming, 'POST');
     return countTokens(routing, caller, askedOf(await bodyOf(incoming)), incoming, outgoing);
+  }
+  if (path === BATCHES || path.startsWith(`${BATCHES}/`)) {
+    return batches(routing, caller, incoming, outgoing);
   }
   if (path === '/v1/models' || path.startsWith('/v1/models/')) {
     expectMethod(incoming, 'GET');

@@ -204,7 +204,7 @@ export async function attempt(of: Attempt): Promise<Ending> {
 type Silence = { heard(): void; end(): void };
 
 /** Calls `fell` when nothing was heard for so long; before the first word, and after the end, it is not on. */
-function watch(ms: number, fell: () => void): Silence {
+export function watch(ms: number, fell: () => void): Silence {
   let timer: NodeJS.Timeout | undefined;
   return {
     heard() {

@@ -126,7 +126,7 @@ export function billed(
   return { usage, cost_nanousd: sum_nanousd(parts, reading.terms) };
 }
 
-function added(one: Usage, other: Usage): Usage {
+export function added(one: Usage, other: Usage): Usage {
   return {
     input_tokens: one.input_tokens + other.input_tokens,
     output_tokens: one.output_tokens + other.output_tokens,

@@ -284,6 +284,13 @@ test('a batch is the sum of its requests, at half the price', () => {
   );
   const unknown = { requests: [{ params: { ...one, model: 'gpt' } }] };
   assert.throws(() => batchWorst(unknown, priceOfModel), /requests\.0\.params\.model: gpt has no price/);
+  const params = saying('x', { mcp_servers: [{}] });
+  const unbounded = { requests: [{ params: one }, { params }] };
+  assert.throws(() => batchWorst(unbounded, priceOfModel), /router: requests\.1\.params: mcp_servers: /);
+  let deep: unknown = 'x';
+  for (let level = 0; level < 200_000; level++) deep = [deep];
+  const nested = { requests: [{ params: saying(deep) }] };
+  assert.throws(() => batchWorst(nested, priceOfModel), /requests\.0\.params: it is nested too deeply/);
 });
 
 test('a request of any depth is looked through, and any bound is a number the ledger can hold', () => {

@@ -17,6 +17,7 @@
  */
 
 import { ApiError } from '#shared/messages/error.ts';
+import { within } from './body.ts';
 import { CONTEXT_tokens, cost_nanousd, isFree, missingPrice, type Price, type Terms } from './price.ts';
 import { NOTHING } from './usage.ts';
 
@@ -80,14 +81,26 @@ export function batchWorst(body: Record<string, unknown>, priceOfModel: PriceOfM
     const params: unknown = isObject(request) ? request.params : undefined;
     if (!isObject(params)) refuse(`requests.${index}.params`, `expected an object, got ${inWords(params)}`);
     const price = priceOf(params.model, `requests.${index}.params.model`, priceOfModel);
-    const bytes = Buffer.byteLength(JSON.stringify(params));
-    const worst = worstOf(params, bytes, price, { batch: true, priceOfModel });
+    const bytes = Buffer.byteLength(jsonOf(params, index));
+    const worst = within(`requests.${index}.params`, () =>
+      worstOf(params, bytes, price, { batch: true, priceOfModel }),
+    );
     total.input_tokens += worst.input_tokens;
     total.output_tokens += worst.output_tokens;
     total.nanousd = Math.min(total.nanousd + worst.nanousd, Number.MAX_SAFE_INTEGER);
     total.likely_tokens += worst.likely_tokens;
   }
   return total;
+}
+
+function jsonOf(params: Record<string, unknown>, index: number): string {
+  try {
+    return JSON.stringify(params);
+  } catch (error) {
+    // JSON can be read at any depth, and written at some thousand levels only.
+    if (!(error instanceof RangeError)) throw error;
+    refuse(`requests.${index}.params`, 'it is nested too deeply');
+  }
 }
 
 function firstInput(found: Survey, text_bytes: number, counted_tokens: number | undefined): number {

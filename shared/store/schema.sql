@@ -22,6 +22,26 @@ CREATE TABLE allowance (
 
 CREATE INDEX allowance_spend ON allowance (spend_id);
 
+CREATE TABLE batch (
+  seq           INTEGER PRIMARY KEY,
+  call_id       TEXT NOT NULL UNIQUE,
+  batch_id      TEXT,
+  access_key    TEXT,
+  provider      TEXT NOT NULL,
+  organisation  TEXT NOT NULL,
+  requests      INTEGER NOT NULL,
+  custom_ids    TEXT NOT NULL,
+  headers_json  TEXT NOT NULL,
+  prices_json   TEXT NOT NULL,
+  due_at        INTEGER,
+  missed_at     INTEGER,
+  info_json     TEXT
+) STRICT;
+
+CREATE INDEX batch_due ON batch (due_at) WHERE due_at IS NOT NULL;
+
+CREATE INDEX batch_name ON batch (batch_id) WHERE batch_id IS NOT NULL;
+
 CREATE TABLE breaker (
   target      TEXT PRIMARY KEY,
   state       TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half open')),

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as batch from './batch.ts';
 import * as call from './call.ts';
 import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
@@ -29,6 +30,7 @@ const SHORT = [
   'call_open',
   'press_pending',
   'incident_open',
+  'batch_due',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -65,6 +67,15 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.after('c', 1),
   outbound.newest('c'),
   outbound.backlog,
+  batch.accept('c', { batch_id: 'b', info_json: '{}', due_at: 1 }),
+  batch.defer({ call_id: 'c', due_at: 1 }, 2),
+  batch.close('c', { batch_id: 'b', info_json: '{}' }),
+  batch.due(1),
+  batch.unknown,
+  batch.of('b'),
+  batch.known(['b']),
+  batch.page('k', { below: 9 }, 20),
+  batch.page(null, { above: 1 }, 20),
   call.abandon(0, 'o', 1),
   call.workers,
   spend.hold({ id: 'day x', budget: 'day', starts_at: 1, ends_at: 2, limit_nanousd: 1, limit_calls: 1 }, 1),

@@ -2,6 +2,7 @@
 
 import { table as accessKey } from './access_key.ts';
 import { table as allowance } from './allowance.ts';
+import { table as batch } from './batch.ts';
 import { table as breaker } from './breaker.ts';
 import { table as call } from './call.ts';
 import { table as chat } from './chat.ts';
@@ -24,6 +25,7 @@ import { table as turn } from './turn.ts';
 export const tables: readonly Table[] = [
   accessKey,
   allowance,
+  batch,
   breaker,
   call,
   chat,

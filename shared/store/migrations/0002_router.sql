@@ -35,6 +35,25 @@ DROP INDEX call_open;
 CREATE INDEX call_open ON call (worker, owner) WHERE state = 'open';
 CREATE INDEX call_request ON call (request) WHERE request IS NOT NULL;
 
+-- The message batches that were submitted through the router, and whose they are.
+CREATE TABLE batch (
+  seq           INTEGER PRIMARY KEY,
+  call_id       TEXT NOT NULL UNIQUE,
+  batch_id      TEXT,
+  access_key    TEXT,
+  provider      TEXT NOT NULL,
+  organisation  TEXT NOT NULL,
+  requests      INTEGER NOT NULL,
+  custom_ids    TEXT NOT NULL,
+  headers_json  TEXT NOT NULL,
+  prices_json   TEXT NOT NULL,
+  due_at        INTEGER,
+  missed_at     INTEGER,
+  info_json     TEXT
+) STRICT;
+CREATE INDEX batch_due ON batch (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX batch_name ON batch (batch_id) WHERE batch_id IS NOT NULL;
+
 -- What each budget has spent and reserved in each of its periods.
 CREATE TABLE spend (
   id             TEXT PRIMARY KEY,
