@@ -93,19 +93,24 @@ export async function refusal(
         window,
         now,
         `all ${window.limit_calls} calls of ${called(window)} are made`,
-        'raise [budget] calls_per_hour in config.toml',
+        window.budget.startsWith('key ')
+          ? 'a key that may make more (scripts/vigil key add)'
+          : 'a higher [budget] calls_per_hour in config.toml',
       );
     }
     if (window.limit_nanousd === null || hold_nanousd === 0) continue;
     const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
-    if (spent_nanousd + held_nanousd + hold_nanousd <= limit) continue;
-    await alert(store, window, now, spent_nanousd, limit);
+    const missing_nanousd = spent_nanousd + held_nanousd + hold_nanousd - limit;
+    if (missing_nanousd <= 0) continue;
+    // One call too large for a budget that is hardly used is no news to its owner.
+    const used_nanousd = spent_nanousd + held_nanousd;
+    if (used_nanousd >= limit * ALERT_at) await alert(store, window, now, used_nanousd, limit);
     const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
     return refused(
       window,
       now,
       `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`,
-      `scripts/vigil budget raise ${spoken(window)} 1`,
+      `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(missing_nanousd / NANO)}`,
     );
   }
   return null;
@@ -157,7 +162,7 @@ export async function alerts(
   for (const row of rows) {
     const { alerted_at, spent_nanousd } = row;
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
-    if (alerted_at !== null || limit === null || row.budget === 'turn') continue;
+    if (alerted_at !== null || limit === null || spent_nanousd === 0 || row.budget === 'turn') continue;
     if (spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
       await alert(store, row, now, spent_nanousd, limit);
     }

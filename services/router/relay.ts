@@ -37,7 +37,7 @@ export async function listModels(
   outgoing: ServerResponse,
 ): Promise<void> {
   const path = incoming.url ?? '';
-  const asked = decodeURIComponent(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
+  const asked = decoded(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
   const alias = asked === '' ? undefined : router.routes.aliases.get(asked);
   if (alias) return sendJson(outgoing, 200, modelOf(asked));
   const provider = router.routes.providers.get(ANTHROPIC);
@@ -50,6 +50,14 @@ export async function listModels(
   // Further pages are the provider's alone.
   const first = asked === '' && !/[?&](after_id|before_id)=/.test(path);
   sendJson(outgoing, 200, first ? withAliases(list, [...router.routes.aliases.keys()]) : list);
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new ApiError('not_found_error', `router: model: '${name}' is no name`);
+  }
 }
 
 function withAliases(list: unknown, aliases: string[]): unknown {

@@ -89,6 +89,9 @@ export type Request = {
   attempts: number;
 };
 
+/** No answer takes longer, whatever max_tokens says; and no timer may be longer than 24 days. */
+const LONGEST_ms = 24 * 3_600_000;
+
 export function requestOf(
   router: Router,
   id: string,
@@ -112,7 +115,7 @@ export function requestOf(
   const left = new AbortController();
   outgoing.once('close', () => left.abort());
   // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
-  const long_ms = (asked.max_tokens * 3_600_000) / 128_000;
+  const long_ms = Math.min(LONGEST_ms, (asked.max_tokens * 3_600_000) / 128_000);
   return {
     id,
     caller,

@@ -72,12 +72,19 @@ export function routesOf(
   }
 
   const aliases = new Map<string, Route>();
-  const settings = { ...PRESET_ALIASES, ...config.aliases };
+  const settings: Record<string, Config['aliases'][string] | (typeof PRESET_ALIASES)['default']> = {
+    ...PRESET_ALIASES,
+    ...config.aliases,
+  };
 
   function build(name: string, within: readonly string[] = []): Route {
     const built = aliases.get(name);
     if (built) return built;
-    const raw = settings[name as keyof typeof settings] as Config['aliases'][string] | undefined;
+    if (name === AUTO) throw wrong(name, 'this name leaves the choice to the router', 'give it another name');
+    if (within.includes(name)) {
+      throw wrong(name, `otherwise: leads back to '${name}'`, 'name an alias of a cheaper tier');
+    }
+    const raw = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (!raw)
       throw wrong(
         within.at(-1) ?? name,

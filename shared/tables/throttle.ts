@@ -64,7 +64,10 @@ export function block(bucket: string, until_at: number, now: number): Op {
   return {
     verb: 'throttle.block',
     sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?, 0, 0, ?, ?)
-          ON CONFLICT (bucket) DO UPDATE SET blocked_until_at = excluded.blocked_until_at, changed_at = excluded.changed_at`,
+          ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at,
+            requests_at = ${LEVEL('requests_at')}, tokens_at = ${LEVEL('tokens_at')},
+            blocked_until_at = max(excluded.blocked_until_at,
+              CASE WHEN changed_at > excluded.changed_at THEN 0 ELSE blocked_until_at END)`,
     args: [bucket, until_at, now],
   };
 }
