@@ -158,6 +158,14 @@ for (const [what, settings, expected] of [
     /mine: anthropic\/claude-haiku-5-5 is dearer/,
   ],
   [
+    'a model whose input alone is dearer',
+    {
+      prices: { 'gpt-x': { input: 50, output: 0.1 } },
+      aliases: { mine: ['claude-haiku-5-5', 'gpt-x'] },
+    },
+    /mine: anthropic\/gpt-x is dearer/,
+  ],
+  [
     'a model without a price',
     { aliases: { mine: ['claude-haiku-5-5', 'gpt-x'] } },
     /mine: anthropic\/gpt-x has no price\n {2}cure: add to config.toml:\n\[router.prices."gpt-x"\]/,
@@ -184,7 +192,7 @@ for (const [what, settings, expected] of [
 }
 
 test('a price of one’s own makes a model known, and a cheaper rank may follow', async () => {
-  const prices = { 'gpt-x': { input: 1, output: 2 } };
+  const prices = { 'gpt-x': { input: 0.1, output: 0.2 } };
   assert.deepEqual(await ranksOf('mine', { prices, aliases: { mine: ['claude-haiku-5-5', 'gpt-x'] } }), [
     ['anthropic/claude-haiku-5-5'],
     ['anthropic/gpt-x'],

@@ -123,28 +123,27 @@ export function routesOf(
 
   /** Falling back to a dearer model would spend more, unseen, just when something is wrong. */
   function neverDearer(alias: string, ranks: Target[][]): void {
-    const dearest = (rank: Target[]) =>
+    const dearest = (rank: Target[], rate: 'input' | 'output') =>
       Math.max(
         ...rank.map((target) => {
           const price = priceOfTarget(target);
-          if (!price)
-            throw wrong(
-              alias,
-              `${target.name} has no price`,
-              `add to config.toml:\n${missingPrice(target.model)}`,
-            );
-          return price.output;
+          if (price) return price[rate];
+          throw wrong(
+            alias,
+            `${target.name} has no price`,
+            `add to config.toml:\n${missingPrice(target.model)}`,
+          );
         }),
       );
-    const most = dearest(ranks[0] ?? []);
-    for (const rank of ranks.slice(1)) {
-      if (dearest(rank) > most) {
-        throw wrong(
-          alias,
-          `${rank.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`,
-          'put the dearest first: Vigil never falls back to a dearer model',
-        );
-      }
+    for (const rate of ['input', 'output'] as const) {
+      const most = dearest(ranks[0] ?? [], rate);
+      const dearer = ranks.find((rank) => dearest(rank, rate) > most);
+      if (!dearer) continue;
+      throw wrong(
+        alias,
+        `${dearer.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`,
+        'put the dearest first: Vigil never falls back to a dearer model',
+      );
     }
   }
 
