@@ -4,7 +4,7 @@ import { Misconfigured } from '#shared/base/errors.ts';
 import { config } from './config.ts';
 import { type Provider, providersOf } from './provider.ts';
 
-const standIn = { name: 'anthropic', base: 'http://rehearsal' } as Provider;
+const standIn = { name: 'anthropic' } as Provider;
 
 const made = (providers: object, secrets: { anthropic?: object; providers?: object } = {}) =>
   providersOf(
@@ -23,12 +23,15 @@ test('without a key the rehearsal model stands in, and beside other providers to
 test('the key of credentials/anthropic.env is Anthropic’s own, at the address that stands beside it', async () => {
   const anthropic = async (secret: object) => {
     const provider = (await made({}, { anthropic: secret })).get('anthropic');
-    return [provider?.base, provider?.accounts];
+    return [provider?.url.href, provider?.accounts];
   };
   const accounts = (key: string) => [{ organisation: 'anthropic', keys: [key] }];
-  assert.deepEqual(await anthropic({ ANTHROPIC_API_KEY: 'k' }), ['https://api.anthropic.com', accounts('k')]);
+  assert.deepEqual(await anthropic({ ANTHROPIC_API_KEY: 'k' }), [
+    'https://api.anthropic.com/',
+    accounts('k'),
+  ]);
   assert.deepEqual(await anthropic({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1//' }), [
-    'http://127.0.0.1:1',
+    'http://127.0.0.1:1/',
     accounts('none'),
   ]);
 });
@@ -51,7 +54,7 @@ test('keys are one account for each organisation, in the order of the config', a
   const provider = (await made({ other: { base_url: 'https://example.com/v1/', keys } }, secrets)).get(
     'other',
   );
-  assert.equal(provider?.base, 'https://example.com/v1');
+  assert.equal(provider?.url.href, 'https://example.com/v1');
   assert.deepEqual(provider?.accounts, [
     { organisation: 'A', keys: ['a'] },
     { organisation: 'mine', keys: ['b', 'c'] },
