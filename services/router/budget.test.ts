@@ -127,7 +127,7 @@ test('a refusal names budget, spent, limit, what the call may cost, when it goes
   const error = await refusal(store, windows, 200_000_000, NOW);
   assert.equal(
     error?.message,
-    'budget: this hour has $1.00: $0.90 spent, $0.050 reserved by calls under way, and this call may cost up to $0.20; it goes on on 2026-11-22 at 15:00, or at once with: scripts/vigil budget raise hour 1',
+    'budget: this hour has $1.00: $0.90 spent, $0.050 reserved by calls under way, and this call may cost up to $0.20; it resumes on 2026-11-22 at 15:00, or at once with: scripts/vigil budget raise hour 1',
   );
   assert.deepEqual(error.headers, {
     'x-should-retry': 'false',

@@ -127,7 +127,7 @@ function refused(
       ? ''
       : soon
         ? 'it goes on when they are over, or '
-        : `it goes on ${when(again_at)}, or `;
+        : `it resumes ${when(again_at)}, or `;
   const headers: Record<string, string> = { 'x-should-retry': 'false' };
   // A refusal that passes by itself is nothing to ask anybody about.
   if (!soon) headers['x-vigil-budget'] = window.id;
