@@ -5,6 +5,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { Clock } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
@@ -29,6 +30,8 @@ export function edge(
       try {
         await answer(incoming, outgoing);
       } catch (error) {
+        // A client that is still sending would see a broken connection instead of the reason.
+        if (!incoming.complete) await finished(incoming.resume()).catch(() => {});
         // Whoever left in the middle of its request hears of nothing.
         if (outgoing.headersSent || outgoing.destroyed || incoming.errored) return void outgoing.destroy();
         const known =
