@@ -202,7 +202,8 @@ for (const [what, fields, status, type, message] of [
 test('a max_tokens beyond what any model writes is left to the provider to judge, and reserved to what it can write', async () => {
   for (const max_tokens of [1e9, Number.MAX_SAFE_INTEGER]) {
     assert.equal((await ask(saying('hello', { max_tokens }))).status, 200);
-    assert.deepEqual((house.model.calls().at(-1)?.body as { max_tokens: number }).max_tokens, max_tokens);
+    const heard = house.model.calls().at(-1)?.body as { max_tokens?: number } | undefined;
+    assert.equal(heard?.max_tokens, max_tokens);
   }
 });
 
