@@ -159,11 +159,7 @@ const features: Record<string, Params> = {
       },
     ],
   },
-  thinking: saying('think', {
-    model: 'claude-opus-4-6',
-    max_tokens: 5000,
-    thinking: { type: 'enabled', budget_tokens: 2000 },
-  }),
+  thinking: saying('think', { model: 'claude-opus-5-5', thinking: { type: 'adaptive' } }),
   'an image': saying([
     { type: 'image', source: { type: 'base64', media_type: 'image/png', data: pixel } },
     { type: 'text', text: 'what is it?' },
