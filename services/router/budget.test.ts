@@ -42,7 +42,7 @@ const house = async (t: TestContext) => {
   const incidents = () => store.read(incident.ongoing);
   /** Reserves so much in each of the windows … */
   const hold = (windows: readonly spend.Window[], nanousd: number) =>
-    store.commit(windows.flatMap((window) => [spend.begin(window), spend.hold(window, nanousd)]));
+    store.commit(windows.map((window) => spend.hold(window, nanousd)));
   /** … or spends it. */
   const spent = async (windows: readonly spend.Window[], nanousd: number) => {
     await hold(windows, 0);

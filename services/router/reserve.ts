@@ -283,7 +283,6 @@ async function hold(
     if (error.verb === 'breaker.probe')
       return { why: 'breaker: another call tries it now', free_at: now + 1000 };
     if (error.verb === 'throttle.take') {
-      await store.commit(takes.map(({ bucket }) => throttle.begin(bucket, now)));
       const full = fullest(takes, await store.read(throttle.of(takes.map(({ bucket }) => bucket))), now);
       const of = full?.bucket === ALL ? 'all calls' : target.name;
       return full ? { ...full, why: `limit: the rate limit of ${of} is reached` } : { why: '' };
@@ -311,8 +310,6 @@ async function withoutRoom(
   windows: readonly spend.Window[],
 ): Promise<Hindrance> {
   const { store, clock, state } = router;
-  const begun = await store.commit(windows.map(spend.begin));
-  if (begun.flat().length > 0) return { why: '' };
   if (state.settling.size > 0) {
     await Promise.race(state.settling);
     return { why: '' };

@@ -78,7 +78,7 @@ CREATE TABLE exchange (
   encoding  TEXT NOT NULL CHECK (encoding IN ('identity', 'gzip')),
   request   BLOB NOT NULL,
   response  BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX exchange_at ON exchange (at, bytes);
 

@@ -38,12 +38,25 @@ export function windowId(budget: string, kind: PeriodKind, at: number): string {
   return `${budget} ${periodOf(kind, at).name}`;
 }
 
-/** A window that nothing was called in yet. */
-export function begin(window: Window): Op<{ id: string }> {
+/**
+ * Reserves `hold_nanousd`, and one call, in the window, or fails (`Fenced`) when it has no room; a unit reserves in all
+ * of a call's windows, or in none. What costs nothing passes a budget that is used up. What the owner has added since
+ * counts. Safe under concurrency: the check and the addition are one statement, under SQLite's write lock.
+ */
+export function hold(window: Window, hold_nanousd: number): Op {
   return {
-    verb: 'spend.begin',
+    verb: 'spend.hold',
     sql: `INSERT INTO spend (id, budget, starts_at, ends_at, limit_nanousd, limit_calls, spent_nanousd, held_nanousd, calls)
-          VALUES (?,?,?,?,?,?,0,0,0) ON CONFLICT DO NOTHING RETURNING id`,
+          SELECT id, budget, starts_at, ends_at, usd, calls, 0, hold, 1 FROM (
+            SELECT id, budget, starts_at, ends_at, calls, hold,
+              usd + coalesce((SELECT sum(a.nanousd) FROM allowance a WHERE a.spend_id = w.id), 0) AS usd
+            FROM (SELECT ? AS id, ? AS budget, ? AS starts_at, ? AS ends_at, ? AS usd, ? AS calls, ? AS hold) w)
+          WHERE (hold = 0 OR usd IS NULL OR hold <= usd) AND (calls IS NULL OR calls >= 1)
+          ON CONFLICT (id) DO UPDATE SET held_nanousd = held_nanousd + excluded.held_nanousd, calls = calls + 1,
+            limit_nanousd = excluded.limit_nanousd, limit_calls = excluded.limit_calls
+          WHERE (excluded.held_nanousd = 0 OR excluded.limit_nanousd IS NULL
+              OR spent_nanousd + held_nanousd + excluded.held_nanousd <= excluded.limit_nanousd)
+            AND (excluded.limit_calls IS NULL OR calls < excluded.limit_calls)`,
     args: [
       window.id,
       window.budget,
@@ -51,26 +64,8 @@ export function begin(window: Window): Op<{ id: string }> {
       window.ends_at,
       window.limit_nanousd,
       window.limit_calls,
+      hold_nanousd,
     ],
-  };
-}
-
-/**
- * Reserves `hold_nanousd`, and one call, in the window, or fails (`Fenced`) when it has no room, or has not begun; a unit
- * reserves in all of a call's windows, or in none. What costs nothing passes a budget that is used up. What the owner
- * has added counts from now on. Safe under concurrency: the check and the addition are one statement, under SQLite's
- * write lock.
- */
-export function hold(window: Window, hold_nanousd: number): Op {
-  const { id, limit_nanousd, limit_calls } = window;
-  return {
-    verb: 'spend.hold',
-    sql: `UPDATE spend SET held_nanousd = held_nanousd + w.hold, calls = calls + 1, limit_nanousd = w.usd, limit_calls = w.most
-          FROM (SELECT ? AS hold, ? AS most,
-            ? + coalesce((SELECT sum(nanousd) FROM allowance WHERE spend_id = ?), 0) AS usd) w
-          WHERE id = ? AND (w.hold = 0 OR w.usd IS NULL OR spent_nanousd + held_nanousd + w.hold <= w.usd)
-            AND (w.most IS NULL OR calls < w.most)`,
-    args: [hold_nanousd, limit_calls, limit_nanousd, id, id],
     expect: 1,
   };
 }

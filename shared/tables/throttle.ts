@@ -25,36 +25,26 @@ export type Take = { bucket: string; request_ms: number; tokens_ms: number };
 
 const MINUTE_ms = 60_000;
 
-/** A bucket that nothing was taken from yet. */
-export function begin(bucket: string, now: number): Op {
-  return {
-    verb: 'throttle.begin',
-    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?,0,0,0,?)
-          ON CONFLICT DO NOTHING`,
-    args: [bucket, now],
-  };
-}
-
 /** What is left of `column` at the time of the taking. A row from a later time is of a clock that has gone back. */
-const LEVEL = (column: string, now = 'w.now') =>
-  `CASE WHEN changed_at > ${now} THEN ${now} ELSE max(${column}, ${now}) END`;
+const LEVEL = (column: string) =>
+  `CASE WHEN changed_at > excluded.changed_at THEN excluded.changed_at ELSE max(${column}, excluded.changed_at) END`;
+/** The block that holds at the time of the taking. */
+const BLOCK = 'CASE WHEN changed_at > excluded.changed_at THEN 0 ELSE blocked_until_at END';
 /** There is room, or the bucket is empty: what is larger than a bucket fits into an empty one. */
-const ROOM = (column: string, ms: string) =>
-  `(${column} <= w.now OR ${column} + w.${ms} - w.now <= ${MINUTE_ms})`;
+const ROOM = (column: string) =>
+  `(${column} <= excluded.changed_at OR ${column} + excluded.${column} - 2 * excluded.changed_at <= ${MINUTE_ms})`;
 
-/**
- * Takes from the bucket, or fails (`Fenced`) when it is full or blocked, or has not begun; a unit takes from all its
- * buckets, or from none.
- */
+/** Takes from the bucket, or fails (`Fenced`) when it is full or blocked; a unit takes from all its buckets, or none. */
 export function take({ bucket, request_ms, tokens_ms }: Take, now: number): Op {
   return {
     verb: 'throttle.take',
-    sql: `UPDATE throttle SET changed_at = w.now, requests_at = ${LEVEL('requests_at')} + w.request_ms,
-            tokens_at = ${LEVEL('tokens_at')} + w.tokens_ms
-          FROM (SELECT ? AS now, ? AS request_ms, ? AS tokens_ms) w
-          WHERE bucket = ? AND (changed_at > w.now OR (blocked_until_at <= w.now
-            AND ${ROOM('requests_at', 'request_ms')} AND ${ROOM('tokens_at', 'tokens_ms')}))`,
-    args: [now, request_ms, tokens_ms, bucket],
+    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?,?,?,0,?)
+          ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at, blocked_until_at = ${BLOCK},
+            requests_at = ${LEVEL('requests_at')} + excluded.requests_at - excluded.changed_at,
+            tokens_at = ${LEVEL('tokens_at')} + excluded.tokens_at - excluded.changed_at
+          WHERE changed_at > excluded.changed_at OR (blocked_until_at <= excluded.changed_at
+            AND ${ROOM('requests_at')} AND ${ROOM('tokens_at')})`,
+    args: [bucket, now + request_ms, now + tokens_ms, now],
     expect: 1,
   };
 }
@@ -74,10 +64,8 @@ export function block(bucket: string, until_at: number, now: number): Op {
     verb: 'throttle.block',
     sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?, 0, 0, ?, ?)
           ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at,
-            requests_at = ${LEVEL('requests_at', 'excluded.changed_at')},
-            tokens_at = ${LEVEL('tokens_at', 'excluded.changed_at')},
-            blocked_until_at = max(excluded.blocked_until_at,
-              CASE WHEN changed_at > excluded.changed_at THEN 0 ELSE blocked_until_at END)`,
+            requests_at = ${LEVEL('requests_at')}, tokens_at = ${LEVEL('tokens_at')},
+            blocked_until_at = max(${BLOCK}, excluded.blocked_until_at)`,
     args: [bucket, until_at, now],
   };
 }

@@ -89,7 +89,7 @@ CREATE TABLE exchange (
   encoding  TEXT NOT NULL CHECK (encoding IN ('identity', 'gzip')),
   request   BLOB NOT NULL,
   response  BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX exchange_at ON exchange (at, bytes);
 
 -- Who has failed too often to be asked.
