@@ -1,4 +1,4 @@
-/** The request as it came: its bytes, what the router must know of them, and the one word that it may change in them. */
+/** The request as it came: its bytes, what the router must know of them, and the two words that it may change in them. */
 
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '#shared/base/errors.ts';
@@ -14,6 +14,8 @@ export type Asked = {
   model: string;
   max_tokens: number;
   stream: boolean;
+  /** `metadata.task_type`, which is the router's and not in the body any more; null when there is none. */
+  task: string | null;
 };
 
 /**
@@ -65,7 +67,13 @@ export function askedOf(body: Buffer): Asked {
   if (!Number.isSafeInteger(max_tokens) || (max_tokens as number) < 0) {
     invalid('max_tokens', 'a whole number from 0', max_tokens);
   }
-  return { body, json, model, max_tokens: max_tokens as number, stream: stream === true };
+  const asked = { json, model, max_tokens: max_tokens as number, stream: stream === true };
+  const { metadata } = json as { metadata?: { task_type?: unknown } | null };
+  if (metadata?.task_type === undefined) return { ...asked, body, task: null };
+  const task = metadata.task_type;
+  if (typeof task !== 'string' || task === '') invalid('metadata.task_type', 'the name of a task type', task);
+  delete metadata.task_type;
+  return { ...asked, body: withoutTaskType(body), task };
 }
 
 export function jsonOf(body: Buffer): Record<string, unknown> {
@@ -97,47 +105,87 @@ export function within<T>(where: string, step: () => T): T {
   }
 }
 
-const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
-const OPENING = new Set([0x7b, 0x5b]);
-const CLOSING = new Set([0x7d, 0x5d]);
-
 /** The same bytes, but for the value of the model: nothing else of what a client says is the router's to change. */
-export function withModel(asked: Asked, model: string): Buffer {
-  if (model === asked.model) return asked.body;
-  const places = valuesOf(asked.body, 'model');
-  const pieces: Buffer[] = [];
-  let from = 0;
-  for (const { start, end } of places) {
-    pieces.push(asked.body.subarray(from, start), Buffer.from(JSON.stringify(model)));
-    from = end;
+export function withModel({ body, model: given }: Asked, model: string): Buffer {
+  if (model === given) return body;
+  // A key that is written once needs no look beyond it.
+  const once = body.indexOf('"model"') === body.lastIndexOf('"model"') && body.indexOf(BACKSLASH) < 0;
+  const cuts: Cut[] = [];
+  for (const { key, value, end } of membersOf(body, body.indexOf(OPEN))) {
+    if (key !== 'model') continue;
+    cuts.push({ from: value, to: end });
+    if (once) break;
   }
-  return Buffer.concat([...pieces, asked.body.subarray(from)]);
+  return replaced(body, cuts, JSON.stringify(model));
 }
 
-/** Where the string values of a key of the outermost object are, in JSON that is known to be valid. */
-function valuesOf(body: Buffer, key: string): { start: number; end: number }[] {
-  const places: { start: number; end: number }[] = [];
-  const wanted = Buffer.from(`"${key}"`);
-  // A key that is written once needs no look beyond it.
-  const once = body.indexOf(wanted) === body.lastIndexOf(wanted) && body.indexOf(BACKSLASH) < 0;
+/** Without the task type, which is the router's to know: the API refuses what it does not know of the metadata. */
+function withoutTaskType(body: Buffer): Buffer {
+  const cuts: Cut[] = [];
+  for (const { key, value } of membersOf(body, body.indexOf(OPEN))) {
+    if (key !== 'metadata' || body[value] !== OPEN) continue;
+    const members = [...membersOf(body, value)];
+    let stays = false;
+    for (const [i, { key, start, end }] of members.entries()) {
+      if (key !== 'task_type') stays = true;
+      // A comma goes along: the one before it, or for the first that stays nobody before, the one after.
+      else if (stays) cuts.push({ from: members[i - 1]?.end ?? start, to: end });
+      else cuts.push({ from: start, to: members[i + 1]?.start ?? end });
+    }
+  }
+  return replaced(body, cuts, '');
+}
+
+type Cut = { from: number; to: number };
+
+function replaced(body: Buffer, cuts: readonly Cut[], text: string): Buffer {
+  const put = Buffer.from(text);
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const { from, to } of cuts) {
+    pieces.push(body.subarray(at, from), put);
+    at = to;
+  }
+  return Buffer.concat([...pieces, body.subarray(at)]);
+}
+
+const [QUOTE, BACKSLASH, OPEN, COMMA] = [0x22, 0x5c, 0x7b, 0x2c];
+const OPENING = new Set([OPEN, 0x5b]);
+const CLOSING = new Set([0x7d, 0x5d]);
+const SPACE = new Set([0x20, 0x0a, 0x0d, 0x09]);
+
+/** Where a member of an object is: its key from `start`, its value from `value` to `end`. */
+type Member = { key: string; start: number; value: number; end: number };
+
+/** The members of the object that opens at `open`, in JSON that is known to be valid. */
+function* membersOf(body: Buffer, open: number): Generator<Member> {
+  let start = afterSpace(body, open + 1);
+  while (body[start] === QUOTE) {
+    const keyEnd = endOfString(body, start);
+    const value = afterSpace(body, afterSpace(body, keyEnd) + 1);
+    const end = endOfValue(body, value);
+    yield { key: JSON.parse(body.toString('utf8', start, keyEnd)), start, value, end };
+    const comma = afterSpace(body, end);
+    start = body[comma] === COMMA ? afterSpace(body, comma + 1) : comma;
+  }
+}
+
+function endOfValue(body: Buffer, start: number): number {
   let depth = 0;
-  let isKey = false;
-  for (let at = 0; at < body.length; at++) {
+  for (let at = start; at < body.length; at++) {
     const byte = body[at] ?? 0;
     if (byte === QUOTE) {
-      const end = endOfString(body, at);
-      if (depth === 1) {
-        if (isKey) places.push({ start: at, end });
-        const after = afterSpace(body, end);
-        isKey = !isKey && body[after] === COLON && JSON.parse(body.toString('utf8', at, end)) === key;
-        if (isKey) at = after;
-        else at = end - 1;
-        if (places.length > 0 && once) return places;
-      } else at = end - 1;
+      at = endOfString(body, at) - 1;
+      if (depth === 0) return at + 1;
     } else if (OPENING.has(byte)) depth += 1;
-    else if (CLOSING.has(byte)) depth -= 1;
+    else if (CLOSING.has(byte)) {
+      // A number or a word ends where what it stands in does.
+      if (depth === 0) return at;
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    } else if (depth === 0 && (byte === COMMA || SPACE.has(byte))) return at;
   }
-  return places;
+  return body.length;
 }
 
 function endOfString(body: Buffer, start: number): number {
@@ -153,13 +201,6 @@ function endOfString(body: Buffer, start: number): number {
 
 function afterSpace(body: Buffer, at: number): number {
   let after = at;
-  while (
-    (body[after] ?? 0) === 0x20 ||
-    (body[after] ?? 0) === 0x0a ||
-    (body[after] ?? 0) === 0x0d ||
-    body[after] === 0x09
-  ) {
-    after += 1;
-  }
+  while (SPACE.has(body[after] ?? 0)) after += 1;
   return after;
 }

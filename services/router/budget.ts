@@ -92,15 +92,18 @@ export async function refusal(
         window,
         now,
         `all ${window.limit_calls} calls of ${called(window)} are made`,
-        'raise [budget] calls_per_hour in config.toml',
+        window.budget.startsWith('key ')
+          ? 'a key that may make more (scripts/vigil key add)'
+          : 'a higher [budget] calls_per_hour in config.toml',
       );
     }
     if (window.limit_nanousd === null || hold_nanousd === 0) continue;
     const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
-    if (spent_nanousd + held_nanousd + hold_nanousd <= limit) continue;
+    const missing_nanousd = spent_nanousd + held_nanousd + hold_nanousd - limit;
+    if (missing_nanousd <= 0) continue;
     const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
     const what = `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`;
-    const cure = `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(hold_nanousd / NANO)}`;
+    const cure = `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(missing_nanousd / NANO)}`;
     // What is only reserved is free again soon, and what is larger than the limit never has room.
     if (spent_nanousd + hold_nanousd <= limit) return refused(window, now, what, cure, now + SOON_ms);
     return refused(window, now, what, cure, hold_nanousd > limit ? null : window.ends_at);
@@ -124,7 +127,7 @@ function refused(
       ? ''
       : soon
         ? 'it goes on when they are over, or '
-        : `it goes on ${when(again_at)}, or `;
+        : `it resumes ${when(again_at)}, or `;
   const headers: Record<string, string> = { 'x-should-retry': 'false' };
   // A refusal that passes by itself is nothing to ask anybody about.
   if (!soon) headers['x-vigil-budget'] = window.id;
@@ -160,7 +163,8 @@ const ALERT_at = 0.8;
 export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
   for (const row of await store.read(spend.unalerted(since_at))) {
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
-    if (limit === null) continue;
+    // A budget of nothing, in which free calls are made, is no news.
+    if (limit === null || row.spent_nanousd === 0) continue;
     if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
       await alert(store, row, now, row.spent_nanousd, limit);
     }

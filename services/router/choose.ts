@@ -64,15 +64,19 @@ export function needsOf(request: Record<string, unknown>): Set<string> {
   const { thinking } = request as { thinking?: { type?: unknown } };
   if (thinking && thinking.type !== 'disabled') needs.add('thinking');
   const messages = Array.isArray(request.messages) ? request.messages : [];
-  for (const { content } of messages) lookInto(content, needs);
+  for (const message of messages) {
+    for (const block of blocksOf(message)) {
+      // Within a result there are no further results.
+      for (const { type } of block.type === 'tool_result' ? blocksOf(block) : [block]) {
+        if (type === 'image') needs.add('images');
+        else if (type === 'document') needs.add('documents');
+      }
+    }
+  }
   return needs;
 }
 
-function lookInto(content: unknown, needs: Set<string>): void {
-  if (!Array.isArray(content)) return;
-  for (const block of content) {
-    if (block?.type === 'image') needs.add('images');
-    else if (block?.type === 'document') needs.add('documents');
-    else if (block?.type === 'tool_result') lookInto(block.content, needs);
-  }
+function blocksOf(holder: { content?: unknown } | null): { type?: unknown; content?: unknown }[] {
+  const content = holder?.content;
+  return Array.isArray(content) ? content.filter((block) => typeof block === 'object' && block !== null) : [];
 }

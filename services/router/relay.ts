@@ -9,7 +9,7 @@ import type { Caller } from './budget.ts';
 import { refuse } from './forward.ts';
 import { ANTHROPIC, type Provider } from './provider.ts';
 import { allowed, type Router } from './request.ts';
-import { attempt, type Ending, passedOn } from './upstream.ts';
+import { attempt, type Ending, passedBack, passedOn } from './upstream.ts';
 import { anthropic } from './wire.ts';
 
 const PATIENCE_ms = 60_000;
@@ -37,19 +37,29 @@ export async function listModels(
   outgoing: ServerResponse,
 ): Promise<void> {
   const path = incoming.url ?? '';
-  const asked = decodeURIComponent(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
+  const asked = decoded(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
   const alias = asked === '' ? undefined : router.routes.aliases.get(asked);
   if (alias) return sendJson(outgoing, 200, modelOf(asked));
   const provider = router.routes.providers.get(ANTHROPIC);
   if (!provider) throw new ApiError('not_found_error', 'router: there is no provider of models');
-  const ending = await relay(router, provider, incoming, null, Buffer.alloc(0));
+  // A single model, and further pages, are the provider's alone.
+  const first = asked === '' && !/[?&](after_id|before_id)=/.test(path);
+  const ending = await relay(router, provider, incoming, first ? null : outgoing, Buffer.alloc(0));
+  if (ending.told) return;
   if (ending.outcome !== 'ok' || !ending.body) {
     return refuse(outgoing, ending, {}, uuid(router.clock.now()));
   }
   const list: unknown = JSON.parse(ending.body.toString('utf8'));
-  // Further pages are the provider's alone.
-  const first = asked === '' && !/[?&](after_id|before_id)=/.test(path);
-  sendJson(outgoing, 200, first ? withAliases(list, [...router.routes.aliases.keys()]) : list);
+  const aliases = [...router.routes.aliases.keys()];
+  sendJson(outgoing, 200, withAliases(list, aliases), passedBack(ending.answer ?? {}));
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    throw new ApiError('not_found_error', `router: model: '${name}' is no name`);
+  }
 }
 
 function withAliases(list: unknown, aliases: string[]): unknown {

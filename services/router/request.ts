@@ -92,6 +92,8 @@ export type Request = {
   attempts: number;
 };
 
+/** No answer takes longer, whatever max_tokens says; and no timer may be longer than 24 days. */
+
 export function requestOf(
   router: Router,
   id: string,

@@ -73,17 +73,18 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
       if (!pick) {
         for (const { one, refused } of candidates) {
           if (one.over === null && refused !== null && !hindrances.has(one)) {
-            hindrances.set(one, hindranceOf(one, refused, rows.get(one.target.name), now));
+            hindrances.set(one, hindranceOf(state, one, refused, rows.get(one.target.name), now));
           }
         }
         const wait = soonest(hindrances, now);
         if (!wait) return nothing(request, refusalOf(request, candidates, hindrances, now));
         const waiting = lineOf(state, wait.bucket, clock);
-        if (wait.free_at > until_at || waiting.length >= limits.queue) {
-          const what = waiting.length >= limits.queue ? `${waiting.length} calls wait already` : wait.why;
+        const again = turn !== null;
+        const crowded = !again && waiting.length >= limits.queue;
+        if (wait.free_at > until_at || crowded) {
+          const what = crowded ? `${waiting.length} calls wait already` : wait.why;
           return nothing(request, limited(what, wait.free_at, now));
         }
-        const again = turn !== null;
         served(false, wait.free_at);
         const { name } = request.caller;
         const called = await waiting.wait(
@@ -152,15 +153,26 @@ function hindered(
     return `breaker: ${row.state} after ${row.failures} failures (${row.error})`;
   }
   if (one.limited && one.due_at > now) return LIMIT;
-  const queues = (bucket: string) => bucket !== turn && (router.state.lines.get(bucket)?.length ?? 0) > 0;
-  return queues(ALL) || queues(one.target.name) ? LIMIT : null;
+  // Whoever was called out of a line has had its wait: sent on to the next line, it would never get through two.
+  return turn === undefined && queued(router.state, one.target) !== null ? LIMIT : null;
+}
+
+/** The line before a target in which somebody waits. */
+function queued({ lines }: State, { name }: Target): string | null {
+  return [ALL, name].find((bucket) => (lines.get(bucket)?.length ?? 0) > 0) ?? null;
 }
 
 const LIMIT = 'limit: others wait before it, or the provider has said to wait';
 
-function hindranceOf(one: Try, why: string, row: breaker.Breaker | undefined, now: number): Hindrance {
+function hindranceOf(
+  state: State,
+  one: Try,
+  why: string,
+  row: breaker.Breaker | undefined,
+  now: number,
+): Hindrance {
   if (why !== LIMIT) return { why, ...(row ? { free_at: row.due_at } : {}) };
-  return { why, bucket: one.target.name, free_at: Math.max(now, one.due_at) };
+  return { why, bucket: queued(state, one.target) ?? one.target.name, free_at: Math.max(now, one.due_at) };
 }
 
 /** The limit that ends first. */

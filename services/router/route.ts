@@ -72,12 +72,19 @@ export function routesOf(
   }
 
   const aliases = new Map<string, Route>();
-  const settings = { ...PRESET_ALIASES, ...config.aliases };
+  const settings: Record<string, Config['aliases'][string] | (typeof PRESET_ALIASES)['default']> = {
+    ...PRESET_ALIASES,
+    ...config.aliases,
+  };
 
   function build(name: string, within: readonly string[] = []): Route {
     const built = aliases.get(name);
     if (built) return built;
-    const raw = settings[name as keyof typeof settings] as Config['aliases'][string] | undefined;
+    if (name === AUTO) throw wrong(name, 'this name leaves the choice to the router', 'give it another name');
+    if (within.includes(name)) {
+      throw wrong(name, `otherwise: leads back to '${name}'`, 'name an alias of a cheaper tier');
+    }
+    const raw = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (!raw)
       throw wrong(
         within.at(-1) ?? name,
@@ -116,28 +123,27 @@ export function routesOf(
 
   /** Falling back to a dearer model would spend more, unseen, just when something is wrong. */
   function neverDearer(alias: string, ranks: Target[][]): void {
-    const dearest = (rank: Target[]) =>
+    const dearest = (rank: Target[], rate: 'input' | 'output') =>
       Math.max(
         ...rank.map((target) => {
           const price = priceOfTarget(target);
-          if (!price)
-            throw wrong(
-              alias,
-              `${target.name} has no price`,
-              `add to config.toml:\n${missingPrice(target.model)}`,
-            );
-          return price.output;
+          if (price) return price[rate];
+          throw wrong(
+            alias,
+            `${target.name} has no price`,
+            `add to config.toml:\n${missingPrice(target.model)}`,
+          );
         }),
       );
-    const most = dearest(ranks[0] ?? []);
-    for (const rank of ranks.slice(1)) {
-      if (dearest(rank) > most) {
-        throw wrong(
-          alias,
-          `${rank.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`,
-          'put the dearest first: Vigil never falls back to a dearer model',
-        );
-      }
+    for (const rate of ['input', 'output'] as const) {
+      const most = dearest(ranks[0] ?? [], rate);
+      const dearer = ranks.find((rank) => dearest(rank, rate) > most);
+      if (!dearer) continue;
+      throw wrong(
+        alias,
+        `${dearer.map(({ name }) => name).join(', ')} is dearer than what is preferred to it`,
+        'put the dearest first: Vigil never falls back to a dearer model',
+      );
     }
   }
 

@@ -12,13 +12,10 @@
  */
 
 import { statSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { hashOf } from '#shared/base/access.ts';
-import { messageOf } from '#shared/base/errors.ts';
-import { uuid } from '#shared/base/ids.ts';
 import { periodOf } from '#shared/base/period.ts';
-import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
 import { readSection, shared } from '#shared/runtime/config.ts';
@@ -36,9 +33,10 @@ import * as total from '#shared/tables/total.ts';
 import { BATCHES } from './batch/ask.ts';
 import { pollBatches } from './batch/settle.ts';
 import { batches } from './batch.ts';
-import { askedOf, bodyOf } from './body.ts';
+import { type Asked, askedOf, bodyOf } from './body.ts';
 import { alerts, type Budget, type Caller } from './budget.ts';
 import { type Config, config } from './config.ts';
+import { edge } from './edge.ts';
 import { forward } from './forward.ts';
 import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
 import { countTokens, listModels } from './relay.ts';
@@ -55,9 +53,6 @@ const SWEEP_ms = 5000;
 const PRUNE_ms = 60_000;
 /** How soon the owner hears that a budget is nearly used. */
 const ALERTS_ms = 1000;
-/** Somebody who sends its request byte by byte is let go. */
-const HEADERS_ms = 20_000;
-const REQUEST_ms = 300_000;
 
 type Ctx = Context<Config>;
 
@@ -124,39 +119,9 @@ function serverOf(
   routing: Router,
   callerOf: (incoming: IncomingMessage) => Promise<Caller>,
 ): Server {
-  const server = createServer({ noDelay: true }, async (incoming, outgoing) => {
-    try {
-      await answer(routing, await callerOf(incoming), incoming, outgoing);
-    } catch (error) {
-      if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy();
-      const known =
-        error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
-      if (!(error instanceof ApiError)) ctx.log.error('request.failed', { error });
-      sendError(outgoing, known, uuid(ctx.clock.now()));
-    }
+  return edge(ctx, async (incoming, outgoing) => {
+    await answer(routing, await callerOf(incoming), incoming, outgoing);
   });
-  // A client may think for longer than Node's five seconds between two calls on one connection.
-  server.keepAliveTimeout = 65_000;
-  server.headersTimeout = HEADERS_ms;
-  server.requestTimeout = REQUEST_ms;
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable) return void socket.destroy();
-    const refused = unreadable(error.code, uuid(ctx.clock.now()));
-    socket.end(refused);
-  });
-  return server;
-}
-
-/** What is no request, or too slow to be one, has no response object: its answer is written by hand. */
-function unreadable(code: string | undefined, id: string): string {
-  const [status, message] =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? ['431 Request Header Fields Too Large', 'the headers are larger than 16 KB']
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'the request did not come in time']
-        : ['400 Bad Request', 'this is no HTTP request'];
-  const body = JSON.stringify(new ApiError('invalid_request_error', `router: ${message}`).envelope(id));
-  return `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nrequest-id: ${id}\r\n\r\n${body}`;
 }
 
 async function answer(
@@ -168,11 +133,13 @@ async function answer(
   const path = incoming.url?.split('?', 1)[0] ?? '';
   if (path === '/v1/messages') {
     expectMethod(incoming, 'POST');
-    return forward(routing, caller, askedOf(await bodyOf(incoming)), incoming, outgoing);
+    const asked = askedOf(await bodyOf(incoming));
+    return forward(routing, withTask(caller, asked), asked, incoming, outgoing);
   }
   if (path === '/v1/messages/count_tokens') {
     expectMethod(incoming, 'POST');
-    return countTokens(routing, caller, askedOf(await bodyOf(incoming)), incoming, outgoing);
+    const asked = askedOf(await bodyOf(incoming));
+    return countTokens(routing, withTask(caller, asked), asked, incoming, outgoing);
   }
   if (path === BATCHES || path.startsWith(`${BATCHES}/`)) {
     return batches(routing, caller, incoming, outgoing);
@@ -182,6 +149,11 @@ async function answer(
     return listModels(routing, incoming, outgoing);
   }
   throw new ApiError('not_found_error', `router: no such path: ${path}`);
+}
+
+/** The task type is in a header, or in the metadata of the request. */
+function withTask(caller: Caller, { task }: Asked): Caller {
+  return { ...caller, task: caller.task ?? task?.slice(0, LONGEST_WORD) ?? null };
 }
 
 function expectMethod({ method }: IncomingMessage, expected: string): void {
@@ -225,9 +197,12 @@ async function client(
   };
 }
 
+/** What a caller names is kept in the ledger. */
+const LONGEST_WORD = 200;
+
 function headerOf(incoming: IncomingMessage, name: string): string | null {
   const value = incoming.headers[name];
-  return typeof value === 'string' && value !== '' ? value.slice(0, 200) : null;
+  return typeof value === 'string' && value !== '' ? value.slice(0, LONGEST_WORD) : null;
 }
 
 /** The budgets as config.toml has them now. A file that is wrong changes nothing, and says so once. */

@@ -24,13 +24,16 @@ export function taskAlias(
   if (Array.isArray(tools) && tools.length > 0) return STANDARD;
   if (thinking !== undefined || !Array.isArray(messages) || messages.length > 1) return STANDARD;
   if (typeof max_tokens !== 'number' || max_tokens > SHORT.max_tokens) return STANDARD;
-  // What is no plain text, an image say, is longer than this when written down.
-  return JSON.stringify([messages, request.system ?? '']).length <= SHORT.chars && !holdsMedia(messages[0])
-    ? QUICK
-    : STANDARD;
+  const chars = charsIn(messages[0]?.content) + charsIn(request.system ?? '');
+  return chars <= SHORT.chars ? QUICK : STANDARD;
 }
 
-function holdsMedia(message: { content?: unknown } | undefined): boolean {
-  const content = message?.content;
-  return Array.isArray(content) && content.some((block: { type?: unknown } | null) => block?.type !== 'text');
+/** What is not plain text, an image say, is never short. */
+function charsIn(content: unknown): number {
+  if (typeof content === 'string') return content.length;
+  if (!Array.isArray(content)) return Number.POSITIVE_INFINITY;
+  return content.reduce(
+    (sum, block) => sum + (block?.type === 'text' ? String(block.text).length : Number.POSITIVE_INFINITY),
+    0,
+  );
 }

@@ -157,8 +157,10 @@ export async function attempt(of: Attempt): Promise<Ending> {
   );
   // An answer in one piece says nothing before it is worked out.
   if (of.streams) silence.heard();
+  /** A client that has stopped reading is let go: it would not hear of an end, and the provider is not at fault. */
+  const end = (reason: ApiError) => (outgoing?.writableNeedDrain ? outgoing.destroy() : breakOff(reason));
   const late = setTimeout(
-    () => breakOff(new ApiError('timeout_error', 'the answer was not there in time ([router] deadline_s)')),
+    () => end(new ApiError('timeout_error', 'the answer was not there in time ([router] deadline_s)')),
     of.left_ms,
   );
   const leave = () => {
@@ -166,7 +168,7 @@ export async function attempt(of: Attempt): Promise<Ending> {
     left = true;
     upstream.destroy();
   };
-  const stop = () => breakOff(new ApiError('api_error', 'the router is stopping', { status: 502 }));
+  const stop = () => end(new ApiError('api_error', 'the router is stopping', { status: 502 }));
   outgoing?.once('close', leave);
   of.signal.addEventListener('abort', stop, { once: true });
   if (outgoing?.destroyed) leave(); // It left while the reservation was written.

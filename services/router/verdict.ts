@@ -46,11 +46,15 @@ export function verdictOn(ending: Ending, now: number): Verdict {
     return { ...verdict, kind: 'target' };
   }
   if (as === 429) return { ...verdict, kind: 'limited', works: true, retry_after_ms };
-  if (header('x-should-retry') === 'false')
-    return { ...verdict, kind: as >= 500 ? 'target' : 'request', broken: as >= 500 };
+  if (UNFIT.has(as)) return { ...verdict, kind: 'target', works: true };
+  if (header('x-should-retry') === 'false') {
+    return as >= 500
+      ? { ...verdict, kind: 'target', broken: true }
+      : { ...verdict, kind: 'request', works: true };
+  }
   if (as >= 500) return { ...verdict, kind: 'failing', broken: true, retry_after_ms };
   if (PASSING.has(as)) return { ...verdict, kind: 'failing', retry_after_ms };
-  return { ...verdict, kind: UNFIT.has(as) ? 'target' : 'request', works: true };
+  return { ...verdict, kind: 'request', works: true };
 }
 
 type Said = { type?: string; message?: string; details?: { error_code?: string } };
@@ -70,14 +74,16 @@ export function statusOf(type: string | null | undefined): number {
   return type && isErrorType(type) ? new ApiError(type, '').status : 500;
 }
 
-/** Milliseconds, seconds, or a date (RFC 9110, 10.2.3). */
+/** Longer than any limit of a provider lasts: what says more is no answer to when to ask again. */
+const LONGEST_ms = 24 * 3_600_000;
+
+/** Milliseconds, seconds, or a date (RFC 9110, 10.2.3); whole, as the store keeps times. */
 function retryAfter_ms(ms: string, seconds: string, now: number): number | null {
-  if (ms !== '' && Number.isFinite(Number(ms))) return Math.max(0, Number(ms));
-  if (seconds === '') return null;
-  if (Number.isFinite(Number(seconds))) return Math.max(0, Number(seconds) * 1000);
-  const date = Date.parse(seconds);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
+  const said = [numberIn(ms), numberIn(seconds) * 1000, Date.parse(seconds) - now].find(Number.isFinite);
+  return said === undefined ? null : Math.ceil(Math.min(Math.max(0, said), LONGEST_ms));
 }
+
+const numberIn = (text: string) => (text === '' ? Number.NaN : Number(text));
 
 const FIRST_ms = 500;
 const MOST_ms = 8_000;

@@ -31,11 +31,12 @@ function find(kind: PeriodKind, at: number): Period {
   if (kind === 'day') {
     return between(`${monthName}-${two(day)}`, new Date(year, month, day), new Date(year, month, day + 1));
   }
-  const starts_at = at - ((at - new Date(year, month, day, 0, 0).getTime()) % HOUR_ms);
+  const starts_at = at - ((at - new Date(year, month, day).getTime()) % HOUR_ms);
   return {
     name: new Date(starts_at).toISOString().slice(0, 16).concat('Z'),
     starts_at,
-    ends_at: starts_at + HOUR_ms,
+    // A day that a clock moved by half an hour ends with half an hour.
+    ends_at: Math.min(starts_at + HOUR_ms, new Date(year, month, day + 1).getTime()),
   };
 }
 

@@ -28,6 +28,8 @@ const MINUTE_ms = 60_000;
 /** What is left of `column` at the time of the taking. A row from a later time is of a clock that has gone back. */
 const LEVEL = (column: string) =>
   `CASE WHEN changed_at > excluded.changed_at THEN excluded.changed_at ELSE max(${column}, excluded.changed_at) END`;
+/** The block that holds at the time of the taking. */
+const BLOCK = 'CASE WHEN changed_at > excluded.changed_at THEN 0 ELSE blocked_until_at END';
 /** There is room, or the bucket is empty: what is larger than a bucket fits into an empty one. */
 const ROOM = (column: string) =>
   `(${column} <= excluded.changed_at OR ${column} + excluded.${column} - 2 * excluded.changed_at <= ${MINUTE_ms})`;
@@ -37,7 +39,7 @@ export function take({ bucket, request_ms, tokens_ms }: Take, now: number): Op {
   return {
     verb: 'throttle.take',
     sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?,?,?,0,?)
-          ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at,
+          ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at, blocked_until_at = ${BLOCK},
             requests_at = ${LEVEL('requests_at')} + excluded.requests_at - excluded.changed_at,
             tokens_at = ${LEVEL('tokens_at')} + excluded.tokens_at - excluded.changed_at
           WHERE changed_at > excluded.changed_at OR (blocked_until_at <= excluded.changed_at
@@ -61,7 +63,9 @@ export function block(bucket: string, until_at: number, now: number): Op {
   return {
     verb: 'throttle.block',
     sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?, 0, 0, ?, ?)
-          ON CONFLICT (bucket) DO UPDATE SET blocked_until_at = excluded.blocked_until_at, changed_at = excluded.changed_at`,
+          ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at,
+            requests_at = ${LEVEL('requests_at')}, tokens_at = ${LEVEL('tokens_at')},
+            blocked_until_at = max(${BLOCK}, excluded.blocked_until_at)`,
     args: [bucket, until_at, now],
   };
 }
