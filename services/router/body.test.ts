@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '#shared/messages/error.ts';
 import { askedOf, withModel } from './body.ts';
+import { CONTEXT_tokens } from './price.ts';
 
 /** The same sequence in every run. */
 function randomOf(seed: number) {
@@ -221,7 +222,7 @@ for (const [body, expected] of [
 
 test('the least and the largest max_tokens are taken as they are, and a stream is one only when it says so', () => {
   const asked = (fields: object) => askedOf(Buffer.from(JSON.stringify({ model: 'm', ...fields })));
-  assert.equal(asked({}).max_tokens, 0);
+  assert.equal(asked({}).max_tokens, CONTEXT_tokens, 'as long as the context, when nothing is said');
   assert.equal(asked({ max_tokens: 0 }).max_tokens, 0);
   assert.equal(asked({ max_tokens: Number.MAX_SAFE_INTEGER }).max_tokens, Number.MAX_SAFE_INTEGER);
   assert.deepEqual(
