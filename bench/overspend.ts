@@ -1,0 +1,360 @@
+/**
+ * Overspend: the promise that money is capped before it is spent, put to the proof. Callers hammer a budget through four
+ * router processes on one store. The budget has room for exactly so many calls, because what a call may cost, and what
+ * it does cost, is known to the nano-dollar. What the provider bills is counted at the provider; the books are looked at
+ * all the while, and at the end.
+ *
+ *   worst    each call costs all that was reserved for it: exactly as many as fit are answered
+ *   random   each call costs less, at random
+ *   kills    as `worst`, and routers die by SIGKILL in between and are started again at once
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { newAccessKey } from '#shared/base/access.ts';
+import { NANO } from '#shared/base/money.ts';
+import * as access_key from '#shared/tables/access_key.ts';
+import { buildHouse, type House } from '#shared/testing/house.ts';
+import type { Call } from '#shared/testing/messages-api.ts';
+import { randomFrom } from '#shared/testing/messages-latency.ts';
+import { askRouter, startRouters } from '#shared/testing/routers.ts';
+import { until } from '#shared/testing/scratch.ts';
+import { cost_nanousd, type Price, priceOf } from '../services/router/price.ts';
+import { worstOf } from '../services/router/worst.ts';
+import { table } from './table.ts';
+
+export const BUDGETS = ['hour', 'turn', 'key', 'calls_per_hour'] as const;
+export type Case = {
+  budget: (typeof BUDGETS)[number];
+  manner: 'worst' | 'random' | 'kills';
+  callers: number;
+  /** So many calls fit at worst. */
+  allowed: number;
+  seed: number;
+};
+
+export type Report = Case & {
+  answered: number;
+  refused: number;
+  /** Broken off by a kill. */
+  broken: number;
+  kills: number;
+  abandoned: number;
+  /** What the provider heard of, and what it bills by our prices. */
+  heard: number;
+  billed_nanousd: number;
+  spent_nanousd: number;
+  held_nanousd: number;
+  limit_nanousd: number | null;
+  /** How often the books were looked at meanwhile, and the most that was spent or held by then. */
+  looks: number;
+  most_nanousd: number;
+  /** What went wrong; nothing, if all is well. */
+  wrong: string[];
+};
+
+const ROUTERS = 4;
+const KILLS = 8;
+/** A caller gives up when it was refused so often in a row. */
+const PATIENCE = 3;
+const MODEL = 'claude-haiku-5-5';
+const MAX_tokens = 200;
+const BODY = JSON.stringify({
+  model: MODEL,
+  max_tokens: MAX_tokens,
+  messages: [{ role: 'user', content: 'what does this cost at most? '.repeat(20) }],
+});
+
+const price = priceNow();
+const WORST = worstOf(JSON.parse(BODY), BODY.length, price);
+
+function priceNow(): Price {
+  const found = priceOf(MODEL, Date.now(), {});
+  if (!found) throw new Error(`bench: ${MODEL} has no price`);
+  return found;
+}
+
+export async function overspend(of: Case): Promise<Report> {
+  const { budget, manner, callers, allowed } = of;
+  const random = randomFrom(of.seed);
+  const limit_usd = (allowed * WORST.nanousd) / NANO;
+  const limits = {
+    hour_usd: budget === 'hour' ? limit_usd : 1000,
+    turn_usd: budget === 'turn' ? limit_usd : 1000,
+    calls_per_hour: budget === 'calls_per_hour' ? allowed : 1_000_000,
+  };
+  const house = await buildHouse({ telegram: false, config: configOf(limits) });
+  house.model.script(() => ({
+    text: 'so much',
+    usage:
+      manner === 'random'
+        ? // Below what the provider's own count says, too.
+          {
+            input_tokens: Math.ceil((random() * BODY.length) / 8),
+            output_tokens: Math.ceil(random() * MAX_tokens),
+          }
+        : { input_tokens: WORST.input_tokens, output_tokens: WORST.output_tokens },
+  }));
+  // A count that is lower than what it bills would be a lie.
+  if (manner !== 'random') house.model.fault({ kind: 'not_found_error', endpoint: 'count_tokens' });
+  house.model.latency({ first_ms: { median: 3, p99: 30 } });
+  const client = askRouter(house);
+  const routers = await startRouters(house, ROUTERS);
+  try {
+    const key = budget === 'key' ? await keyWith(house, allowed * WORST.nanousd) : null;
+    const headers: Record<string, string> = budget === 'turn' ? { 'x-vigil-turn': 'hammered' } : {};
+    const tally = { answered: 0, refused: 0, broken: 0, kills: 0 };
+    const wrong: string[] = [];
+    let over = false;
+
+    async function caller(nth: number): Promise<void> {
+      for (let calls = 0, refusals = 0; refusals < PATIENCE; calls++) {
+        try {
+          const worker = (nth + calls) % ROUTERS;
+          const { status, text } = await client.ask(BODY, { worker, headers, ...(key ? { key } : {}) });
+          if (status === 200) tally.answered += 1;
+          else if (status === 402) tally.refused += 1;
+          else if (wrong.push(`${status}: ${text}`) > 10) return;
+          refusals = status === 402 ? refusals + 1 : 0;
+        } catch (error) {
+          if (manner !== 'kills') wrong.push(`a call broke off: ${String(error)}`);
+          tally.broken += 1;
+          await sleep(20);
+        }
+      }
+    }
+
+    async function killer(): Promise<void> {
+      for (let n = 1; n <= KILLS; n++) {
+        // Spread over the run, by what the provider has heard of.
+        while (asked(house).length < (n * allowed) / (KILLS + 1)) {
+          if (over) return;
+          await sleep(1);
+        }
+        await routers.kill(Math.floor(random() * ROUTERS));
+        tally.kills += 1;
+      }
+    }
+
+    async function reader(): Promise<{ looks: number; most_nanousd: number }> {
+      let [looks, most_nanousd] = [0, 0];
+      while (!over) {
+        for (const row of await booksOf(house)) {
+          if (row.budget.startsWith(budget === 'calls_per_hour' ? 'hour' : budget)) {
+            most_nanousd = Math.max(most_nanousd, row.spent_nanousd + row.held_nanousd);
+          }
+          wrong.push(...overdrawn(row));
+        }
+        looks += 1;
+        await sleep(2);
+      }
+      return { looks, most_nanousd };
+    }
+
+    const watching = reader();
+    const killing = manner === 'kills' ? killer() : undefined;
+    await Promise.all(Array.from({ length: callers }, (_, nth) => caller(nth)));
+    await until('every bill is written', async () => (await openRows(house)) === 0);
+    over = true;
+    await killing;
+    const watched = await watching;
+    return judged(house, of, { ...tally, ...watched }, wrong);
+  } finally {
+    client.close();
+    await routers.stop();
+    await house.close();
+  }
+}
+
+function configOf(budget: Record<string, number>): string {
+  const lines = Object.entries({ day_usd: 1000, month_usd: 1000, ...budget });
+  return `[budget]\n${lines.map(([name, value]) => `${name} = ${value}`).join('\n')}
+[limits]
+requests_per_minute = 10000000
+tokens_per_minute = 1000000000
+`;
+}
+
+async function keyWith(house: House, hour_nanousd: number): Promise<string> {
+  const { key, hash } = newAccessKey();
+  const others = { aliases_json: null, day_nanousd: null, month_nanousd: null, calls_per_hour: null };
+  const store = await house.store();
+  await store.commit([
+    access_key.add({ name: 'hammer', hash, hour_nanousd, ...others, created_at: Date.now() }),
+  ]);
+  return key;
+}
+
+type Books = {
+  id: string;
+  budget: string;
+  spent_nanousd: number;
+  held_nanousd: number;
+  limit_nanousd: number | null;
+  calls: number;
+  limit_calls: number | null;
+};
+
+const booksOf = (house: House) => house.read<Books>('SELECT * FROM spend');
+
+function overdrawn(row: Books): string[] {
+  const { id, spent_nanousd, held_nanousd, limit_nanousd, calls, limit_calls } = row;
+  return [
+    ...(limit_nanousd !== null && spent_nanousd + held_nanousd > limit_nanousd
+      ? [`${id}: ${spent_nanousd} spent and ${held_nanousd} held of ${limit_nanousd}`]
+      : []),
+    ...(limit_calls !== null && calls > limit_calls ? [`${id}: ${calls} of ${limit_calls} calls`] : []),
+  ];
+}
+
+async function openRows(house: House): Promise<number> {
+  const [row] = await house.read<{ open: number }>(`SELECT count(*) AS open FROM call WHERE state = 'open'`);
+  return row?.open ?? 0;
+}
+
+const asked = ({ model }: House) => model.calls().filter(({ path }) => path === '/v1/messages');
+
+function priced({ billed }: Call): number {
+  const { input_tokens, output_tokens } = billed;
+  const rest = { cache_read_tokens: 0, cache_write_5m_tokens: 0, cache_write_1h_tokens: 0, web_searches: 0 };
+  return cost_nanousd(price, { input_tokens, output_tokens, ...rest });
+}
+
+type Tally = Pick<Report, 'answered' | 'refused' | 'broken' | 'kills' | 'looks' | 'most_nanousd'>;
+
+async function judged(house: House, of: Case, tally: Tally, wrong: string[]): Promise<Report> {
+  const { budget, manner, allowed } = of;
+  await house.model.idle();
+  const calls = asked(house);
+  const billed_nanousd = calls.reduce((sum, call) => sum + priced(call), 0);
+  const books = await booksOf(house);
+  const name = { hour: 'hour', turn: 'turn', key: 'key hammer hour', calls_per_hour: 'hour' }[budget];
+  const windows = books.filter((row) => row.budget === name);
+  const sum = (of: (row: Books) => number) => windows.reduce((total, row) => total + of(row), 0);
+  const [ledger] = await house.read<{ abandoned: number; cost: number; paid: number }>(
+    `SELECT count(*) FILTER (WHERE state = 'abandoned') AS abandoned, coalesce(sum(cost_nanousd), 0) AS cost,
+       count(*) FILTER (WHERE cost_nanousd > 0) AS paid FROM call`,
+  );
+  const { abandoned = -1, cost = -1, paid = -1 } = ledger ?? {};
+  const report = {
+    ...of,
+    ...tally,
+    abandoned,
+    heard: calls.length,
+    billed_nanousd,
+    spent_nanousd: sum((row) => row.spent_nanousd),
+    held_nanousd: sum((row) => row.held_nanousd),
+    limit_nanousd: budget === 'calls_per_hour' ? null : sum((row) => row.limit_nanousd ?? 0),
+    wrong,
+  };
+  const expect = (what: string, kept: boolean) => void (kept || wrong.push(what));
+  for (const row of books) {
+    wrong.push(...overdrawn(row));
+    expect(`${row.id}: ${row.held_nanousd} still held`, row.held_nanousd === 0);
+  }
+  const { spent_nanousd, limit_nanousd, answered } = report;
+  expect(`${spent_nanousd} spent, ${cost} in the ledger`, spent_nanousd === cost);
+  expect('billed above the limit', limit_nanousd === null || billed_nanousd <= limit_nanousd);
+  expect('billed more than is in the books', billed_nanousd <= spent_nanousd);
+  // An hour that ends during the run begins another budget.
+  const most = allowed * windows.length;
+  const bounded = manner !== 'random' || budget === 'calls_per_hour';
+  if (bounded) {
+    expect(`${answered} answered of ${most}`, answered <= most);
+    expect(`${calls.length} calls reached the provider, of ${most}`, calls.length <= most);
+    expect(`${paid} calls are charged, of ${most}`, paid <= most);
+  }
+  if (manner === 'worst' && windows.length === 1) {
+    expect(`${answered} answered, ${allowed} were allowed`, answered === allowed);
+    expect(`${billed_nanousd} billed, ${spent_nanousd} spent`, billed_nanousd === spent_nanousd);
+  }
+  return report;
+}
+
+const HELP = `node bench/overspend.ts [--callers 1,10,200] [--allowed 400] [--seed 1] [--budget hour|turn|key|calls_per_hour] [--manner worst|random|kills]
+
+Hammers a budget that allows so many calls, through ${ROUTERS} router processes on one store, and counts. Ends with 1 when one
+call, or one nano-dollar, is over.
+
+  --callers   how many at once, one run for each
+  --allowed   how many calls fit into the budget when each costs all that it may
+  --budget    of these budgets only; by default all, with each manner
+  --manner    worst: a call costs what was reserved. random: less. kills: as worst, ${KILLS} routers die by SIGKILL meanwhile
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      callers: { type: 'string', default: '1,10,200' },
+      allowed: { type: 'string', default: '400' },
+      seed: { type: 'string', default: '1' },
+      budget: { type: 'string' },
+      manner: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [allowed, seed] = [values.allowed, values.seed].map(Number);
+  const counts = values.callers.split(',').map(Number);
+  if (values.help || !allowed || !seed || counts.some((count) => !(count > 0))) {
+    (values.help ? process.stdout : process.stderr).write(HELP);
+    process.exitCode = values.help ? 0 : 64;
+    return;
+  }
+  const reports: Report[] = [];
+  for (const manner of ['worst', 'random', 'kills'] as const) {
+    for (const budget of BUDGETS) {
+      if ((values.manner ?? manner) !== manner || (values.budget ?? budget) !== budget) continue;
+      for (const callers of counts) {
+        process.stderr.write(`${manner}, ${budget}, ${callers} callers …\n`);
+        reports.push(await overspend({ budget, manner, callers, allowed, seed }));
+      }
+    }
+  }
+  process.stdout.write(
+    `${ROUTERS} routers on one store, reservations and ledger on, rate limits raised; ${MODEL}, ${WORST.nanousd} nano-USD a call at most; amounts in nano-USD\n${printed(reports)}\n`,
+  );
+  const wrong = reports.flatMap((report) =>
+    report.wrong.map((what) => `${report.manner}, ${report.budget}, ${report.callers} callers: ${what}`),
+  );
+  process.stdout.write(
+    wrong.length === 0 ? 'not one call, not one nano-dollar over\n' : `WRONG:\n${wrong.join('\n')}\n`,
+  );
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+}
+
+function printed(reports: readonly Report[]): string {
+  return table(
+    [
+      '',
+      'callers',
+      'allowed',
+      'answered',
+      '402',
+      'kills',
+      'broken',
+      'abandoned',
+      'billed',
+      'spent',
+      'held',
+      'limit',
+      'looks',
+      'most seen',
+      'over by',
+    ],
+    reports.map((one) => [
+      `${one.manner}, ${one.budget}`,
+      ...[one.callers, one.allowed, one.answered, one.refused, one.kills, one.broken, one.abandoned].map(
+        String,
+      ),
+      ...[one.billed_nanousd, one.spent_nanousd, one.held_nanousd, one.limit_nanousd ?? '', one.looks].map(
+        String,
+      ),
+      String(one.most_nanousd),
+      one.limit_nanousd === null
+        ? `${Math.max(0, one.heard - one.allowed)} calls`
+        : String(Math.max(0, one.most_nanousd - one.limit_nanousd, one.billed_nanousd - one.limit_nanousd)),
+    ]),
+  );
+}
+
+if (import.meta.main) await main();
