@@ -103,6 +103,8 @@ export function askRouter(house: House) {
           ? { socketPath: socketOf(house.home, roleOf('router', worker)) }
           : { host: '127.0.0.1', port: house.port + worker }),
       });
+      // After the headers it is the answer that fails.
+      asking.on('error', () => {});
       asking.end(body);
       const [answer] = (await once(asking, 'response')) as [IncomingMessage];
       const chunks: Buffer[] = [];
