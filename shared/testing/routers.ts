@@ -98,13 +98,17 @@ export function askRouter(house: House) {
           ...(key === undefined ? {} : { 'x-api-key': key }),
           ...headers,
         },
-        ...(signal ? { signal } : {}),
         ...(key === undefined
           ? { socketPath: socketOf(house.home, roleOf('router', worker)) }
           : { host: '127.0.0.1', port: house.port + worker }),
       });
       // After the headers it is the answer that fails.
       asking.on('error', () => {});
+      // The request's own signal would fail on a connection that is the agent's again.
+      const leave = () => void asking.destroy();
+      signal?.addEventListener('abort', leave, { once: true });
+      if (signal?.aborted) leave();
+      asking.once('close', () => signal?.removeEventListener('abort', leave));
       asking.end(body);
       const [answer] = (await once(asking, 'response')) as [IncomingMessage];
       const chunks: Buffer[] = [];
