@@ -12,6 +12,7 @@
 
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import { type Call, startMessagesApi } from '#shared/testing/messages-api.ts';
@@ -73,9 +74,12 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
     for (const [nth, api] of [house.model, backup].entries()) {
       api.script(speaker(randomFrom(seed + 10 + nth)));
       api.usage('random', seed + nth);
-      api.latency({ first_ms: { median: 4, p99: 60 }, per_chunk_ms: { median: 0.5, p99: 5 } });
       for (const fault of WEATHER) api.fault(fault);
     }
+    // One writes as it thinks, the other all at once.
+    const first_ms = { median: 4, p99: 60 };
+    house.model.latency({ first_ms, per_chunk_ms: { median: 0.5, p99: 5 } });
+    backup.latency({ first_ms });
     routers = await startRouters(house, ROUTERS);
     const key = await house.accessKey('bench');
     const tally: Record<string, number> = {};
@@ -94,6 +98,7 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
           ({ status, text }) => (text.includes('event: error') ? 'broken stream' : String(status)),
           () => (signal.aborted ? 'left' : 'broken off'),
         );
+        if (ended === 'broken off') await sleep(50);
         tally[ended] = (tally[ended] ?? 0) + 1;
       }
     }
@@ -198,7 +203,7 @@ function asking(random: () => number) {
     ...(thinks ? { thinking: { type: 'adaptive' } } : {}),
   });
   const leaving = new AbortController();
-  let left = chance(0.1) ? upTo(6000) : Number.POSITIVE_INFINITY;
+  let left = chance(0.1) ? pick([1, upTo(1000), upTo(6000)]) : Number.POSITIVE_INFINITY;
   if (chance(0.05)) setTimeout(() => leaving.abort(), random() * 40);
   const heard = (bytes: number) => {
     left -= bytes;
