@@ -78,6 +78,9 @@ await Promise.all([
     ...common,
     entryPoints: { vigil: 'scripts/vigil.ts' },
     format: 'esm',
+    // What a verb does not need is not read.
+    splitting: true,
+    chunkNames: 'vigil-[hash]',
     // What is CommonJS inside asks for a require of its own.
     banner: {
       js: `import{createRequire as vigilRequire}from'node:module';const require=vigilRequire(import.meta.url);`,

@@ -137,11 +137,11 @@ describe('a house that runs', () => {
       vigil(house.home, ['send', '--timeout', '0', 'hello']),
     ]);
     for (const refusal of [empty, blank]) {
-      assert.equal(refusal.code, 1);
+      assert.equal(refusal.code, 64);
       assert.match(refusal.stderr, /^error: expected a message, got nothing\n/);
       assert.doesNotMatch(refusal.stderr, /^ +at /m);
     }
-    assert.equal(never.code, 1);
+    assert.equal(never.code, 64);
     assert.match(never.stderr, /expected a number of seconds, got '0'/);
   });
 
@@ -188,7 +188,7 @@ describe('a house that runs', () => {
       assert.match(stdout, /^Usage: vigil (status|send|chat|config)/);
     }
     const unknown = await vigil(house.home, ['staus']);
-    assert.equal(unknown.code, 1);
+    assert.equal(unknown.code, 64);
     assert.match(unknown.stderr, /unknown command 'staus'\n\(Did you mean status\?\)/);
     const started = spawnSync(process.execPath, [join(root, 'scripts', 'suite.ts'), '--help'], {
       encoding: 'utf8',

@@ -1,19 +1,23 @@
 /** The command line: `scripts/vigil --help`. */
 
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
+import { cost } from './cli/cost.ts';
+import { key } from './cli/key.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
 
 const program = new Command('vigil')
   .description('Vigil, an always-on personal AI agent.')
   .version(version)
-  .showHelpAfterError()
+  .exitOverride()
+  .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, config]) add(program);
+for (const add of [status, chat, send, cost, budget, key, config]) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {
@@ -24,7 +28,10 @@ process.stdout.on('error', (error) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof Misconfigured)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 78;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 64; // EX_USAGE of sysexits.h; commander has said what is wrong
+  } else if (error instanceof Misconfigured) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 78;
+  } else throw error;
 }

@@ -12,7 +12,7 @@ export function chat(program: Command): void {
     .action(async () => {
       const { home, store } = await openHouse();
       try {
-        demandRunning(home);
+        await demandRunning(home);
         await talk(store);
       } finally {
         await store.close();

@@ -7,8 +7,7 @@ import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
-import { isLocked } from '#shared/store/liveness.ts';
-import { FILE, openStore, type Store } from '#shared/store/store.ts';
+import type { Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 
 /** The conversation of whoever sits at this machine. */
@@ -17,6 +16,8 @@ export const CONVERSATION = 'terminal:main';
 /** The store of a home that has been started before. */
 export async function openHouse(): Promise<{ home: Home; store: Store }> {
   const home = homeOf();
+  // Not before it is asked for: --help stays quick.
+  const { FILE, openStore } = await import('#shared/store/store.ts');
   if (!existsSync(join(home.state, FILE))) {
     throw new Misconfigured(
       `vigil: there is nothing at ${home.directory} yet`,
@@ -27,7 +28,8 @@ export async function openHouse(): Promise<{ home: Home; store: Store }> {
 }
 
 /** Refuses to wait for an answer that nobody is there to give. */
-export function demandRunning(home: Home): void {
+export async function demandRunning(home: Home): Promise<void> {
+  const { isLocked } = await import('#shared/store/liveness.ts');
   if (isLocked(lockOf(home, 'core'))) return;
   throw new Misconfigured(`vigil is not running on ${home.directory}`, 'start it: scripts/start --no-chat');
 }

@@ -17,7 +17,7 @@ export function send(program: Command): void {
       if (text.trim() === '') command.error('error: expected a message, got nothing');
       const { home, store } = await openHouse();
       try {
-        demandRunning(home);
+        await demandRunning(home);
         const [newest] = await store.read(outbound.newest(CONVERSATION));
         let seen = newest?.id ?? 0;
         const id = await say(store, text);

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { services } from '#shared/manifest.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
-import { isLocked } from '#shared/store/liveness.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { openHouse } from './house.ts';
+import { table as tableOf } from './table.ts';
 
 type Row = {
   name: string;
@@ -29,13 +28,14 @@ export function status(program: Command): void {
     .description('Show every service, and what waits.')
     .option('--json', 'print it for a program')
     .action(async (options: { json?: boolean }) => {
+      const { isLocked } = await import('#shared/store/liveness.ts');
       const { home, store } = await openHouse();
       try {
         const beats = await store.read(heartbeat.all);
         const report = {
           services: services.map(({ name, needs }) => {
             const beat = beats.find((row) => row.service === name && row.worker === 0);
-            return rowOf(home, name, needs, beat, systemClock.now());
+            return rowOf(home, name, needs, beat, isLocked(lockOf(home, name)));
           }),
           inbound: { waiting: (await store.read(inbound.backlog))[0]?.count ?? 0 },
           outbound: Object.fromEntries(
@@ -57,10 +57,9 @@ function rowOf(
   name: string,
   needs: string | undefined,
   beat: heartbeat.Heartbeat | undefined,
-  now: number,
+  alive: boolean,
 ): Row {
   const off = needs !== undefined && !existsSync(join(home.credentials, `${needs}.env`));
-  const alive = isLocked(lockOf(home, name));
   if (!beat || (!alive && off)) {
     return {
       name,
@@ -82,7 +81,7 @@ function rowOf(
     version: beat.version,
     doing: beat.doing,
     since_at: beat.since_at,
-    beat_age_ms: Math.max(0, now - beat.beat_at),
+    beat_age_ms: Math.max(0, systemClock.now() - beat.beat_at),
     rss_bytes: alive ? beat.rss_bytes : null,
     problem: beat.problem,
   };
@@ -98,12 +97,7 @@ function table(rows: Row[], of: { inbound: { waiting: number }; outbound: Record
     row.version ?? '–',
     row.problem ?? row.doing ?? '',
   ]);
-  const all = [['service', 'phase', 'pid', 'memory', 'beat', 'version', 'doing'], ...lines];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0))) ?? [];
-  const text = all.map((line, i) => {
-    const cells = line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
-    return (i === 0 ? styleText('bold', cells) : cells).trimEnd();
-  });
+  const columns = ['service', 'phase', 'pid', 'memory', 'beat', 'version', 'doing'];
   const out = Object.entries(of.outbound).map(([state, count]) => `${count} ${state}`);
-  return `${text.join('\n')}\n\nwaiting for an answer: ${of.inbound.waiting}; going out: ${out.join(', ') || 'nothing'}\n`;
+  return `${tableOf(columns, lines)}\nwaiting for an answer: ${of.inbound.waiting}; going out: ${out.join(', ') || 'nothing'}\n`;
 }

@@ -10,6 +10,7 @@ export type Question = {
   system: string;
   messages: MessageParam[];
   turn_id: string;
+  conversation: string;
 };
 
 export type Ask = (question: Question, signal: AbortSignal) => Promise<Message>;
@@ -25,7 +26,7 @@ export class Silence extends Error {
  */
 export function asker(socketPath: string, idle_ms: number): Ask {
   let client: Anthropic | undefined;
-  return async ({ turn_id, ...question }, signal) => {
+  return async ({ turn_id, conversation, ...question }, signal) => {
     // The SDK is loaded by the first question: an idle core is lighter by all of it.
     client ??= await connect(socketPath);
     const silent = new AbortController();
@@ -33,7 +34,12 @@ export function asker(socketPath: string, idle_ms: number): Ask {
     try {
       const stream = client.messages.stream(question, {
         signal: AbortSignal.any([signal, silent.signal]),
-        headers: { 'x-vigil-turn': turn_id },
+        headers: {
+          'x-vigil-service': 'core',
+          'x-vigil-turn': turn_id,
+          'x-vigil-conversation': conversation,
+          'x-vigil-task': 'chat',
+        },
       });
       stream.on('streamEvent', () => timer.refresh());
       return await stream.finalMessage();

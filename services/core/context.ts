@@ -12,13 +12,23 @@ Say so when you do not know or cannot do something.`;
 // 5 MB of the world's calendars.
 const formats = new Map<string | undefined, Intl.DateTimeFormat>();
 
-/** @param zone the time zone to tell the time in; the machine's own, when left out */
-export function systemPrompt(now: number, zone?: string): string {
+function formatOf(zone?: string): Intl.DateTimeFormat {
   const timeZone = zone === undefined ? {} : { timeZone: zone };
   const format =
     formats.get(zone) ??
     new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', ...timeZone });
   formats.set(zone, format);
+  return format;
+}
+
+/** Sunday 22 November 2026 at 09:00, where the machine is. */
+export function timeInWords(at: number): string {
+  return formatOf().format(at);
+}
+
+/** @param zone the time zone to tell the time in; the machine's own, when left out */
+export function systemPrompt(now: number, zone?: string): string {
+  const format = formatOf(zone);
   return `${CHARACTER}\n\nIt is ${format.format(now)} (${format.resolvedOptions().timeZone}).`;
 }
 

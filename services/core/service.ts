@@ -1,13 +1,14 @@
 /**
  * core: takes what came in, works out the answer, and posts it.
  *
- * It owns `turn`, `step`, `message` and the state of `inbound`. Messages of a conversation that wait together become
- * one turn; turns of one conversation run one after another, different conversations side by side. A turn ends in one
- * commit: the model's step, the turn's end, the answer in the conversation and the answer on its way.
+ * It owns `turn`, `step`, `message` and the states of `inbound` and `press`. Messages of a conversation that wait
+ * together become one turn; turns of one conversation run one after another, different conversations side by side. A
+ * turn ends in one commit: the model's step, the turn's end, the answer in the conversation and the answer on its way.
  *
  * When it dies, its turns are taken up by the next core at their last step. When the model is away, a turn waits with
- * a due time, the sender is told once, and the answer comes when the model is back. What can never be answered is
- * given up, and its sender told why.
+ * a due time, the sender is told once, and the answer comes when the model is back. When a budget has no room for it, it
+ * waits for the next period, and its sender is told at once, with buttons to decide otherwise. What can never be answered
+ * is given up, and its sender told why.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -27,9 +28,11 @@ import * as inspection from '#shared/tables/inspection.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
+import * as press from '#shared/tables/press.ts';
 import * as step from '#shared/tables/step.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { type Ask, asker } from './ask.ts';
+import { effectOf, questionOf, turnOf } from './buttons.ts';
 import { config } from './config.ts';
 import { conversation, systemPrompt } from './context.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
@@ -64,6 +67,12 @@ export const core = service({
       look: () => claim(ctx),
       act: (mine) => withIds({ turn: mine.id }, () => work(ctx, ask, mine, patience.signal)),
       due: async () => (await ctx.store.read(turn.nextDue))[0]?.due_at ?? null,
+    });
+    ctx.work({
+      name: 'presses',
+      queue: 'press',
+      look: async () => (await ctx.store.read(press.next))[0],
+      act: (pressed) => decide(ctx, pressed),
     });
     ctx.every('check-up', CHECK_UP_ms, () => checkUp(ctx));
   },
@@ -131,11 +140,12 @@ async function attempt(ctx: Core, ask: Ask, mine: turn.Turn, signal: AbortSignal
   try {
     answer = await ask(
       {
-        model: shared.model.name,
+        model: mine.alias ?? shared.model.name,
         max_tokens: shared.model.max_tokens,
         system: systemPrompt(ctx.clock.now()),
         messages: conversation(history, mine.id),
         turn_id: mine.id,
+        conversation: mine.conversation,
       },
       signal,
     );
@@ -187,7 +197,13 @@ async function end(
   ctx.log.info('turn.finished', { state, attempt: mine.attempt, took_ms: now - mine.created_at });
 }
 
-function reply(mine: turn.Turn, kind: 'reply' | 'notice', text: string, now: number): Op {
+function reply(
+  mine: turn.Turn,
+  kind: 'reply' | 'notice',
+  text: string,
+  now: number,
+  more: Partial<Pick<outbound.Post, 'key' | 'buttons'>> = {},
+): Op {
   return outbound.post({
     key: `${kind}:${mine.id}`,
     channel: mine.channel,
@@ -198,6 +214,7 @@ function reply(mine: turn.Turn, kind: 'reply' | 'notice', text: string, now: num
     text: text.toWellFormed(),
     message_ref: mine.message_ref,
     now,
+    ...more,
   });
 }
 
@@ -215,6 +232,16 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     ctx.log.error('turn.rejected', { error });
     return end(ctx, mine, 'dead', verdict.tell);
   }
+  if (verdict.do === 'ask the sender') {
+    const { spend_id, due_at } = verdict;
+    ctx.log.warn('turn.refused', { error, spend_id, wait_ms: due_at - now });
+    const { text, buttons } = questionOf(mine, verdict, mine.alias ?? ctx.shared.model.name);
+    await ctx.persist([
+      turn.refused(mine, { now, due_at, spend_id, error: verdict.error }),
+      reply(mine, 'notice', text, now, { key: `refused:${mine.id}:${mine.attempt}`, buttons }),
+    ]);
+    return;
+  }
   ctx.log.warn('turn.postponed', { error, failures: mine.failures + 1, wait_ms: verdict.due_at - now });
   await ctx.persist([
     turn.wait(mine, {
@@ -226,6 +253,35 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     }),
     ...(verdict.tell === null ? [] : [reply(mine, 'notice', verdict.tell, now)]),
   ]);
+}
+
+/** What was pressed happens, and its sender is told, in one commit. */
+async function decide(ctx: Core, pressed: press.Press): Promise<void> {
+  const now = ctx.clock.now();
+  const [found] = await ctx.store.read(turn.of(turnOf(pressed.data)));
+  const { outcome, tell, ops } = effectOf(pressed, found, now);
+  try {
+    await ctx.persist([
+      ...ops,
+      press.handled(pressed.id, outcome, now),
+      outbound.post({
+        // A button that is pressed again and again is answered once.
+        key: `pressed:${pressed.data}`,
+        channel: 'telegram',
+        conversation: pressed.conversation,
+        chat: pressed.chat,
+        kind: 'notice',
+        turn_id: found?.id ?? null,
+        text: tell,
+        message_ref: pressed.message_ref,
+        now,
+      }),
+    ]);
+    ctx.log.info('press.handled', { press: pressed.id, outcome });
+  } catch (error) {
+    // The turn went on meanwhile: the next look judges the press anew.
+    if (!(error instanceof Fenced)) throw error;
+  }
 }
 
 /** The store is looked over once per boot, some time after the start, when nobody waits for it. */

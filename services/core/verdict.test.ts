@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, test } from 'node:test';
 import { Anthropic } from '@anthropic-ai/sdk';
 import { httpFetch } from '#shared/base/fetch.ts';
+import { sendError } from '#shared/messages/answer.ts';
+import { ApiError } from '#shared/messages/error.ts';
 import { freePort, KEY } from '#shared/testing/house.ts';
 import { type MessagesApi, startMessagesApi } from '#shared/testing/messages-api.ts';
 import type { Fault } from '#shared/testing/messages-faults.ts';
@@ -115,6 +117,40 @@ test('a refusal inside a stream, whose type says that it will not pass, is a rej
   server.closeAllConnections();
 });
 
+test('a refusal for want of money says what of, until when, and the command that adds some', async (t) => {
+  let headers: Record<string, string> = {};
+  let message = '';
+  const server = createServer((incoming, outgoing) => {
+    incoming.resume();
+    sendError(outgoing, new ApiError('billing_error', message, { headers }), 'req_1');
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close().closeAllConnections());
+  await once(server, 'listening');
+  const refused = (told: string, with_headers: Record<string, string>) => {
+    message = told;
+    headers = with_headers;
+    return failing({ baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  };
+  const told =
+    'budget: today has $3: $3 spent; it goes on at 00:00, or at once with: scripts/vigil budget raise day 1';
+  const day = { kind: 'refused', what: 'today has $3: $3 spent', spend_id: 'day 2026-11-22' };
+  const window = { 'x-vigil-budget': 'day 2026-11-22' };
+  assert.deepEqual(await refused(told, { ...window, 'retry-after': '17' }), {
+    ...day,
+    retry_after_ms: 17_000,
+    command: 'scripts/vigil budget raise day 1',
+  });
+  const calls =
+    'budget: all 1000 calls of this hour are made; at once with: raise calls_per_hour in config.toml';
+  assert.deepEqual(await refused(calls, window), {
+    ...day,
+    what: calls.replace('budget: ', ''),
+    retry_after_ms: null,
+    command: null,
+  });
+  assert.equal((await refused(told, {})).kind, 'away', "a provider's own bill is not our budget");
+});
+
 test('whatever else is thrown is a fault of ours', () => {
   for (const error of [
     new TypeError('x is not a function'),
@@ -128,7 +164,7 @@ test('whatever else is thrown is a fault of ours', () => {
 });
 
 const NOW = 1_790_000_000_000;
-const fresh = { failures: 0, faults: 0, first_failed_at: null, told_at: null };
+const fresh = { failures: 0, faults: 0, first_failed_at: null, told_at: null, spend_id: null, due_at: NOW };
 const away = { kind: 'away', what: 'away', retry_after_ms: null } as const;
 const most = () => 1;
 
@@ -178,4 +214,26 @@ test('what is rejected is given up at once, a fault of ours at the fifth time, a
   assert.equal(given.do, 'give up');
   assert.match(given.tell ?? '', /bug/);
   assert.equal(verdictOn({ ...fresh, failures: 100_000, first_failed_at: 0 }, away, NOW).do, 'wait');
+});
+
+const refused = {
+  kind: 'refused',
+  what: 'no room',
+  spend_id: 'turn 1',
+  retry_after_ms: null,
+  command: null,
+} as const;
+
+test('what a new period will help waits for it, however often; what none will help, a day and no longer', () => {
+  const period = { ...refused, spend_id: 'hour 14', retry_after_ms: 60_000 };
+  const waits = verdictOn({ ...fresh, spend_id: 'hour 14', due_at: 0 }, period, NOW);
+  assert.equal(waits.do === 'ask the sender' && waits.due_at, NOW + 60_000);
+
+  const first = verdictOn({ ...fresh, spend_id: 'hour 14', due_at: NOW }, refused, NOW);
+  assert.equal(first.do === 'ask the sender' && first.due_at, NOW + 86_400_000);
+  const at = (now: number) => verdictOn({ ...fresh, spend_id: 'turn 1', due_at: NOW }, refused, now);
+  assert.equal(at(NOW - 1).do, 'ask the sender');
+  const given = at(NOW);
+  assert.equal(given.do, 'give up');
+  assert.match(given.tell ?? '', /Nobody has decided for a day.*no room/);
 });

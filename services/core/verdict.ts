@@ -2,26 +2,46 @@
 
 import { backoff_ms } from '#shared/base/backoff.ts';
 import { messageOf } from '#shared/base/errors.ts';
+import { timeInWords } from './context.ts';
 
 /** What went wrong, seen by what can be done about it. */
 export type Diagnosis =
   /** The model cannot be reached for now: it will be. */
   | { kind: 'away'; what: string; retry_after_ms: number | null }
+  /**
+   * A budget has no room for it: the window `spend_id`, which ends in so long, or never. `command` makes room; null
+   * when no money would.
+   */
+  | { kind: 'refused'; what: string; spend_id: string; retry_after_ms: number | null; command: string | null }
   /** This request will be refused however often it is made. */
   | { kind: 'rejected'; what: string }
   /** Neither: a fault of ours, most likely. Tried a few times more. */
   | { kind: 'fault'; what: string };
 
 /** The part of the SDK's errors that is looked at, so that no SDK has to be loaded to judge one. */
-type SdkError = Error & { status?: unknown; type?: unknown; headers?: { get?(name: string): string | null } };
+type SdkError = Error & {
+  status?: unknown;
+  type?: unknown;
+  headers?: { get?(name: string): string | null };
+  apiMessage?: unknown;
+};
 
 const HOPELESS = new Set([400, 404, 413, 422]);
 const HOPELESS_TYPES = new Set(['invalid_request_error', 'not_found_error', 'request_too_large']);
 
+/** What the router says of a budget: the facts, and then, where money helps, the command that adds some. */
+const REFUSAL = /^budget: (.+?)(?:; .*(scripts\/vigil budget raise .+))?$/s;
+
 export function diagnose(error: unknown): Diagnosis {
-  const { status, type, headers, name } = (error ?? {}) as SdkError;
+  const { status, type, headers, name, apiMessage } = (error ?? {}) as SdkError;
   const what = messageOf(error);
   if (typeof status === 'number') {
+    const spend_id = headers?.get?.('x-vigil-budget');
+    if (status === 402 && spend_id) {
+      const told = typeof apiMessage === 'string' ? apiMessage : what;
+      const [, facts = told, command = null] = REFUSAL.exec(told) ?? [];
+      return { kind: 'refused', what: facts, spend_id, retry_after_ms: retryAfter_ms(headers), command };
+    }
     if (HOPELESS.has(status)) return { kind: 'rejected', what };
     return { kind: 'away', what, retry_after_ms: retryAfter_ms(headers) };
   }
@@ -50,15 +70,32 @@ const AWAY = { first_ms: 500, most_ms: 60_000 };
 const LATE_ms = 10_000;
 /** A fault of ours that stays after so many tries is not going to pass. */
 const MOST_FAULTS = 5;
+/** What no new period will help waits so long for its sender to decide. */
+const UNDECIDED_ms = 86_400_000;
 /** A turn over which the process has died so often would take it down for ever. */
 export const MOST_CRASHES = 10;
 
 export type Verdict =
   | { do: 'wait'; because: 'away' | 'fault'; due_at: number; tell: string | null; error: string }
+  | {
+      do: 'ask the sender';
+      spend_id: string;
+      due_at: number;
+      command: string | null;
+      tell: string;
+      error: string;
+    }
   | { do: 'give up'; tell: string; error: string };
 
 export function verdictOn(
-  turn: { failures: number; faults: number; first_failed_at: number | null; told_at: number | null },
+  turn: {
+    failures: number;
+    faults: number;
+    first_failed_at: number | null;
+    told_at: number | null;
+    spend_id: string | null;
+    due_at: number;
+  },
   diagnosis: Diagnosis,
   now: number,
   random = Math.random,
@@ -66,6 +103,27 @@ export function verdictOn(
   const { what } = diagnosis;
   if (diagnosis.kind === 'rejected' || (diagnosis.kind === 'fault' && turn.faults + 1 >= MOST_FAULTS)) {
     return { do: 'give up', tell: `I cannot answer this: ${what}`, error: what };
+  }
+  if (diagnosis.kind === 'refused') {
+    const { spend_id, retry_after_ms, command } = diagnosis;
+    if (retry_after_ms === null && turn.spend_id === spend_id && now >= turn.due_at) {
+      return {
+        do: 'give up',
+        tell: `Nobody has decided for a day, so I leave this unanswered: ${what}`,
+        error: what,
+      };
+    }
+    const due_at = now + (retry_after_ms ?? UNDECIDED_ms);
+    const facts = what.charAt(0).toUpperCase() + what.slice(1);
+    const until = retry_after_ms === null ? 'kept until' : 'kept, and the answer comes after';
+    return {
+      do: 'ask the sender',
+      spend_id,
+      due_at,
+      command,
+      tell: `The budget has no room for this answer. ${facts}.\n\nYour message is ${until} ${timeInWords(due_at)}.`,
+      error: what,
+    };
   }
   const asked_ms = diagnosis.kind === 'away' ? (diagnosis.retry_after_ms ?? 0) : 0;
   const late = turn.first_failed_at !== null && now - turn.first_failed_at >= LATE_ms;

@@ -20,21 +20,39 @@ export type Asked = {
  * connection instead of the reason.
  */
 export async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= LONGEST_bytes) chunks.push(chunk);
-    else chunks.length = 0;
-  }
-  if (bytes > LONGEST_bytes) {
-    throw new ApiError(
-      'request_too_large',
-      `router: the body has ${(bytes / 2 ** 20).toFixed(1)} MB, expected ${LONGEST_bytes / 2 ** 20} MB at most`,
-    );
-  }
-  const [only] = chunks;
-  return only && chunks.length === 1 ? only : Buffer.concat(chunks);
+  const { body, bytes } = await collected(incoming, LONGEST_bytes);
+  if (bytes <= LONGEST_bytes) return body;
+  throw new ApiError(
+    'request_too_large',
+    `router: the body has ${(bytes / 2 ** 20).toFixed(1)} MB, expected ${LONGEST_bytes / 2 ** 20} MB at most`,
+  );
+}
+
+/**
+ * A message to its end; empty, when it has more than `most` bytes. By events: an iterator would take a turn of the loop
+ * for each chunk. Rejects when it breaks off.
+ */
+export function collected(
+  message: IncomingMessage,
+  most: number,
+  heard?: () => void,
+): Promise<{ body: Buffer; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    message.on('data', (chunk: Buffer) => {
+      heard?.();
+      bytes += chunk.length;
+      if (bytes <= most) chunks.push(chunk);
+      else chunks.length = 0;
+    });
+    message.once('end', () => {
+      const [only] = chunks;
+      resolve({ body: only && chunks.length === 1 ? only : Buffer.concat(chunks), bytes });
+    });
+    message.once('error', reject);
+    message.once('close', () => reject(new Error('it was cut off')));
+  });
 }
 
 /** @throws ApiError for what cannot be understood, and so not be reserved */

@@ -66,13 +66,12 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
     });
   }
   const { key } = caller;
-  if (key) {
-    windows.push(
-      window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour),
-      window(`key ${key.name} day`, 'day', key.day_nanousd),
-      window(`key ${key.name} month`, 'month', key.month_nanousd),
-    );
+  if (key && (key.hour_nanousd !== null || key.calls_per_hour !== null)) {
+    windows.push(window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour));
   }
+  if (key && key.day_nanousd !== null) windows.push(window(`key ${key.name} day`, 'day', key.day_nanousd));
+  if (key && key.month_nanousd !== null)
+    windows.push(window(`key ${key.name} month`, 'month', key.month_nanousd));
   return windows;
 }
 
@@ -99,29 +98,39 @@ export async function refusal(
     if (window.limit_nanousd === null || hold_nanousd === 0) continue;
     const limit = window.limit_nanousd + (added.get(window.id) ?? 0);
     if (spent_nanousd + held_nanousd + hold_nanousd <= limit) continue;
-    await alert(store, window, now, spent_nanousd, limit);
     const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
-    return refused(
-      window,
-      now,
-      `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`,
-      `scripts/vigil budget raise ${spoken(window)} 1`,
-    );
+    const what = `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`;
+    const cure = `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(hold_nanousd / NANO)}`;
+    // What is only reserved is free again soon, and what is larger than the limit never has room.
+    if (spent_nanousd + hold_nanousd <= limit) return refused(window, now, what, cure, now + SOON_ms);
+    return refused(window, now, what, cure, hold_nanousd > limit ? null : window.ends_at);
   }
   return null;
 }
 
-function refused(window: spend.Window, now: number, what: string, cure: string): ApiError {
-  const { ends_at } = window;
-  const then = ends_at === null ? '' : `it goes on ${when(ends_at)}, or `;
-  return new ApiError('billing_error', `budget: ${what}; ${then}at once with: ${cure}`, {
-    error_code: 'budget_exceeded',
-    headers: {
-      'x-should-retry': 'false',
-      'x-vigil-budget': window.id,
-      ...(ends_at === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil((ends_at - now) / 1000))) }),
-    },
-  });
+/** Calls under way are mostly over by then. */
+const SOON_ms = 5000;
+
+function refused(
+  window: spend.Window,
+  now: number,
+  what: string,
+  cure: string,
+  again_at = window.ends_at,
+): ApiError {
+  const soon = again_at !== null && again_at - now <= SOON_ms && again_at !== window.ends_at;
+  const then =
+    again_at === null
+      ? ''
+      : soon
+        ? 'it goes on when they are over, or '
+        : `it goes on ${when(again_at)}, or `;
+  const headers: Record<string, string> = { 'x-should-retry': 'false' };
+  // A refusal that passes by itself is nothing to ask anybody about.
+  if (!soon) headers['x-vigil-budget'] = window.id;
+  if (again_at !== null) headers['retry-after'] = String(Math.max(1, Math.ceil((again_at - now) / 1000)));
+  const message = `budget: ${what}; ${then}at once with: ${cure}`;
+  return new ApiError('billing_error', message, { error_code: 'budget_exceeded', headers });
 }
 
 function called({ budget }: spend.Window): string {
@@ -147,19 +156,13 @@ function when(at: number): string {
 /** What of a budget's limit may be spent before the owner hears of it. */
 const ALERT_at = 0.8;
 
-/** Tells the owner of every window that has just come near its end: once for each. */
-export async function alerts(
-  store: Store,
-  budget: Budget,
-  rows: readonly spend.Spend[],
-  now: number,
-): Promise<void> {
-  for (const row of rows) {
-    const { alerted_at, spent_nanousd } = row;
+/** Tells the owner of every window that has come near its end since `since_at`: once for each. */
+export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
+  for (const row of await store.read(spend.unalerted(since_at))) {
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
-    if (alerted_at !== null || limit === null || row.budget === 'turn') continue;
-    if (spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
-      await alert(store, row, now, spent_nanousd, limit);
+    if (limit === null) continue;
+    if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
+      await alert(store, row, now, row.spent_nanousd, limit);
     }
   }
 }
@@ -171,7 +174,6 @@ async function alert(
   spent_nanousd: number,
   limit_nanousd: number,
 ): Promise<void> {
-  if (window.budget === 'turn') return;
   const text =
     window.budget === 'alert'
       ? `Today's model calls have cost ${usd(spent_nanousd)}: alert_usd is ${usd(limit_nanousd)}.`

@@ -37,7 +37,7 @@ export async function counted(
   }
   try {
     const fetch = httpFetch(provider.socketPath ? { socketPath: provider.socketPath } : {});
-    const answer = await fetch(`${provider.base}/v1/messages/count_tokens`, {
+    const answer = await fetch(`${provider.url.href.replace(/\/$/, '')}/v1/messages/count_tokens`, {
       method: 'POST',
       headers,
       body: JSON.stringify(body),

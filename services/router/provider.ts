@@ -7,8 +7,8 @@ import type { ProviderSetting } from './config.ts';
 export type Provider = {
   name: string;
   kind: 'anthropic' | 'openai';
-  /** Without a slash at its end. */
-  base: string;
+  /** Without a slash at its end, unless it is all of its path. */
+  url: URL;
   /** It listens on this Unix socket, whatever `base` says. */
   socketPath?: string;
   /** One for each organisation: keys of one organisation share its limits, so that a second adds nothing but a spare. */
@@ -62,7 +62,7 @@ function official(secret: Secret | null): Provider | null {
   return {
     name: ANTHROPIC,
     kind: 'anthropic',
-    base: trimmed(base),
+    url: trimmed(base),
     // A server of one's own may want no key: it still gets the header, which the API's form demands.
     accounts: [{ organisation: ANTHROPIC, keys: [key ?? 'none'] }],
     free: false,
@@ -92,7 +92,7 @@ function configured(name: string, setting: ProviderSetting, variables: Secret): 
   return {
     name,
     kind,
-    base: trimmed(setting.base_url),
+    url: trimmed(setting.base_url),
     accounts,
     free,
     without,
@@ -102,4 +102,4 @@ function configured(name: string, setting: ProviderSetting, variables: Secret): 
   };
 }
 
-const trimmed = (url: string) => url.replace(/\/+$/, '');
+const trimmed = (url: string) => new URL(url.replace(/\/+$/, ''));

@@ -6,6 +6,7 @@ import type { Log } from '#shared/base/log.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Store } from '#shared/store/store.ts';
+import type { Breaker } from '#shared/tables/breaker.ts';
 import type { Asked } from './body.ts';
 import type { Budget, Caller } from './budget.ts';
 import { needsOf } from './choose.ts';
@@ -13,6 +14,7 @@ import type { Config } from './config.ts';
 import type { Limits, Line } from './limit.ts';
 import type { Price } from './price.ts';
 import type { Route, Routes, Target } from './route.ts';
+import type { Seen } from './seen.ts';
 import type { Worst } from './worst.ts';
 
 export type Router = {
@@ -29,6 +31,8 @@ export type Router = {
   /** A stream that says nothing for so long is given up. */
   idle_ms: number;
   routes: Routes;
+  /** By target: those that have failed lately. */
+  breakers: Seen<ReadonlyMap<string, Breaker>>;
   /** Aborts when calls in flight must end, because the router does. */
   signal: AbortSignal;
   state: State;
@@ -80,7 +84,6 @@ export type Request = {
   route: Route;
   incoming: IncomingMessage;
   outgoing: ServerResponse;
-  gone: AbortSignal;
   /** On the monotonic clock. */
   deadline: number;
   home: string | undefined;
@@ -109,8 +112,6 @@ export function requestOf(
       return { target, rank, price, worst: null, counted: false, tries: 0, over, due_at: 0, limited: false };
     }),
   );
-  const left = new AbortController();
-  outgoing.once('close', () => left.abort());
   // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
   const long_ms = (asked.max_tokens * 3_600_000) / 128_000;
   return {
@@ -120,7 +121,6 @@ export function requestOf(
     route,
     incoming,
     outgoing,
-    gone: left.signal,
     deadline: clock.mono() + Math.max(config.deadline_s * 1000, long_ms),
     home: state.homes.get(homeKey(caller, asked) ?? ''),
     tries,

@@ -55,9 +55,9 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
   try {
     for (;;) {
       const now = clock.now();
-      if (request.gone.aborted) return null;
+      if (request.outgoing.closed) return null;
       if (request.deadline <= clock.mono()) return nothing(request, timedOut());
-      const rows = new Map((await router.store.read(breaker.all)).map((row) => [row.target, row]));
+      const rows = await router.breakers.now();
       const candidates = request.tries.map((one): Candidate & { one: Try } => ({
         one,
         target: one.target,
@@ -88,10 +88,12 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
         const { name } = request.caller;
         const called = await waiting.wait(
           { caller: name, unasked: request.caller.unasked, free_at: wait.free_at, until_at, again },
-          request.gone,
+          gone(request),
         );
         if (!called)
-          return request.gone.aborted ? null : nothing(request, limited(wait.why, wait.free_at, clock.now()));
+          return request.outgoing.closed
+            ? null
+            : nothing(request, limited(wait.why, wait.free_at, clock.now()));
         turn = { line: waiting, bucket: wait.bucket };
         hindrances = new Map();
         continue;
@@ -99,7 +101,7 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
       const { one } = pick;
       if (one.due_at > now) {
         if (clock.mono() + one.due_at - now >= request.deadline) return nothing(request, timedOut());
-        await sleep(one.due_at - now, request.gone);
+        await sleep(one.due_at - now, gone(request));
         continue;
       }
       const row = rows.get(one.target.name);
@@ -119,6 +121,14 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
   } finally {
     served(false);
   }
+}
+
+/** Aborts when the client leaves: made for those alone who wait, because an abort costs more than most requests do. */
+function gone({ outgoing }: Request): AbortSignal {
+  const left = new AbortController();
+  if (outgoing.closed) left.abort();
+  else outgoing.once('close', () => left.abort());
+  return left.signal;
 }
 
 /** After a failure the client hears of that; only when nothing was tried at all, of this. */
@@ -226,8 +236,8 @@ async function hold(
   const probe = row !== undefined && row.state !== 'closed';
   const id = uuid(now);
   const ops: Op[] = [
-    spend.hold(windows, nanousd),
-    throttle.take(takes, now),
+    ...windows.map((window) => spend.hold(window, nanousd)),
+    ...takes.map((take) => throttle.take(take, now)),
     call.open({
       id,
       kind: 'message',
@@ -255,6 +265,7 @@ async function hold(
   if (probe) ops.unshift(breaker.probe(target.name, now, now + request.deadline - clock.mono()));
   try {
     await store.commit(ops);
+    if (probe) router.breakers.changed();
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
     if (error.verb === 'breaker.probe')

@@ -28,18 +28,20 @@ import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { tryLock } from '#shared/store/liveness.ts';
 import * as access_key from '#shared/tables/access_key.ts';
+import * as breaker from '#shared/tables/breaker.ts';
 import * as call from '#shared/tables/call.ts';
 import * as exchange from '#shared/tables/exchange.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as total from '#shared/tables/total.ts';
 import { askedOf, bodyOf } from './body.ts';
-import type { Budget, Caller } from './budget.ts';
+import { alerts, type Budget, type Caller } from './budget.ts';
 import { type Config, config } from './config.ts';
 import { forward } from './forward.ts';
 import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
 import { countTokens, listModels } from './relay.ts';
 import { freshState, type Router } from './request.ts';
 import { routesOf } from './route.ts';
+import { type Seen, seen } from './seen.ts';
 
 /** Calls in flight are given so long to end by themselves when the router is told to stop. */
 const GRACE_ms = 10_000;
@@ -48,6 +50,8 @@ const RELOAD_ms = 2000;
 /** How often it looks for what dead routers left open, and for bytes that have been kept long enough. */
 const SWEEP_ms = 5000;
 const PRUNE_ms = 60_000;
+/** How soon the owner hears that a budget is nearly used. */
+const ALERTS_ms = 1000;
 /** Somebody who sends its request byte by byte is let go. */
 const HEADERS_ms = 20_000;
 const REQUEST_ms = 300_000;
@@ -80,11 +84,23 @@ export const router = service({
       budget: budgetOf(ctx),
       limits: ctx.shared.limits,
       idle_ms: ctx.shared.model.idle_s * 1000,
+      breakers: seen(
+        ctx.store,
+        async () => new Map((await ctx.store.read(breaker.all)).map((row) => [row.target, row])),
+      ),
       routes: routesOf(ctx.config, providers, ctx.clock.now),
       signal: ending.signal,
       state: freshState(),
     };
+    const keys = seen(
+      ctx.store,
+      async () => new Map((await ctx.store.read(access_key.all)).map((key) => [key.hash, key])),
+    );
     ctx.every('sweep', SWEEP_ms, () => sweep(ctx));
+    ctx.every('alerts', ALERTS_ms, () =>
+      // A period that has just ended is looked at once more.
+      alerts(ctx.store, routing.budget(), ctx.clock.now() - 2 * ALERTS_ms, ctx.clock.now()),
+    );
     ctx.every('prune', PRUNE_ms, () => prune(ctx));
     // On the way down, bills that are being written are waited for.
     ctx.onEnd(async () => void (await Promise.all(routing.state.settling)));
@@ -93,7 +109,7 @@ export const router = service({
       { path: socketOf(ctx.home, roleOf('router', ctx.worker)) },
     );
     await ctx.listen(
-      serverOf(ctx, routing, (incoming) => client(ctx, incoming)),
+      serverOf(ctx, routing, (incoming) => client(keys, incoming)),
       { host: '127.0.0.1', port: ctx.config.port + ctx.worker },
     );
   },
@@ -182,10 +198,13 @@ function suite(incoming: IncomingMessage): Caller {
 }
 
 /** A client on this machine, by its key. */
-async function client(ctx: Ctx, incoming: IncomingMessage): Promise<Caller> {
+async function client(
+  keys: Seen<ReadonlyMap<string, access_key.AccessKey>>,
+  incoming: IncomingMessage,
+): Promise<Caller> {
   const given = keyOf(incoming.headers);
-  const [key] = given === undefined ? [] : await ctx.store.read(access_key.by(hashOf(given)));
-  if (!key) {
+  const key = given === undefined ? undefined : (await keys.now()).get(hashOf(given));
+  if (!key || key.revoked_at !== null) {
     const what = given === undefined ? 'there is no key' : 'this key is not known, or was revoked';
     throw new ApiError('authentication_error', `router: ${what}; scripts/vigil key add <name> makes one`);
   }
@@ -263,8 +282,8 @@ async function prune(ctx: Ctx): Promise<void> {
 }
 
 function doing(providers: ReadonlyMap<string, Provider>): string {
-  const asked = [...providers.values()].map(({ name, base, socketPath }) =>
-    socketPath ? 'the rehearsal model: there is no API key' : `${name} at ${new URL(base).origin}`,
+  const asked = [...providers.values()].map(({ name, url, socketPath }) =>
+    socketPath ? 'the rehearsal model: there is no API key' : `${name} at ${url.origin}`,
   );
   return `asking ${asked.join(', ')}`;
 }
@@ -281,7 +300,7 @@ async function rehearsal(ctx: Ctx): Promise<Provider> {
   return {
     name: ANTHROPIC,
     kind: 'anthropic',
-    base: 'http://rehearsal',
+    url: new URL('http://rehearsal'),
     socketPath: path,
     accounts: [{ organisation: ANTHROPIC, keys: ['rehearsal'] }],
     free: true,

@@ -12,7 +12,6 @@ import * as spend from '#shared/tables/spend.ts';
 import * as throttle from '#shared/tables/throttle.ts';
 import * as total from '#shared/tables/total.ts';
 import { type Asked, withModel } from './body.ts';
-import { alerts } from './budget.ts';
 import { correctionOf } from './limit.ts';
 import { cost_nanousd } from './price.ts';
 import { homeKey, type Request, type Router, type State, type Try } from './request.ts';
@@ -50,8 +49,8 @@ function isNothing({ usage }: Reading): boolean {
   return usage.input_tokens + usage.cache_read_tokens === 0 && usage.output_tokens === 0;
 }
 
-/** Bodies up to this size are not worth compressing. */
-const SMALL_bytes = 8 * 1024;
+/** Up to this size a compression costs more than it saves: its state alone is a quarter of a megabyte. */
+const SMALL_bytes = 64 * 1024;
 const compressed = promisify(gzip);
 
 /** Writes the bill, in one unit: ledger, budgets, limits, totals, and the bytes for the record. */
@@ -73,7 +72,8 @@ export async function settle(
   if (home !== null && verdict.works) remember(state.homes, home, target.name);
   const { usage, cost_nanousd: cost, estimated } = billOf(router, request, reserved, ending);
   const latency_ms = Math.round(clock.mono() - reserved.began);
-  log.info('call.settled', {
+  // The row says all of it: a line for each call would cost a tenth of what a call does.
+  log.debug('call.settled', {
     call: id,
     target: target.name,
     status: ending.status,
@@ -100,7 +100,7 @@ export async function settle(
       first_byte_ms: ending.first_byte_ms,
       latency_ms,
     }),
-    throttle.correct(correctionOf(limits, target, likely_tokens, used)),
+    ...correctionOf(limits, target, likely_tokens, used).map(throttle.correct),
     total.add(
       {
         hour_at: periodOf('hour', opened_at).starts_at,
@@ -116,8 +116,7 @@ export async function settle(
   if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
   try {
     // The row of a bill that cannot be written stays open, and the next router charges it in full.
-    const [rows] = await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
-    await alerts(router.store, router.budget(), rows, now);
+    await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
   } catch (error) {
     log.error('bill.unwritten', { call: id, error });
   }
@@ -162,7 +161,7 @@ function learn(state: State, { name }: Target, { answer }: Ending, now: number):
 
 /** Brings the breaker and the limits of the target up to date. */
 export async function judged(router: Router, chosen: Try, suspect: boolean, verdict: Verdict): Promise<void> {
-  const { store, clock, config, log } = router;
+  const { store, clock, config, log, breakers } = router;
   const { name } = chosen.target;
   const now = clock.now();
   if (verdict.kind === 'limited' && verdict.retry_after_ms) {
@@ -173,6 +172,7 @@ export async function judged(router: Router, chosen: Try, suspect: boolean, verd
     const [[row]] = await store.commit([
       breaker.failed(name, { now, due_at, threshold: config.breaker_failures, error: verdict.why }),
     ]);
+    breakers.changed();
     if (row?.state !== 'open') return;
     log.warn('breaker.opened', { target: name, failures: row.failures, error: verdict.why });
     const text = `${name} has failed ${row.failures} times in a row (${verdict.why}) and is left alone for ${config.breaker_recovery_s} s at a time.`;
@@ -181,6 +181,7 @@ export async function judged(router: Router, chosen: Try, suspect: boolean, verd
     ]);
   } else if (suspect) {
     await store.commit([verdict.works ? breaker.worked(name) : breaker.release(name, now)]);
+    breakers.changed();
     if (verdict.works) log.info('breaker.closed', { target: name });
   }
 }

@@ -4,7 +4,6 @@
  * and is never ended as if it were whole when it is not.
  */
 
-import { once } from 'node:events';
 import {
   Agent,
   type ClientRequest,
@@ -18,6 +17,7 @@ import type { Clock } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Bill } from '#shared/tables/call.ts';
+import { collected } from './body.ts';
 import type { Provider } from './provider.ts';
 import { type Reading, readWhole, streamReader, unread } from './usage.ts';
 import type { Wire } from './wire.ts';
@@ -129,13 +129,17 @@ export async function attempt(of: Attempt): Promise<Ending> {
     first_byte_ms: null,
     record: [],
   };
-  const url = provider.base + wire.path;
-  const overHttp = url.startsWith('http:');
+  const { protocol, hostname, port, pathname } = provider.url;
+  const overHttp = protocol === 'http:';
   const { request, agent } = overHttp
     ? { request: httpRequest, agent: plain }
     : (secure ?? (await secureTransport()));
   const began = clock.mono();
-  const upstream = request(url, {
+  const upstream = request({
+    protocol,
+    hostname,
+    port,
+    path: (pathname === '/' ? '' : pathname) + wire.path,
     method: of.method,
     agent,
     headers: wire.headers,
@@ -225,20 +229,12 @@ function answered(upstream: ClientRequest, body: Buffer): Promise<IncomingMessag
 
 /** An answer in one piece is passed on when it is whole: half a JSON body is of no use to anybody. */
 async function gather(of: Attempt, answer: IncomingMessage, ending: Ending, silence: Silence): Promise<void> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    silence.heard();
-    bytes += chunk.length;
-    if (bytes > LONGEST_ANSWER_bytes) {
-      throw new Error(`its answer is longer than ${LONGEST_ANSWER_bytes / 2 ** 20} MB`);
-    }
-    chunks.push(chunk);
+  const came = await collected(answer, LONGEST_ANSWER_bytes, silence.heard);
+  if (came.bytes > LONGEST_ANSWER_bytes) {
+    throw new Error(`its answer is longer than ${LONGEST_ANSWER_bytes / 2 ** 20} MB`);
   }
-  if (!answer.complete) throw new Error('it cut its answer off');
   const status = ending.status ?? 502;
-  const [only] = chunks;
-  const body = of.wire.answer(status, only && chunks.length === 1 ? only : Buffer.concat(chunks));
+  const body = of.wire.answer(status, came.body);
   ending.record.push(body);
   ending.reading = readWhole(body);
   ending.error_type = ending.reading.error_type;
@@ -273,57 +269,53 @@ async function flow(
   ending: Ending,
   silence: Silence,
 ): Promise<void> {
-  const { wire } = of;
   const { reading } = ending;
   const follow = streamReader(reading);
-  const translator = wire.stream?.();
+  const translator = of.wire.stream?.();
   let rest: Buffer = Buffer.alloc(0);
   let kept = 0;
-  const begin = () => {
+
+  function begin(): void {
     ending.told = true;
     outgoing.writeHead(ending.status ?? 502, {
       ...passedBack(answer.headers),
       ...(translator ? { 'content-type': 'text/event-stream; charset=utf-8' } : {}),
       ...of.headers,
     });
-  };
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    silence.heard();
+  }
+
+  /** Passes on the events that are whole by now. False when the client cannot keep up. */
+  function pass(chunk: Buffer): boolean {
     const came = translator ? Buffer.from(translator.feed(chunk)) : chunk;
     follow(came);
     if (reading.malformed) throw new Error('its stream holds an event that is no JSON');
     const bytes = rest.length > 0 ? Buffer.concat([rest, came]) : came;
-    if (!ending.told) {
-      if (!reading.content) {
-        // An error before any content can still be answered by somebody else.
-        if (reading.error_type !== null) break;
-        if (bytes.length > LONGEST_RECORD_bytes) throw new Error('its stream has no content');
-        rest = bytes;
-        continue;
-      }
-      begin();
+    if (!ending.told && !reading.content) {
+      // An error before any content can still be answered by somebody else.
+      if (reading.error_type !== null) answer.destroy();
+      rest = bounded(bytes);
+      return true;
     }
+    if (!ending.told) begin();
     const end = endOfEvents(bytes);
-    rest = bytes.subarray(end);
-    if (end === 0) continue;
+    rest = bounded(bytes.subarray(end));
+    if (end === 0) return true;
     const events = bytes.subarray(0, end);
-    if (of.record && kept < LONGEST_RECORD_bytes) ending.record.push(events);
+    // A copy: the piece itself would hold the whole buffer that the connection was read into.
+    if (of.record && kept < LONGEST_RECORD_bytes) ending.record.push(Buffer.from(events));
     kept += events.length;
-    if (!outgoing.write(events)) {
-      // How long the client takes to read says nothing about the provider.
-      silence.end();
-      await drained(outgoing);
-      silence.heard();
-    }
+    return outgoing.write(events);
   }
+
+  await flowed(answer, pass, outgoing, silence).catch((error) => {
+    if (reading.error_type === null || ending.told) throw error;
+  });
   if (reading.error_type !== null && !ending.told) {
     ending.outcome = 'cut';
     ending.error_type = reading.error_type;
     ending.body = Buffer.from(errorIn(rest));
-    answer.destroy();
     return;
   }
-  if (!answer.complete) throw new Error('it cut its stream off');
   // Some servers of Chat Completions end without saying so.
   const last = Buffer.from(translator?.end() ?? '');
   follow(last);
@@ -339,6 +331,46 @@ async function flow(
     if (!ending.told) begin();
   }
   outgoing.end(rest);
+}
+
+/** What has not come to the end of its event yet. */
+function bounded(rest: Buffer): Buffer {
+  if (rest.length > LONGEST_RECORD_bytes) throw new Error('its stream holds an event without an end');
+  return rest;
+}
+
+/**
+ * Hands on chunk by chunk, as they come and not one turn of the loop each: what came in one piece goes in one piece.
+ * No faster than the client reads. Rejects unless the answer came to its end.
+ */
+function flowed(
+  answer: IncomingMessage,
+  pass: (chunk: Buffer) => boolean,
+  outgoing: ServerResponse,
+  silence: Silence,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    answer.on('data', (chunk: Buffer) => {
+      silence.heard();
+      try {
+        if (pass(chunk)) return;
+      } catch (error) {
+        reject(error);
+        answer.destroy();
+        return;
+      }
+      // How long the client takes to read says nothing about the provider.
+      silence.end();
+      answer.pause();
+      outgoing.once('drain', () => {
+        silence.heard();
+        answer.resume();
+      });
+    });
+    answer.once('end', () => (answer.complete ? resolve() : reject(new Error('it cut its stream off'))));
+    answer.once('error', reject);
+    answer.once('close', () => reject(new Error('it cut its stream off')));
+  });
 }
 
 /** The envelope that an error event carries. */
@@ -358,22 +390,12 @@ function endOfEvents(bytes: Buffer): number {
   return Math.max(plain < 0 ? 0 : plain + 2, carried < 0 ? 0 : carried + 4);
 }
 
-function drained(outgoing: ServerResponse): Promise<unknown> {
-  const ended = new AbortController();
-  const gone = once(outgoing, 'close', { signal: ended.signal }).then(() => {
-    throw new Error('the client left');
-  });
-  // The loser of the race ends with the abort.
-  gone.catch(() => {});
-  return Promise.race([once(outgoing, 'drain', { signal: ended.signal }), gone]).finally(() => ended.abort());
-}
-
 function explained(provider: Provider, error: unknown): ApiError {
   const { type, status } = error instanceof ApiError ? error : { type: 'api_error' as const, status: 502 };
   const code = codeOf(error);
   const what = messageOf(error);
   const cause = code && !what.includes(code) ? `${what} (${code})` : what;
-  return new ApiError(type, `router: ${provider.name} at ${new URL(provider.base).origin}: ${cause}`, {
+  return new ApiError(type, `router: ${provider.name} at ${provider.url.origin}: ${cause}`, {
     status,
   });
 }

@@ -38,6 +38,7 @@ export async function claim(ctx: Telegram): Promise<outbound.Outbound | undefine
 export async function deliver(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<void> {
   const parts = split(message.text);
   const part = parts[message.part];
+  const last = message.part + 1 >= parts.length;
   const now = () => ctx.clock.now();
   if (message.chat === null || part === undefined) {
     await ctx.persist([
@@ -53,18 +54,25 @@ export async function deliver(ctx: Telegram, api: Api, message: outbound.Outboun
   }
   let message_id: number;
   try {
-    const options = { link_preview_options: { is_disabled: true } };
+    const keyboard = last && message.buttons_json ? { reply_markup: keyboardOf(message.buttons_json) } : {};
+    const options = { link_preview_options: { is_disabled: true }, ...keyboard };
     ({ message_id } = await api.sendMessage(message.chat, part, options));
   } catch (error) {
     return unsent(ctx, message, failureOf(error), error);
   }
   // Outside of the try: a store that cannot be written is no doubt about what Telegram has taken.
   const refs: unknown[] = JSON.parse(message.refs_json);
-  const last = message.part + 1 >= parts.length;
   await ctx.persist([
     outbound.sent(message, { now: now(), refs_json: JSON.stringify([...refs, message_id]), last }),
   ]);
   ctx.log.info('message.sent', { outbound: message.id, part: message.part, uncertain: message.uncertain });
+}
+
+function keyboardOf(buttons_json: string) {
+  const rows: outbound.Buttons = JSON.parse(buttons_json);
+  return {
+    inline_keyboard: rows.map((row) => row.map(({ text, data }) => ({ text, callback_data: data }))),
+  };
 }
 
 async function unsent(

@@ -10,7 +10,8 @@ import type { Context } from '#shared/runtime/context.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as poller from '#shared/tables/poller.ts';
-import { receive, updateIdOf } from './update.ts';
+import * as press from '#shared/tables/press.ts';
+import { type Pressed, receive, updateIdOf } from './update.ts';
 import { failureOf } from './verdict.ts';
 
 /** The longest that the server lets a poll wait (telegram-bot-api, Client.cpp). */
@@ -80,11 +81,27 @@ async function store(ctx: Telegram, bot: Bot, updates: unknown[], next: number):
           ]
         : [],
     ),
+    ...received.flatMap(({ pressed }) => (pressed?.press ? [press.receive(pressed.press)] : [])),
     poller.advance(bot.id, next, now),
   ]);
-  for (const { row } of received) {
+  for (const { row, pressed } of received) {
+    // Not waited for: the next poll is worth more than a word that comes too late anyway.
+    if (pressed) void acknowledge(ctx, bot, pressed);
     if (row.state === 'refused') ctx.log.warn('message.refused', { note: row.note, sender: row.sender });
     else ctx.log.info('message.received', { state: row.state });
+  }
+}
+
+/** The button stops glowing, and goes. Best effort: one that stays does nothing when it is pressed again. */
+async function acknowledge(ctx: Telegram, bot: Bot, { query_id, press, answer }: Pressed): Promise<void> {
+  const signal = forGrammy(ctx.signal);
+  const outcomes = await Promise.allSettled([
+    bot.api.answerCallbackQuery(query_id, { text: answer, show_alert: press === null }, signal),
+    press && bot.api.editMessageReplyMarkup(press.chat, Number(press.message_ref), {}, signal),
+  ]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled' || ctx.signal.aborted) continue;
+    ctx.log.warn('press.unacknowledged', { error: outcome.reason });
   }
 }
 

@@ -2,8 +2,8 @@
  * telegram: the Telegram bridge. Updates in, messages out.
  *
  * It owns `outbound`, `poller` and `chat`. An update is stored in the commit that moves the offset, and Telegram hears
- * that we have it only afterwards. What goes out is marked as being sent before it leaves. Strangers are refused here,
- * before any model hears of them, and the attempt is a row.
+ * that we have it only afterwards; a pressed button likewise. What goes out is marked as being sent before it leaves.
+ * Strangers are refused here, before any model hears of them, and the attempt is a row.
  *
  * When it dies, polling goes on where the store says, and what was being sent is in doubt: sent again, and marked. When
  * the network is away it waits, for hours if need be. When another program reads the bot's updates it stays up, waits,

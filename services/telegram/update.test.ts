@@ -81,6 +81,46 @@ test('a message without text is recorded, and its sender told that text is what 
   }
 });
 
+const keyboard = { inline_keyboard: [[{ text: 'Yes', callback_data: 'y:1' }], [{ text: 'No', url: 'x' }]] };
+const query = { id: '77', from, message: { ...message, reply_markup: keyboard }, data: 'y:1' };
+const pressed = (more: object) => received({ update_id: 10, callback_query: { ...query, ...more } });
+
+test('what the owner presses is a choice for core, named as Telegram names it, and confirmed by its label', () => {
+  const { row, notice, pressed: press } = pressed({});
+  assert.deepEqual([row.state, row.note, notice], ['ignored', 'a press', null]);
+  assert.deepEqual(press, {
+    query_id: '77',
+    press: {
+      source: 'telegram:7',
+      source_key: '77',
+      conversation: 'telegram:4242',
+      chat: '4242',
+      sender: '4242',
+      message_ref: '5',
+      data: 'y:1',
+      received_at: NOW,
+    },
+    answer: 'Received: Yes',
+  });
+  const bare = pressed({ message: { message_id: 5, date: 0, chat: message.chat } });
+  assert.equal(bare.pressed?.answer, 'Received: your choice', 'a message too old for Telegram to show');
+  assert.equal(bare.pressed?.press?.data, 'y:1');
+});
+
+test('a stranger who presses is refused, and so is whoever presses in a group', () => {
+  const stranger = pressed({ from: { ...from, id: 99 } });
+  assert.deepEqual(
+    [stranger.row.state, stranger.row.note, stranger.row.sender],
+    ['refused', 'a stranger', '99'],
+  );
+  const group = pressed({ message: { ...message, chat: { id: -1, type: 'group' } } });
+  assert.deepEqual([group.row.state, group.row.note], ['refused', 'a group']);
+  for (const { pressed: press, notice } of [stranger, group]) {
+    assert.deepEqual([press?.press, notice], [null, null]);
+    assert.match(press?.answer ?? '', /private/);
+  }
+});
+
 test('updates of other kinds are recorded as what they are', () => {
   for (const kind of ['edited_message', 'callback_query', 'my_chat_member', 'a_kind_of_next_year']) {
     const { row, notice } = received({ update_id: 3, [kind]: message });

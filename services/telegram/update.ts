@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Inbound } from '#shared/tables/inbound.ts';
+import type { Received as Press } from '#shared/tables/press.ts';
 
 /** The part of an update that is looked at. Everything else passes through into the stored payload. */
 const Message = z.looseObject({
@@ -13,11 +14,33 @@ const Message = z.looseObject({
   text: z.optional(z.string()),
 });
 
+const Query = z.looseObject({
+  id: z.string(),
+  from: z.looseObject({ id: z.int() }),
+  data: z.string(),
+  message: z.looseObject({
+    message_id: z.int(),
+    chat: z.looseObject({ id: z.int(), type: z.string() }),
+    // Telegram leaves it out of a message that has become inaccessible.
+    reply_markup: z.optional(
+      z.looseObject({
+        inline_keyboard: z.array(
+          z.array(z.looseObject({ text: z.string(), callback_data: z.optional(z.string()) })),
+        ),
+      }),
+    ),
+  }),
+});
+
 export type Received = {
   row: Inbound;
   /** What its sender is told at once, and the key that keeps it from being told again. */
   notice: { key: string; text: string } | null;
+  pressed?: Pressed;
 };
+
+/** A button was pressed: what core gets, unless a stranger did it, and what Telegram shows to whoever did it. */
+export type Pressed = { query_id: string; press: Press | null; answer: string };
 
 /** The update's number, or null for what is no update at all. */
 export function updateIdOf(update: unknown): number | null {
@@ -30,7 +53,8 @@ export function receive(update: unknown, bot_id: number, owners: readonly number
   const payload_json = JSON.stringify(update) ?? 'null';
   const id = updateIdOf(update);
   const kind = kindOf(update);
-  const message = Message.safeParse((update as Record<string, unknown> | null)?.message);
+  const kinds = update as Record<string, unknown> | null;
+  const message = Message.safeParse(kinds?.message);
   const row: Inbound = {
     source: `telegram:${bot_id}`,
     source_key: keyOf(id, message.data?.date ?? null, payload_json),
@@ -45,7 +69,10 @@ export function receive(update: unknown, bot_id: number, owners: readonly number
     state: 'ignored',
     note: `an update of kind ${kind}`,
   };
-  if (!message.success) return { row, notice: null };
+  if (!message.success) {
+    const query = Query.safeParse(kinds?.callback_query);
+    return query.success ? receivePress(query.data, row, owners) : { row, notice: null };
+  }
 
   const { chat, from, text, message_id } = message.data;
   const about = {
@@ -74,6 +101,32 @@ export function receive(update: unknown, bot_id: number, owners: readonly number
       note: null,
     },
     notice: null,
+  };
+}
+
+function receivePress(query: z.infer<typeof Query>, row: Inbound, owners: readonly number[]): Received {
+  const { id: query_id, from, data, message } = query;
+  const { chat, message_id, reply_markup } = message;
+  const by = { chat: String(chat.id), sender: String(from.id), message_ref: String(message_id) };
+  const note = chat.type !== 'private' ? `a ${chat.type}` : owners.includes(from.id) ? null : 'a stranger';
+  if (note !== null) {
+    return {
+      row: { ...row, ...by, state: 'refused', note },
+      notice: null,
+      pressed: { query_id, press: null, answer: 'This is a private agent.' },
+    };
+  }
+  const { source, received_at } = row;
+  const conversation = `telegram:${chat.id}`;
+  const button = reply_markup?.inline_keyboard.flat().find(({ callback_data }) => callback_data === data);
+  return {
+    row: { ...row, ...by, note: 'a press' },
+    notice: null,
+    pressed: {
+      query_id,
+      press: { source, source_key: query_id, conversation, ...by, data: data.toWellFormed(), received_at },
+      answer: `Received: ${button?.text ?? 'your choice'}`,
+    },
   };
 }
 

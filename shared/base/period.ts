@@ -11,8 +11,18 @@ export type Period = { name: string; starts_at: number; ends_at: number };
 
 const HOUR_ms = 3_600_000;
 
+const latest = new Map<PeriodKind, Period>();
+
 /** The period in which `at` falls. Its name is one of a kind: the hour that a clock set back repeats has two. */
 export function periodOf(kind: PeriodKind, at: number): Period {
+  const known = latest.get(kind);
+  if (known && at >= known.starts_at && at < known.ends_at) return known;
+  const found = find(kind, at);
+  latest.set(kind, found);
+  return found;
+}
+
+function find(kind: PeriodKind, at: number): Period {
   const local = new Date(at);
   const [year, month, day] = [local.getFullYear(), local.getMonth(), local.getDate()];
   const two = (n: number) => String(n).padStart(2, '0');

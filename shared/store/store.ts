@@ -36,6 +36,8 @@ export type Store = {
   read<Row>(query: Query<Row>): Promise<Row[]>;
   /** Calls `heard` after each ring of the queue's bell. Returns the way to stop listening. */
   listen(queue: Queue, heard: () => void): () => void;
+  /** Another number once another process has committed something: what was read before may be old (PRAGMA data_version). */
+  version(): number;
   /** Durable transactions since it was opened: each is at least one flush of the disk. */
   readonly flushes: number;
   readonly file: string;
@@ -323,6 +325,7 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
     async read<Row>(query: Query<Row>): Promise<Row[]> {
       return patiently(() => statement(query.sql).all(...query.args) as Row[]);
     },
+    version: () => Number(statement('PRAGMA data_version').pluck().get()),
     listen: (name, heard) => bells.listen(name, heard),
     get flushes() {
       return flushes;

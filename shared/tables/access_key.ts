@@ -57,14 +57,6 @@ export function revoke(name: string, now: number): Op {
   };
 }
 
-export function by(hash: string): Query<AccessKey> {
-  return {
-    verb: 'access_key.by',
-    sql: 'SELECT * FROM access_key WHERE hash = ? AND revoked_at IS NULL',
-    args: [hash],
-  };
-}
-
 export const all: Query<AccessKey> = {
   verb: 'access_key.all',
   sql: 'SELECT * FROM access_key ORDER BY created_at',

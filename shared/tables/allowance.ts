@@ -9,12 +9,13 @@ export const table: Table = {
   keeps: '400 days',
 };
 
-/** The next call already may spend it. */
+/** The next call already may spend it; turns that wait for it are woken. */
 export function give(allowance: { spend_id: string; nanousd: number; by: string; now: number }): Op {
   return {
     verb: 'allowance.give',
     sql: 'INSERT INTO allowance (spend_id, nanousd, given_by, given_at) VALUES (?,?,?,?)',
     args: [allowance.spend_id, allowance.nanousd, allowance.by, allowance.now],
     durable: true,
+    rings: 'inbound',
   };
 }

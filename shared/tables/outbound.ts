@@ -39,12 +39,19 @@ export type Outbound = {
   created_at: number;
   finished_at: number | null;
   error: string | null;
+  /** Rows of buttons below its last part. */
+  buttons_json: string | null;
 };
+
+/** `data` is what its press brings back: at most 64 bytes (Bot API: InlineKeyboardButton). */
+export type Button = { text: string; data: string };
+export type Buttons = readonly (readonly Button[])[];
 
 export type Post = Pick<
   Outbound,
   'key' | 'channel' | 'conversation' | 'chat' | 'kind' | 'turn_id' | 'text' | 'message_ref'
 > & {
+  buttons?: Buttons;
   now: number;
 };
 
@@ -52,8 +59,8 @@ export type Post = Pick<
 export function post(message: Post): Op {
   return {
     verb: 'outbound.post',
-    sql: `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, message_ref, state, due_at,
-            changed_at, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
+    sql: `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, message_ref, buttons_json,
+            state, due_at, changed_at, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
     args: [
       message.key,
       message.channel,
@@ -63,6 +70,7 @@ export function post(message: Post): Op {
       message.turn_id,
       message.text,
       message.message_ref,
+      message.buttons?.length ? JSON.stringify(message.buttons) : null,
       message.channel === 'terminal' ? 'sent' : 'pending',
       message.now,
       message.now,

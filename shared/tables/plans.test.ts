@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
-import * as access_key from './access_key.ts';
 import * as call from './call.ts';
 import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
@@ -51,6 +50,9 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.renew(aTurn, 1),
   turn.wait(aTurn, wait),
   turn.hasten(1, 1),
+  turn.refused(aTurn, { now: 1, due_at: 2, spend_id: 's', error: '' }),
+  turn.wake(aTurn, 1),
+  turn.of('t'),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t'),
   message.recent('c', 10, 't'),
@@ -65,7 +67,8 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.backlog,
   call.abandon(0, 'o', 1),
   call.workers,
-  spend.hold([], 1),
+  spend.hold({ id: 'day x', budget: 'day', starts_at: 1, ends_at: 2, limit_nanousd: 1, limit_calls: 1 }, 1),
+  spend.unalerted(1),
   spend.settle('[]', 1, 1),
   spend.abandon(0, 'o'),
   spend.alerted('day 2026-11-22', 1),
@@ -73,10 +76,9 @@ const verbs: (Op | Query<unknown>)[] = [
   spend.added([]),
   total.abandon(0, 'o', 1),
   total.by('model', 1, 2),
-  throttle.correct([]),
+  throttle.correct({ bucket: 'all', tokens_ms: 1 }),
   throttle.of([]),
   exchange.of('c'),
-  access_key.by('h'),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,

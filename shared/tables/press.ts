@@ -21,8 +21,11 @@ export type Press = {
   received_at: number;
 };
 
+/** As a channel tells of it, under the name that it has there. */
+export type Received = Omit<Press, 'id'> & { source: string; source_key: string };
+
 /** Durable; the same press told twice is stored once. */
-export function receive(press: Omit<Press, 'id'> & { source: string; source_key: string }): Op {
+export function receive(press: Received): Op {
   return {
     verb: 'press.receive',
     sql: `INSERT INTO press (source, source_key, conversation, chat, sender, data, message_ref, received_at)

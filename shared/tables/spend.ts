@@ -38,41 +38,44 @@ export function windowId(budget: string, kind: PeriodKind, at: number): string {
   return `${budget} ${periodOf(kind, at).name}`;
 }
 
-/** What the owner has added to a window, which is not in its row before the next call. */
-const ADDED = (id: string) =>
-  `coalesce((SELECT sum(a.nanousd) FROM allowance a WHERE a.spend_id = ${id}), 0)`;
-
 /**
- * Reserves `hold_nanousd`, and one call, in every window, or fails (`Fenced`, with this verb) when one has no room.
- * What costs nothing passes a budget that is used up. Safe under concurrency: the check and the addition are one
- * statement, under SQLite's write lock.
+ * Reserves `hold_nanousd`, and one call, in the window, or fails (`Fenced`) when it has no room; a unit reserves in all
+ * of a call's windows, or in none. What costs nothing passes a budget that is used up. What the owner has added since
+ * counts. Safe under concurrency: the check and the addition are one statement, under SQLite's write lock.
  */
-export function hold(windows: readonly Window[], hold_nanousd: number): Op<Spend> {
+export function hold(window: Window, hold_nanousd: number): Op {
   return {
     verb: 'spend.hold',
     sql: `INSERT INTO spend (id, budget, starts_at, ends_at, limit_nanousd, limit_calls, spent_nanousd, held_nanousd, calls)
-          SELECT id, budget, starts_at, ends_at, limit_nanousd, limit_calls, 0, hold, 1 FROM (
-            SELECT w.value ->> 'id' AS id, w.value ->> 'budget' AS budget, w.value ->> 'starts_at' AS starts_at,
-              w.value ->> 'ends_at' AS ends_at, w.value ->> 'limit_nanousd' + ${ADDED(`w.value ->> 'id'`)} AS limit_nanousd,
-              w.value ->> 'limit_calls' AS limit_calls, ? AS hold FROM json_each(?) w)
-          WHERE (hold = 0 OR limit_nanousd IS NULL OR hold <= limit_nanousd) AND (limit_calls IS NULL OR limit_calls >= 1)
+          SELECT id, budget, starts_at, ends_at, usd, calls, 0, hold, 1 FROM (
+            SELECT id, budget, starts_at, ends_at, calls, hold,
+              usd + coalesce((SELECT sum(a.nanousd) FROM allowance a WHERE a.spend_id = w.id), 0) AS usd
+            FROM (SELECT ? AS id, ? AS budget, ? AS starts_at, ? AS ends_at, ? AS usd, ? AS calls, ? AS hold) w)
+          WHERE (hold = 0 OR usd IS NULL OR hold <= usd) AND (calls IS NULL OR calls >= 1)
           ON CONFLICT (id) DO UPDATE SET held_nanousd = held_nanousd + excluded.held_nanousd, calls = calls + 1,
             limit_nanousd = excluded.limit_nanousd, limit_calls = excluded.limit_calls
           WHERE (excluded.held_nanousd = 0 OR excluded.limit_nanousd IS NULL
               OR spent_nanousd + held_nanousd + excluded.held_nanousd <= excluded.limit_nanousd)
-            AND (excluded.limit_calls IS NULL OR calls < excluded.limit_calls)
-          RETURNING *`,
-    args: [hold_nanousd, JSON.stringify(windows)],
-    expect: windows.length,
+            AND (excluded.limit_calls IS NULL OR calls < excluded.limit_calls)`,
+    args: [
+      window.id,
+      window.budget,
+      window.starts_at,
+      window.ends_at,
+      window.limit_nanousd,
+      window.limit_calls,
+      hold_nanousd,
+    ],
+    expect: 1,
   };
 }
 
 /** The reservation becomes the bill, in the windows in which it was made. */
-export function settle(windows_json: string, hold_nanousd: number, cost_nanousd: number): Op<Spend> {
+export function settle(windows_json: string, hold_nanousd: number, cost_nanousd: number): Op {
   return {
     verb: 'spend.settle',
     sql: `UPDATE spend SET held_nanousd = held_nanousd - ?, spent_nanousd = spent_nanousd + ?
-          WHERE id IN (SELECT value FROM json_each(?)) RETURNING *`,
+          WHERE id IN (SELECT value FROM json_each(?))`,
     args: [hold_nanousd, cost_nanousd, windows_json],
   };
 }
@@ -96,6 +99,15 @@ export function alerted(id: string, now: number): Op {
     sql: 'UPDATE spend SET alerted_at = ? WHERE id = ? AND alerted_at IS NULL',
     args: [now, id],
     expect: 1,
+  };
+}
+
+/** The periods that were not over at `at`, and that nobody has been alerted of. */
+export function unalerted(at: number): Query<Spend> {
+  return {
+    verb: 'spend.unalerted',
+    sql: 'SELECT * FROM spend WHERE ends_at > ? AND alerted_at IS NULL',
+    args: [at],
   };
 }
 

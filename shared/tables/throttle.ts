@@ -32,30 +32,27 @@ const LEVEL = (column: string) =>
 const ROOM = (column: string) =>
   `(${column} <= excluded.changed_at OR ${column} + excluded.${column} - 2 * excluded.changed_at <= ${MINUTE_ms})`;
 
-/** Takes from every bucket, or fails (`Fenced`, with this verb) when one is full or blocked. */
-export function take(takes: readonly Take[], now: number): Op {
+/** Takes from the bucket, or fails (`Fenced`) when it is full or blocked; a unit takes from all its buckets, or none. */
+export function take({ bucket, request_ms, tokens_ms }: Take, now: number): Op {
   return {
     verb: 'throttle.take',
-    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at)
-          SELECT t.value ->> 'bucket', now + (t.value ->> 'request_ms'), now + (t.value ->> 'tokens_ms'), 0, now
-          FROM json_each(?) t, (SELECT ? AS now) WHERE true
+    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?,?,?,0,?)
           ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at,
             requests_at = ${LEVEL('requests_at')} + excluded.requests_at - excluded.changed_at,
             tokens_at = ${LEVEL('tokens_at')} + excluded.tokens_at - excluded.changed_at
           WHERE changed_at > excluded.changed_at OR (blocked_until_at <= excluded.changed_at
             AND ${ROOM('requests_at')} AND ${ROOM('tokens_at')})`,
-    args: [JSON.stringify(takes), now],
-    expect: takes.length,
+    args: [bucket, now + request_ms, now + tokens_ms, now],
+    expect: 1,
   };
 }
 
 /** The tokens turned out to be more, or fewer, than was thought: `tokens_ms` may be negative. */
-export function correct(takes: readonly Take[]): Op {
+export function correct({ bucket, tokens_ms }: Pick<Take, 'bucket' | 'tokens_ms'>): Op {
   return {
     verb: 'throttle.correct',
-    sql: `UPDATE throttle SET tokens_at = tokens_at + (t.value ->> 'tokens_ms')
-          FROM json_each(?) t WHERE throttle.bucket = t.value ->> 'bucket'`,
-    args: [JSON.stringify(takes)],
+    sql: 'UPDATE throttle SET tokens_at = tokens_at + ? WHERE bucket = ?',
+    args: [tokens_ms, bucket],
   };
 }
 

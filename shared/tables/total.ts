@@ -21,7 +21,7 @@ export type Dimensions = {
   conversation: string;
 };
 
-const SUMS = [
+export const SUMS = [
   'calls',
   'failures',
   'input_tokens',
@@ -34,7 +34,8 @@ const SUMS = [
   'estimated_nanousd',
 ] as const;
 
-export type Total = Dimensions & Record<(typeof SUMS)[number], number>;
+export type Sums = Record<(typeof SUMS)[number], number>;
+export type Total = Dimensions & Sums;
 
 const ADD = `ON CONFLICT DO UPDATE SET ${SUMS.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`;
 const COLUMNS = `hour_at, model, alias, task, caller, conversation, ${SUMS.join(', ')}`;
@@ -79,20 +80,27 @@ export function abandon(worker: number, owner: string, hour_at: number): Op {
   };
 }
 
-/** By what a report can be broken down. */
-export const BY = ['model', 'alias', 'task', 'key', 'conversation', 'day', 'hour'] as const;
-export type By = (typeof BY)[number];
+/** By what a report can be broken down, and the column that says it. */
+const COLUMN = {
+  model: 'model',
+  alias: 'alias',
+  task: 'task',
+  key: 'caller',
+  conversation: 'conversation',
+  hour: 'hour_at',
+} as const;
 
-/** The sums from `from_at` on (and before `to_at`), hour by hour or all together, by one dimension. */
-export function by(
-  what: By,
+export type By = keyof typeof COLUMN;
+
+/** The sums of the hours from `from_at` on and before `to_at`, by one dimension. */
+export function by<What extends By>(
+  what: What,
   from_at: number,
   to_at: number,
-): Query<Omit<Total, keyof Dimensions> & { name: string | number }> {
-  const column = what === 'key' ? 'caller' : what === 'day' ? 'hour_at' : what === 'hour' ? 'hour_at' : what;
+): Query<Sums & { name: Dimensions[(typeof COLUMN)[What]] }> {
   return {
     verb: 'total.by',
-    sql: `SELECT ${column} AS name, ${SUMS.map((sum) => `sum(${sum}) AS ${sum}`).join(', ')}
+    sql: `SELECT ${COLUMN[what]} AS name, ${SUMS.map((sum) => `sum(${sum}) AS ${sum}`).join(', ')}
           FROM total WHERE hour_at >= ? AND hour_at < ? GROUP BY 1 ORDER BY 1`,
     args: [from_at, to_at],
   };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { openStore, type Store } from '../store/store.ts';
+import { Fenced, openStore, type Store } from '../store/store.ts';
 import { scratch } from '../testing/scratch.ts';
+import * as allowance from './allowance.ts';
 import * as inbound from './inbound.ts';
 import * as turn from './turn.ts';
 
@@ -81,4 +82,47 @@ test('whoever waits for the model tries again soon after it has answered somebod
   const due = await Promise.all(running.map(async ({ id }) => (await read(store, id)).due_at));
   assert.ok((due[0] ?? 0) >= 200 && (due[0] ?? 0) < 250, `${due[0]}`);
   assert.deepEqual(due.slice(1), [101, 60_000]);
+});
+
+test('a turn without money waits whoever else is answered, until some is added to its own budget', async (t) => {
+  const { store, running } = await turns(t, 'a');
+  const [mine] = running as [turn.Turn];
+  await store.commit([turn.refused(mine, { now: 100, due_at: 60_000, spend_id: 'day 1', error: 'x' })]);
+  await store.commit([turn.hasten(200, 50)]);
+  const due = async () => (await store.read(turn.due(200))).length;
+  const give = (spend_id: string, now: number) =>
+    store.commit([allowance.give({ spend_id, nanousd: 1, by: 'me', now })]);
+  await give('day 2', 150);
+  await give('day 1', 99); // it was refused in spite of this
+  assert.equal(await due(), 0);
+  await give('day 1', 100);
+  assert.equal(await due(), 1);
+  const [[again]] = await store.commit([turn.resume(lease(200))]);
+  assert.ok(again);
+  await store.commit([turn.refused(again, { now: 201, due_at: 60_000, spend_id: 'day 1', error: 'x' })]);
+  assert.equal((await store.read(turn.due(202))).length, 0, 'refused in spite of that, it waits again');
+});
+
+test('a turn is woken by the choice of its sender once, and keeps the model that was chosen', async (t) => {
+  const { store, running } = await turns(t, 'a');
+  const [mine] = running as [turn.Turn];
+  await assert.rejects(store.commit([turn.wake(mine, 20, 'quick')]), Fenced);
+  await store.commit([turn.refused(mine, { now: 20, due_at: 60_000, spend_id: 'day 1', error: 'x' })]);
+  await store.commit([turn.wake(mine, 30, 'quick')]);
+  const [[again]] = await store.commit([turn.resume(lease(30))]);
+  assert.deepEqual([again?.alias, again?.spend_id], ['quick', null]);
+  await assert.rejects(store.commit([turn.wake(mine, 40)]), Fenced);
+});
+
+test('a model that is away ends the wait for money, and a drain does not', async (t) => {
+  const { store, running } = await turns(t, 'away', 'drain');
+  for (const mine of running) {
+    await store.commit([turn.refused(mine, { now: 20, due_at: 30, spend_id: 'day 1', error: 'x' })]);
+    const [[again]] = await store.commit([turn.resume(lease(40))]);
+    assert.ok(again);
+    const because = mine.id as 'away' | 'drain';
+    await store.commit([turn.wait(again, { now: 50, due_at: 60, because, told: false, error: 'x' })]);
+  }
+  const left = await Promise.all(running.map(async ({ id }) => (await read(store, id)).spend_id));
+  assert.deepEqual(left, [null, 'day 1']);
 });

@@ -39,10 +39,21 @@ export type Turn = {
   told_at: number | null;
   finished_at: number | null;
   error: string | null;
+  /** The window of a budget that had no room for it, while it waits for that. */
+  spend_id: string | null;
+  /** What the sender has chosen to be answered by, instead of the usual model. */
+  alias: string | null;
 };
 
 /** Not ended yet, in the very words of the indexes on it: SQLite uses a partial index for no others. */
 const OPEN = `state IN ('running', 'waiting')`;
+
+/**
+ * The wait is over. One that was set at a later time than now counts as over too: the clock has gone back, and nobody
+ * shall wait a day for that. And so does one for money when somebody has added some, with whatever button or command.
+ */
+const OVER = `(due_at <= ? OR changed_at > ? OR EXISTS (
+    SELECT 1 FROM allowance a WHERE a.spend_id = turn.spend_id AND a.given_at >= turn.changed_at))`;
 
 /** Who claims, and until when without a sign of progress. */
 export type Lease = { owner: string; boot_id: string; now: number; until_at: number };
@@ -61,14 +72,11 @@ export function open(id: string, lease: Lease): Op<Turn> {
   };
 }
 
-/**
- * Takes up the waiting turn that is due first. A wait that was set at a later time than now counts as over: the
- * clock has gone back, and nobody shall wait a day for that.
- */
+/** Takes up the waiting turn that is due first. */
 export function resume(lease: Lease): Op<Turn> {
   return {
     verb: 'turn.resume',
-    sql: `WITH c AS MATERIALIZED (SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND (due_at <= ? OR changed_at > ?)
+    sql: `WITH c AS MATERIALIZED (SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND ${OVER}
             ORDER BY due_at LIMIT 1)
           UPDATE turn SET state = 'running', attempt = attempt + 1, owner = ?, boot_id = ?, lease_until_at = ?,
             changed_at = ? FROM c WHERE turn.id = c.id AND turn.state = 'waiting' RETURNING *`,
@@ -80,7 +88,7 @@ export function resume(lease: Lease): Op<Turn> {
 export function due(now: number): Query<{ id: string }> {
   return {
     verb: 'turn.due',
-    sql: `SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND (due_at <= ? OR changed_at > ?) LIMIT 1`,
+    sql: `SELECT id FROM turn WHERE ${OPEN} AND state = 'waiting' AND ${OVER} LIMIT 1`,
     args: [now, now],
   };
 }
@@ -115,6 +123,11 @@ export function renew(turn: Turn, until_at: number): Op {
   };
 }
 
+/** The turn of this id, as long as it has not ended. */
+export function unfinished(id: string): Query<{ id: string }> {
+  return { verb: 'turn.unfinished', sql: `SELECT id FROM turn WHERE id = ? AND ${OPEN}`, args: [id] };
+}
+
 /** Puts the turn back until `due_at`. A drain is nobody's failure. To have come this far is not to have died over it. */
 export function wait(
   turn: Turn,
@@ -126,7 +139,8 @@ export function wait(
     sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = 0, failures = failures + ?,
             faults = faults + ?,
             first_failed_at = CASE WHEN ? THEN coalesce(first_failed_at, ?) ELSE first_failed_at END,
-            told_at = CASE WHEN ? THEN coalesce(told_at, ?) ELSE told_at END, error = ?
+            told_at = CASE WHEN ? THEN coalesce(told_at, ?) ELSE told_at END, error = ?,
+            spend_id = CASE WHEN ? THEN NULL ELSE spend_id END
           WHERE id = ? AND state = 'running' AND attempt = ?`,
     args: [
       how.due_at,
@@ -138,10 +152,37 @@ export function wait(
       how.told ? 1 : 0,
       how.now,
       how.error,
+      failure,
       turn.id,
       turn.attempt,
     ],
     expect: 1,
+  };
+}
+
+/** A budget has no room for it: it waits until `due_at`, or until its sender decides. The model is not away. */
+export function refused(
+  turn: Turn,
+  how: { now: number; due_at: number; spend_id: string; error: string },
+): Op {
+  return {
+    verb: 'turn.refused',
+    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = 0, failures = 0, first_failed_at = NULL,
+            spend_id = ?, error = ? WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [how.due_at, how.now, how.spend_id, how.error, turn.id, turn.attempt],
+    expect: 1,
+  };
+}
+
+/** Its sender has decided: it is due now, and answered by `alias` when one is given. */
+export function wake(turn: Turn, now: number, alias: string | null = null): Op {
+  return {
+    verb: 'turn.wake',
+    sql: `UPDATE turn SET due_at = ?, changed_at = ?, spend_id = NULL, alias = coalesce(?, alias)
+          WHERE id = ? AND state = 'waiting' AND attempt = ?`,
+    args: [now, now, alias, turn.id, turn.attempt],
+    expect: 1,
+    rings: 'inbound',
   };
 }
 
@@ -152,6 +193,10 @@ export function hasten(now: number, soon_ms: number): Op {
     sql: `UPDATE turn SET due_at = min(due_at, ? + abs(random() % ?)) WHERE ${OPEN} AND state = 'waiting' AND failures > 0`,
     args: [now, soon_ms],
   };
+}
+
+export function of(id: string): Query<Turn> {
+  return { verb: 'turn.of', sql: 'SELECT * FROM turn WHERE id = ?', args: [id] };
 }
 
 /** The end. Durable: after it the answer is on its way and is never worked out again. */

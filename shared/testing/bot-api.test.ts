@@ -265,7 +265,7 @@ describe('the server', { concurrency: true }, () => {
     await bot.network('down');
     assert.equal(await breakageOf(api.getMe()), 'ECONNREFUSED');
     await bot.network('up');
-    await assert.rejects(bot.say({ chat_id: -1 }), /a message in the group -1 needs a sender/);
+    await assert.rejects(bot.say({ chat_id: -1 }), /whoever acts in the group -1 has an id/);
     const poll = descriptionOf(api.getUpdates({ offset: update_id + 1, timeout: 50 }));
     await waitingPoll(bot);
     child.kill('SIGTERM');

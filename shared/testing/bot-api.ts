@@ -18,7 +18,7 @@ import { createFlood } from './bot-api/flood.ts';
 import { createMethods } from './bot-api/methods.ts';
 import { createPolls } from './bot-api/poll.ts';
 import { Refusal } from './bot-api/refusal.ts';
-import { userMessage } from './bot-api/say.ts';
+import { userMessage, userPress } from './bot-api/say.ts';
 import { type CallRecord, createApiServer, wallMs } from './bot-api/server.ts';
 import { type Driver, type SentFilter, type Verbs, withWait } from './bot-api/verbs.ts';
 import { openWorld } from './bot-api/world.ts';
@@ -91,6 +91,10 @@ export async function startBotApi(options: BotApiOptions): Promise<RunningBotApi
     say: async (say) => {
       const message = userMessage(world, say, nowSeconds());
       return { update_id: polls.push({ message }), message_id: message.message_id };
+    },
+    press: async (press) => {
+      const callback_query = userPress(world, press);
+      return { update_id: polls.push({ callback_query }), query_id: callback_query.id };
     },
     push: async (update) => polls.push(update),
     sent,
@@ -172,6 +176,7 @@ When it listens, it prints one line: {"root":"http://127.0.0.1:…","control":"h
 Drive it with POST <control>/<verb>, the verb's argument as a JSON body:
 
   say          {"chat_id":7,"text":"hello"}             a user writes
+  press        {"chat_id":7,"message_id":3,"data":"x"}  a user presses a button
   push         {"callback_query":{…}}                   an update of any shape
   sent         {"after":0,"wait_ms":1000}               what the bot delivered
   calls                                                 the requests

@@ -2,11 +2,24 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { root } from '../base/root.ts';
-import type { Home } from '../runtime/home.ts';
+import { type Home, homeOf } from '../runtime/home.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { scratch } from './scratch.ts';
 
 export type Printed = { code: number | null; stdout: string; stderr: string };
+
+/** A home whose store is the router's to write and where nobody runs. */
+export async function quietHome(t: TestContext, config = ''): Promise<{ home: Home; router: Store }> {
+  const home = homeOf({ VIGIL_HOME: scratch(t) });
+  writeFileSync(home.config, config, { mode: 0o600 });
+  const router = await openStore({ directory: home.state, principal: 'router', flush: 'normal' });
+  t.after(() => router.close());
+  return { home, router };
+}
 
 /** Runs `vigil` with these arguments on this home, with `input` as its standard input. */
 export async function vigil(home: Home, args: string[], input = ''): Promise<Printed> {

@@ -107,7 +107,7 @@ function strangersIn(home: Home, name: string): string[] {
     new RegExp(`^logs/${name}/${name}\\.\\d+\\.log$`),
     new RegExp(`^state/run/${name}\\.lock$`),
     /^state\/vigil\.db$/,
-    /^state\/bells\/(inbound|outbound)$/,
+    /^state\/bells\/(inbound|outbound|press)$/,
   ];
   return readdirSync(home.directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())

@@ -110,6 +110,36 @@ describe('other methods', () => {
     await refused(api.answerCallbackQuery('3'), too_old);
   });
 
+  test('a button is pressed where it is, by whoever sees it', async (t) => {
+    const { bot, api, next } = await testbed(t);
+    const reply_markup = { inline_keyboard: [[{ text: 'ok', callback_data: 'x' }]] };
+    const { message_id } = await api.sendMessage(chat_id, 'a', { reply_markup });
+    const press = (data: string, message = message_id) => bot.press({ chat_id, message_id: message, data });
+    await assert.rejects(press('y'), /bears no button with the data 'y'/);
+    await assert.rejects(press('x', 1), /bears no button/);
+    const { query_id } = await press('x');
+    const [update] = await api.getUpdates({ offset: next });
+    const { callback_query } = update ?? {};
+    assert.deepEqual(
+      [
+        callback_query?.id,
+        callback_query?.data,
+        callback_query?.from.id,
+        callback_query?.message?.message_id,
+      ],
+      [query_id, 'x', chat_id, message_id],
+    );
+    assert.equal(await api.answerCallbackQuery(query_id), true);
+    await bot.press({ chat_id, message_id, data: 'x', from: { id: 9 } });
+    const [byOther] = await api.getUpdates({ offset: next + 1 });
+    assert.equal(byOther?.callback_query?.from.id, 9);
+    await api.editMessageReplyMarkup(chat_id, message_id);
+    await assert.rejects(press('x'), /bears no button/);
+    await api.getUpdates({ offset: next + 2, allowed_updates: ['message'] });
+    const again = await api.sendMessage(chat_id, 'b', { reply_markup });
+    assert.equal((await press('x', again.message_id)).update_id, null, 'a bot gets what it asked for');
+  });
+
   test('a reaction is one emoji of Telegram’s list', async (t) => {
     const { api } = await testbed(t);
     const react = (message_id: number, ...emoji: string[]) =>

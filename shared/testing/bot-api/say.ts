@@ -1,9 +1,10 @@
 /**
- * What a user writes to the bot, as Telegram would tell it: the message with its sender, its chat and the entities
+ * What a user writes to the bot, or presses, as Telegram would tell it: the message with its sender, its chat and the entities
  * that Telegram finds by itself.
  */
 
-import type { Chat, Message, MessageEntity, Update, User } from 'grammy/types';
+import { randomInt } from 'node:crypto';
+import type { CallbackQuery, Chat, Message, MessageEntity, Update, User } from 'grammy/types';
 import { nextMessageId, type World } from './world.ts';
 
 type UserChat = Exclude<Chat, Chat.ChannelChat>;
@@ -22,9 +23,7 @@ export type Say = {
 
 export function userMessage(world: World, say: Say, now_s: number) {
   const { chat_id, text } = say;
-  const from_id = say.from?.id ?? (chat_id > 0 ? chat_id : undefined);
-  if (from_id === undefined) throw new Error(`a message in the group ${chat_id} needs a sender: say from.id`);
-  const from: User = { is_bot: false, first_name: 'User', language_code: 'en', ...say.from, id: from_id };
+  const from = userOf(chat_id, say.from);
   const reply_to_message = say.reply_to === undefined ? undefined : repliedTo(world, chat_id, say.reply_to);
   const entities = text === undefined ? [] : foundEntities(text);
   return {
@@ -37,6 +36,31 @@ export function userMessage(world: World, say: Say, now_s: number) {
     ...(entities.length > 0 && { entities }),
     ...say.more,
   } satisfies Message & Update.NonChannel;
+}
+
+/** A press of the button with `data`, below a message of the chat; by the chat's user, or by `from`. */
+export type Press = { chat_id: number; message_id: number; data: string; from?: Partial<User> };
+
+export function userPress(world: World, press: Press): CallbackQuery {
+  const { chat_id, message_id, data } = press;
+  const message = world.rooms.get(chat_id)?.messages.get(message_id);
+  const buttons = message?.reply_markup?.inline_keyboard.flat() ?? [];
+  if (!message || !buttons.some((button) => 'callback_data' in button && button.callback_data === data)) {
+    throw new Error(`message ${message_id} of chat ${chat_id} bears no button with the data '${data}'`);
+  }
+  return {
+    id: String(randomInt(1e14)),
+    from: userOf(chat_id, press.from),
+    message,
+    chat_instance: String(chat_id),
+    data,
+  };
+}
+
+function userOf(chat_id: number, from: Partial<User> | undefined): User {
+  const id = from?.id ?? (chat_id > 0 ? chat_id : undefined);
+  if (id === undefined) throw new Error(`whoever acts in the group ${chat_id} has an id: say from.id`);
+  return { is_bot: false, first_name: 'User', language_code: 'en', ...from, id };
 }
 
 /** A quoted message quotes no further one (Bot API: Message). */

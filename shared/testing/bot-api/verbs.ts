@@ -5,7 +5,7 @@
 
 import type { Fault } from './fault.ts';
 import type { Limits } from './flood.ts';
-import type { Say } from './say.ts';
+import type { Press, Say } from './say.ts';
 import type { CallRecord } from './server.ts';
 import type { Sent } from './world.ts';
 
@@ -29,6 +29,8 @@ export type Confirmed = {
 export type Verbs = {
   /** Queues a message from a user. `update_id` is null when the bot does not get it (its kind unwanted, too old). */
   say(message: Say): Promise<{ update_id: number | null; message_id: number }>;
+  /** A user presses a button of a message that bears it. `update_id` as of `say`; `query_id` is what the bot answers to. */
+  press(press: Press): Promise<{ update_id: number | null; query_id: string }>;
   /** Queues an update of any kind and shape. */
   push(update: { [kind: string]: unknown }): Promise<number | null>;
   /** Everything that the bot sent or edited, in order. */
@@ -52,6 +54,7 @@ export type Verbs = {
 
 export const verb_names = [
   'say',
+  'press',
   'push',
   'sent',
   'calls',
