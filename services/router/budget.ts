@@ -160,7 +160,8 @@ const ALERT_at = 0.8;
 export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
   for (const row of await store.read(spend.unalerted(since_at))) {
     const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
-    if (limit === null) continue;
+    // Of a budget of nothing, for those who have free models only, nothing is nearly used.
+    if (limit === null || row.spent_nanousd === 0) continue;
     if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
       await alert(store, row, now, row.spent_nanousd, limit);
     }
