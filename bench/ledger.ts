@@ -57,7 +57,7 @@ const WEATHER: readonly Fault[] = [
   { kind: 'malformed', after_events: 2, probability: 0.01 },
   { kind: 'malformed', after_events: 8, probability: 0.01 },
   { kind: 'drip', drip_bytes: 40, probability: 0.01 },
-  { kind: 'huge', huge_bytes: 200_000, probability: 0.005 },
+  { kind: 'huge', huge_bytes: 8_000_000, probability: 0.005 },
 ];
 
 export async function ledger(options: Options, say = (_line: string) => {}): Promise<Report> {
@@ -177,7 +177,7 @@ const openRows = (house: House) =>
 const TOOL = { name: 'look_up', input_schema: { type: 'object', properties: { what: { type: 'string' } } } };
 const SEARCHES = 3;
 
-/** A request of any kind, from a client that may leave: at once, before the first byte, or in the middle. */
+/** A request of any kind, from a client that may leave: at once, before the first byte, in the middle, or while it reads no more. */
 function asking(random: () => number) {
   const chance = (share: number) => random() < share;
   const upTo = (most: number) => Math.ceil(random() * most);
@@ -205,9 +205,12 @@ function asking(random: () => number) {
   const leaving = new AbortController();
   let left = chance(0.1) ? pick([1, upTo(1000), upTo(6000)]) : Number.POSITIVE_INFINITY;
   if (chance(0.05)) setTimeout(() => leaving.abort(), random() * 40);
-  const heard = (bytes: number) => {
+  const stands_ms = chance(0.2) ? 200 : 0;
+  const heard = async (bytes: number) => {
     left -= bytes;
-    if (left <= 0) leaving.abort();
+    if (left > 0) return;
+    if (stands_ms > 0) await sleep(stands_ms);
+    leaving.abort();
   };
   return { body, signal: leaving.signal, heard };
 }

@@ -76,8 +76,8 @@ export type Asking = {
   key?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
-  /** Hears each piece of the answer as it comes. */
-  heard?: (bytes: number) => void;
+  /** Hears of each piece of the answer as it comes; the next is not read before it has resolved. */
+  heard?: (bytes: number) => void | Promise<void>;
 };
 
 export type Heard = { status: number; headers: IncomingHttpHeaders; text: string };
@@ -114,7 +114,7 @@ export function askRouter(house: House) {
       const chunks: Buffer[] = [];
       for await (const chunk of answer as AsyncIterable<Buffer>) {
         chunks.push(chunk);
-        heard?.(chunk.length);
+        await heard?.(chunk.length);
       }
       return {
         status: answer.statusCode ?? 0,
