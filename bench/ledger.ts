@@ -14,12 +14,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { buildHouse, type House } from '#shared/testing/house.ts';
+import { buildHouse, type House, RAISED } from '#shared/testing/house.ts';
 import { type Call, startMessagesApi } from '#shared/testing/messages-api.ts';
 import type { Fault } from '#shared/testing/messages-faults.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
 import type { Script } from '#shared/testing/messages-script.ts';
-import { askRouter, startRouters } from '#shared/testing/routers.ts';
+import { askRouter, type Routers, startRouters } from '#shared/testing/routers.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { cost_nanousd, priceOf } from '../services/router/price.ts';
 import { table } from './table.ts';
@@ -65,9 +65,9 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
   const backup = await startMessagesApi({ key: BACKUP_KEY, seed: seed + 1 });
   const house = await buildHouse({ telegram: false, config: configOf(backup.root) });
   const client = askRouter(house);
-  let routers: Awaited<ReturnType<typeof startRouters>> | undefined;
+  let routers: Routers | undefined;
   try {
-    appendFileSync(house.home.config, 'deadline_s = 5\nbreaker_failures = 1000\n');
+    appendFileSync(house.home.config, ROUTER);
     writeFileSync(join(house.home.credentials, 'providers.env'), `BACKUP_KEY=${BACKUP_KEY}\n`, {
       mode: 0o600,
     });
@@ -150,6 +150,9 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
     await house.close();
   }
 }
+
+/** At the end of [router]. */
+const ROUTER = 'deadline_s = 5\nbreaker_failures = 1000\n';
 
 function configOf(backup: string): string {
   return `[model]
@@ -461,9 +464,8 @@ async function main(): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const { figures, sums, wrong } = await ledger({ calls, callers, kills, seed }, say);
   const width = Math.max(...figures.map(([what]) => what.length));
-  process.stdout.write(
-    `seed ${seed}, ${callers} callers, ${ROUTERS} routers on one store; budgets and limits raised, reservations and ledger on\n`,
-  );
+  process.stdout.write(`budgets and limits are on, and raised:\n${RAISED}[router]\n${ROUTER}\n`);
+  process.stdout.write(`seed ${seed}, ${callers} callers, ${ROUTERS} routers on one store, two providers\n`);
   for (const [what, figure] of figures) process.stdout.write(`${what.padEnd(width)}  ${figure}\n`);
   process.stdout.write(`${sums}\n`);
   process.stdout.write(

@@ -17,15 +17,17 @@ import * as access_key from '#shared/tables/access_key.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import type { Call } from '#shared/testing/messages-api.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
-import { askRouter, startRouters } from '#shared/testing/routers.ts';
+import { askRouter, type Routers, startRouters } from '#shared/testing/routers.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { cost_nanousd, type Price, priceOf } from '../services/router/price.ts';
 import { worstOf } from '../services/router/worst.ts';
 import { table } from './table.ts';
 
-export const BUDGETS = ['hour', 'turn', 'key', 'calls_per_hour'] as const;
+/** What is hammered, and the name under which the books have it. */
+const BOOKED = { hour: 'hour', turn: 'turn', key: 'key hammer hour', calls_per_hour: 'hour' } as const;
+
 export type Case = {
-  budget: (typeof BUDGETS)[number];
+  budget: keyof typeof BOOKED;
   manner: 'worst' | 'random';
   /** So many routers die by SIGKILL meanwhile. */
   kills: number;
@@ -79,12 +81,13 @@ export async function overspend(of: Case): Promise<Report> {
   const { budget, manner, callers, allowed, kills } = of;
   const random = randomFrom(of.seed);
   const limit_usd = (allowed * WORST.nanousd) / NANO;
-  const limits = {
-    hour_usd: budget === 'hour' ? limit_usd : 1000,
-    turn_usd: budget === 'turn' ? limit_usd : 1000,
-    calls_per_hour: budget === 'calls_per_hour' ? allowed : 1_000_000,
-  };
-  const house = await buildHouse({ telegram: false, config: configOf(limits) });
+  const hammered = {
+    hour: { hour_usd: limit_usd },
+    turn: { turn_usd: limit_usd },
+    key: {},
+    calls_per_hour: { calls_per_hour: allowed },
+  }[budget];
+  const house = await buildHouse({ telegram: false, config: configOf(hammered) });
   house.model.script(() => ({
     text: 'so much',
     usage:
@@ -101,8 +104,9 @@ export async function overspend(of: Case): Promise<Report> {
   // Long enough for a kill to meet calls under way.
   house.model.latency({ first_ms: kills > 0 ? { median: 40, p99: 200 } : { median: 3, p99: 30 } });
   const client = askRouter(house);
-  const routers = await startRouters(house, ROUTERS);
+  let routers: Routers | undefined;
   try {
+    routers = await startRouters(house, ROUTERS);
     const key = budget === 'key' ? await keyWith(house, allowed * WORST.nanousd) : null;
     const headers: Record<string, string> = budget === 'turn' ? { 'x-vigil-turn': 'hammered' } : {};
     const tally = { answered: 0, refused: 0, broken: 0, killed: 0 };
@@ -133,7 +137,7 @@ export async function overspend(of: Case): Promise<Report> {
           if (over) return;
           await sleep(1);
         }
-        await routers.kill(Math.floor(random() * ROUTERS));
+        await routers?.kill(Math.floor(random() * ROUTERS));
         tally.killed += 1;
       }
     }
@@ -142,7 +146,7 @@ export async function overspend(of: Case): Promise<Report> {
       let [looks, most_nanousd] = [0, 0];
       while (!over) {
         for (const row of await booksOf(house)) {
-          if (row.budget.startsWith(budget === 'calls_per_hour' ? 'hour' : budget)) {
+          if (row.budget === BOOKED[budget]) {
             most_nanousd = Math.max(most_nanousd, row.spent_nanousd + row.held_nanousd);
           }
           wrong.push(...overdrawn(row));
@@ -163,18 +167,22 @@ export async function overspend(of: Case): Promise<Report> {
     return judged(house, of, { ...tally, ...watched }, wrong);
   } finally {
     client.close();
-    await routers.stop();
+    await routers?.stop();
     await house.close();
   }
 }
 
-function configOf(budget: Record<string, number>): string {
-  const lines = Object.entries({ day_usd: 1000, month_usd: 1000, ...budget });
-  return `[budget]\n${lines.map(([name, value]) => `${name} = ${value}`).join('\n')}
-[limits]
-requests_per_minute = 10000000
-tokens_per_minute = 1000000000
-`;
+/** Every budget out of reach, but for the one that is hammered. */
+function configOf(hammered: Record<string, number>): string {
+  const raised = {
+    hour_usd: 1000,
+    day_usd: 1000,
+    month_usd: 1000,
+    turn_usd: 1000,
+    calls_per_hour: 1_000_000,
+  };
+  const lines = Object.entries({ ...raised, ...hammered }).map(([name, value]) => `${name} = ${value}\n`);
+  return `[budget]\n${lines.join('')}[limits]\nrequests_per_minute = 10000000\ntokens_per_minute = 1000000000\n`;
 }
 
 async function keyWith(house: House, hour_nanousd: number): Promise<string> {
@@ -230,8 +238,7 @@ async function judged(house: House, of: Case, tally: Tally, wrong: string[]): Pr
   const calls = asked(house);
   const billed_nanousd = calls.reduce((sum, call) => sum + priced(call), 0);
   const books = await booksOf(house);
-  const name = { hour: 'hour', turn: 'turn', key: 'key hammer hour', calls_per_hour: 'hour' }[budget];
-  const windows = books.filter((row) => row.budget === name);
+  const windows = books.filter((row) => row.budget === BOOKED[budget]);
   const sum = (of: (row: Books) => number) => windows.reduce((total, row) => total + of(row), 0);
   const [ledger] = await house.read<{ abandoned: number; cost: number; paid: number }>(
     `SELECT count(*) FILTER (WHERE state = 'abandoned') AS abandoned, coalesce(sum(cost_nanousd), 0) AS cost,
@@ -303,7 +310,7 @@ call, or one nano-dollar, is over.
   --callers   how many at once, one run for each
   --allowed   how many calls fit into the budget when each costs all that it may
   --kills     how many routers die in the runs in which some do
-  --budget    one of ${BUDGETS.join(', ')}; by default all, one after the other
+  --budget    one of ${Object.keys(BOOKED).join(', ')}; by default all, one after the other
 `;
 
 async function main(): Promise<void> {
@@ -320,7 +327,9 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(HELP);
   const [allowed, kills, seed] = [values.allowed, values.kills, values.seed].map(Number);
   const counts = values.callers.split(',').map(Number);
-  const budgets = BUDGETS.filter((budget) => (values.budget ?? budget) === budget);
+  const budgets = (Object.keys(BOOKED) as Case['budget'][]).filter(
+    (budget) => (values.budget ?? budget) === budget,
+  );
   if (!(allowed && kills && seed) || budgets.length === 0 || counts.some((count) => !(count > 0))) {
     process.stderr.write(HELP);
     process.exitCode = 64;
@@ -340,8 +349,10 @@ async function main(): Promise<void> {
     reports.push(await overspend(one));
   }
   const columns = Object.entries(COLUMNS);
-  process.stdout.write(`${ROUTERS} routers on one store, rate limits raised, all else as it is. ${MODEL}: ${WORST.nanousd} nano-USD a call at most.
-Amounts in nano-USD. "most seen": spent and held together, as the books showed it while it went on.
+  process.stdout.write(`${ROUTERS} routers on one store; budgets and limits are on, and raised, but for the budget that is hammered:
+${configOf({})}
+${MODEL}: ${WORST.nanousd} nano-USD a call at most. Amounts in nano-USD. "most seen": spent and held together, as the books
+showed it while it went on.
 ${table(
   columns.map(([head]) => head),
   reports.map((report) => columns.map(([, cell]) => String(cell(report)))),
