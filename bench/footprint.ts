@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
 import { sleep } from '#shared/base/clock.ts';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
-import { buildHouse, OWNER } from '#shared/testing/house.ts';
+import { buildHouse, OWNER, RAISED } from '#shared/testing/house.ts';
 import { median, table } from './table.ts';
 
 const { values } = parseArgs({
@@ -59,6 +59,7 @@ function size_mb(path: string): number {
 
 execFileSync(process.execPath, [join(root, 'scripts/bundle.ts')]);
 
+console.log(`budgets and limits are on, and raised:\n${RAISED}`);
 console.error(`starting the suite ${starts} times …`);
 const took: number[] = [];
 for (let i = 0; i < starts; i++) {

@@ -21,7 +21,7 @@ import { homeOf } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import type { Op } from '#shared/tables/op.ts';
-import { buildHouse, type House, KEY, OWNER, TOKEN } from '#shared/testing/house.ts';
+import { buildHouse, type House, KEY, OWNER, RAISED, TOKEN } from '#shared/testing/house.ts';
 import { quantile, table } from './table.ts';
 
 const { values } = parseArgs({
@@ -201,6 +201,7 @@ const cases: { name: string; run(): Promise<Measured> }[] = [
   { name: 'foreign', run: () => vigil('Vigil, 50 foreign commits/s', { foreign: true }) },
 ];
 
+console.log(`budgets and limits are on, and raised:\n${RAISED}`);
 const measured: Measured[] = [];
 for (const { name, run } of cases) {
   if (values.only && values.only !== name) continue;

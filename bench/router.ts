@@ -16,9 +16,11 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '#shared/base/root.ts';
+import { serviceOf } from '#shared/manifest.ts';
 import { prepareHome } from '#shared/runtime/home.ts';
 import { buildHouse, freePort, type House, KEY, RAISED } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { nodeOptions } from '#shared/units/process.ts';
 import { type Load, load, requestTo } from './router/load.ts';
 import { quantile, table } from './table.ts';
 
@@ -136,7 +138,12 @@ async function vigil(under: string[] = []): Promise<Gateway & { house: House }> 
   prepareHome(house.home);
   const key = await house.accessKey('bench');
   const child = started(
-    pinned(measuredCore, [...under, process.execPath, join(root, '.build/services/router.cjs')]),
+    pinned(measuredCore, [
+      ...under,
+      process.execPath,
+      ...nodeOptions(serviceOf('router')),
+      join(root, '.build/services/router.cjs'),
+    ]),
     { ...process.env, VIGIL_HOME: house.home.directory, VIGIL_CONSOLE: 'off' },
   );
   const pid = await house.pidOf('router');

@@ -20,7 +20,7 @@ import { type ServiceName, services } from '#shared/manifest.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { inspect } from '#shared/store/inspect.ts';
 import type { Fault as TelegramFault } from '#shared/testing/bot-api/fault.ts';
-import { buildHouse, type House, type Suite } from '#shared/testing/house.ts';
+import { buildHouse, type House, RAISED, type Suite } from '#shared/testing/house.ts';
 import type { Fault as ModelFault } from '#shared/testing/messages-faults.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
 
@@ -398,6 +398,7 @@ async function main(): Promise<void> {
   const began = performance.now();
   const say = (line: string) =>
     void process.stderr.write(`${Math.round((performance.now() - began) / 1000)} s: ${line}\n`);
+  say(`budgets and limits are on, and raised:\n${RAISED}`);
   say(`seed ${seed}`);
   const { figures, broken } = await torture({ messages, chats, kills, seed, flush, sources }, say);
   const width = Math.max(...figures.map(([what]) => what.length));

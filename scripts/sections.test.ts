@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'smol-toml';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { checkConfig, shared } from '#shared/runtime/config.ts';
@@ -13,13 +14,10 @@ test('every service of the manifest has its section, and nobody else', () => {
 
 test('config.example.toml shows every setting of the house, and each with its default', () => {
   const file = join(root, 'config.example.toml');
-  const shown: Record<string, Record<string, unknown>> = {};
-  let name = '';
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    name = /^\[(\w+)\]$/.exec(line)?.[1] ?? name;
-    const [, key, value] = /^# (\w+) = (.+)$/.exec(line) ?? [];
-    if (key && value) shown[name] = { ...shown[name], [key]: JSON.parse(value) };
-  }
-  assert.deepEqual(shown, checkConfig(file, sections));
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const settings = lines.filter((line) => /^(# )?(\[[^\]]+\]|[\w-]+ = .*)$/.test(line));
+  const shown = parse(settings.map((line) => line.replace(/^# /, '')).join('\n'));
+  // The parser's objects have no prototype.
+  assert.deepEqual(structuredClone(shown), checkConfig(file, sections));
   assert.deepEqual(Object.keys(shown).sort(), [...Object.keys(shared), ...Object.keys(sections)].sort());
 });

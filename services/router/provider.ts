@@ -14,6 +14,8 @@ export type Provider = {
   /** One for each organisation: keys of one organisation share its limits, so that a second adds nothing but a spare. */
   accounts: Account[];
   free: boolean;
+  /** This model answers, whichever is asked for. */
+  model?: string;
   without: readonly string[];
   max_tokens_field: ProviderSetting['max_tokens_field'];
   requests_per_minute?: number | undefined;

@@ -54,7 +54,7 @@ export function routesOf(
     // A model's own name may hold a slash too: only what a provider is called counts as one.
     const named = slash > 0 ? providers.get(word.slice(0, slash)) : undefined;
     const provider = named ?? providers.get(ANTHROPIC);
-    const model = named ? word.slice(slash + 1) : word;
+    const model = provider?.model ?? (named ? word.slice(slash + 1) : word);
     if (!provider || model === '') return undefined;
     const made = provider.accounts.map((account) => ({
       name: `${provider.name}/${model}${provider.accounts.length > 1 ? `/${account.organisation}` : ''}`,

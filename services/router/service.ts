@@ -289,7 +289,7 @@ function doing(providers: ReadonlyMap<string, Provider>): string {
 }
 
 async function rehearsal(ctx: Ctx): Promise<Provider> {
-  const { startRehearsal } = await import('#shared/messages/rehearsal.ts');
+  const { rehearsalModel, startRehearsal } = await import('#shared/messages/rehearsal.ts');
   const path = socketOf(ctx.home, roleOf('rehearsal', ctx.worker));
   const file = join(ctx.home.credentials, 'anthropic.env');
   const server = await startRehearsal({
@@ -298,7 +298,8 @@ async function rehearsal(ctx: Ctx): Promise<Provider> {
   });
   ctx.onEnd(server.close);
   return {
-    name: ANTHROPIC,
+    name: 'rehearsal',
+    model: rehearsalModel,
     kind: 'anthropic',
     url: new URL('http://rehearsal'),
     socketPath: path,
