@@ -196,24 +196,32 @@ test('an answer names its model, why it stopped and the terms it was given on', 
   assert.deepEqual([whole.model, whole.stop_reason, whole.terms], ['claude-haiku-5-5', 'end_turn', {}]);
 });
 
-test('a stream that broke off is charged for its bytes, at most for max_tokens', () => {
+test('a stream that ended in an error of the provider is charged for its bytes, at most for max_tokens', () => {
   const reading = read([eventsOf(begins(), opens('text'), says(words))]);
   const bytes = reading.content_bytes;
   assert.ok(bytes > Buffer.byteLength(words));
-  assert.equal(brokenUsage(reading, 1000)?.output_tokens, bytes);
-  assert.equal(brokenUsage(reading, bytes - 1)?.output_tokens, bytes - 1);
-  assert.equal(brokenUsage(reading, 1000)?.input_tokens, 11);
-  assert.equal(brokenUsage(read([eventsOf(begins())]), 1000)?.output_tokens, 1, 'what it said itself');
+  const told = { ...reading, error_type: 'overloaded_error' };
+  assert.equal(brokenUsage(told, 1000)?.output_tokens, bytes);
+  assert.equal(brokenUsage(told, bytes - 1)?.output_tokens, bytes - 1);
+  assert.equal(brokenUsage(told, 1000)?.input_tokens, 11);
+});
+
+test('what was on its way when a stream broke off is charged too', () => {
+  const reading = read([eventsOf(begins(), opens('text'), says(words))]);
+  const bytes = reading.content_bytes;
+  assert.equal(brokenUsage(reading, 9000)?.output_tokens, bytes + 1000);
+  assert.equal(brokenUsage(reading, bytes + 999)?.output_tokens, bytes + 999);
+  assert.equal(brokenUsage(read([eventsOf(begins())]), 9000)?.output_tokens, 1000);
 });
 
 test('a stream cut where content is held back or omitted is charged max_tokens for its output', () => {
   for (const type of ['thinking', 'tool_use']) {
     const open = [begins(), opens(type)];
-    assert.equal(brokenUsage(read([eventsOf(...open)]), 1000)?.output_tokens, 1000, type);
-    const closed = brokenUsage(read([eventsOf(...open, closes)]), 1000)?.output_tokens ?? 1000;
-    assert.ok(closed < 1000, `${type}: its signature or its input is there when it is closed`);
+    assert.equal(brokenUsage(read([eventsOf(...open)]), 9000)?.output_tokens, 9000, type);
+    const closed = brokenUsage(read([eventsOf(...open, closes)]), 9000)?.output_tokens ?? 9000;
+    assert.ok(closed < 9000, `${type}: its signature or its input is there when it is closed`);
     const next = read([eventsOf(...open, closes, opens('text'), says('x'))]);
-    assert.ok((brokenUsage(next, 1000)?.output_tokens ?? 1000) < 1000, `${type}, then text`);
+    assert.ok((brokenUsage(next, 9000)?.output_tokens ?? 9000) < 9000, `${type}, then text`);
   }
 });
 

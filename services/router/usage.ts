@@ -137,6 +137,9 @@ export function added(one: Usage, other: Usage): Usage {
   };
 }
 
+/** No model writes more before it hears that nobody reads: it is paid for, and was on its way. */
+const UNSEEN_tokens = 1000;
+
 /**
  * The most that a stream used that began and broke off; null when its input is not known either. No token is shorter
  * than a byte: of text, of a tool's input, of a signature, which encrypts the whole of its thinking; and the event that
@@ -145,7 +148,9 @@ export function added(one: Usage, other: Usage): Usage {
 export function brokenUsage(reading: Reading, max_tokens: number): Usage | null {
   if (reading.stop_reason !== null) return reading.usage;
   if (reading.looped) return null;
-  const output = reading.hidden ? max_tokens : Math.min(reading.content_bytes, max_tokens);
+  // A provider that ends its stream itself, with an error, has said all that it wrote.
+  const unseen = reading.error_type === null ? UNSEEN_tokens : 0;
+  const output = reading.hidden ? max_tokens : Math.min(reading.content_bytes + unseen, max_tokens);
   return { ...reading.usage, output_tokens: Math.max(reading.usage.output_tokens, output) };
 }
 
