@@ -39,6 +39,7 @@ for (const [title, of] of Object.entries(cases)) {
     t.diagnostic(JSON.stringify(report));
     assert.deepEqual(wrong, []);
     assert.ok(report.answered > 0 && report.refused > 0 && report.looks > 0);
-    if (of.kills > 0) assert.ok(report.killed > 0 && report.abandoned > 0);
+    // Whether a router dies with a call in its hands is chance.
+    if (of.kills > 0) assert.ok(report.killed > 0);
   });
 }
