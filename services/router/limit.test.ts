@@ -24,7 +24,7 @@ test('a call that is larger than a bucket takes all of it, and no more', () => {
 
 test('what was thought and what was used is set right in both directions', () => {
   const tokens_ms = (taken: number, used: number) =>
-    correctionOf(limits, target(), taken, used)[0]?.tokens_ms;
+    correctionOf(limits, target(), { taken, used })[0]?.tokens_ms;
   assert.deepEqual(
     [tokens_ms(50_000, 10_000), tokens_ms(10_000, 50_000), tokens_ms(5, 5)],
     [-24_000, 24_000, 0],
@@ -262,4 +262,13 @@ test('in whatever order they come, leave and are served, each is called or gives
     inHand = 0;
   }
   assert.equal(over, waiting);
+});
+
+test('what the provider names as its limit holds at that target, when it is lower than ours', () => {
+  const learned = { requests_per_minute: 30, tokens_per_minute: 1_000 };
+  const [all, own] = takesOf(limits, target(), 500, learned);
+  assert.deepEqual(own, { bucket: 't', request_ms: 2000, tokens_ms: 30_000 });
+  assert.deepEqual(all, takesOf(limits, target(), 500)[0]);
+  const more = { requests_per_minute: 1e6, tokens_per_minute: Number.POSITIVE_INFINITY };
+  assert.deepEqual(takesOf(limits, target(), 500, more), takesOf(limits, target(), 500));
 });

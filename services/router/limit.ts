@@ -16,7 +16,11 @@ export const ALL = 'all';
 
 const MINUTE_ms = 60_000;
 
-export function takesOf(limits: Limits, target: Target, tokens: number): Take[] {
+/** What a target's provider has said that it takes in a minute. */
+export type Learned = { requests_per_minute: number; tokens_per_minute: number };
+
+/** @param learned of the target: nothing more than that is sent there, whatever the config allows */
+export function takesOf(limits: Limits, target: Target, tokens: number, learned?: Learned): Take[] {
   const take = (bucket: string, requests: number, perMinute: number): Take => ({
     bucket,
     request_ms: MINUTE_ms / requests,
@@ -28,16 +32,27 @@ export function takesOf(limits: Limits, target: Target, tokens: number): Take[] 
     take(ALL, requests_per_minute, tokens_per_minute),
     take(
       target.name,
-      target.provider.requests_per_minute ?? requests_per_minute,
-      target.provider.tokens_per_minute ?? tokens_per_minute,
+      Math.min(
+        target.provider.requests_per_minute ?? requests_per_minute,
+        learned?.requests_per_minute ?? Number.POSITIVE_INFINITY,
+      ),
+      Math.min(
+        target.provider.tokens_per_minute ?? tokens_per_minute,
+        learned?.tokens_per_minute ?? Number.POSITIVE_INFINITY,
+      ),
     ),
   ];
 }
 
 /** What to give back to the buckets, or to take in addition, now that the tokens are known. */
-export function correctionOf(limits: Limits, target: Target, taken: number, used: number): Take[] {
-  const before = takesOf(limits, target, taken);
-  return takesOf(limits, target, used).map((take, i) => ({
+export function correctionOf(
+  limits: Limits,
+  target: Target,
+  tokens: { taken: number; used: number },
+  learned?: Learned,
+): Take[] {
+  const before = takesOf(limits, target, tokens.taken, learned);
+  return takesOf(limits, target, tokens.used, learned).map((take, i) => ({
     ...take,
     tokens_ms: take.tokens_ms - (before[i]?.tokens_ms ?? 0),
   }));

@@ -11,7 +11,7 @@ import type { Asked } from './body.ts';
 import type { Budget, Caller } from './budget.ts';
 import { needsOf } from './choose.ts';
 import type { Config } from './config.ts';
-import type { Limits, Line } from './limit.ts';
+import type { Learned, Limits, Line } from './limit.ts';
 import type { Price } from './price.ts';
 import type { Route, Routes, Target } from './route.ts';
 import type { Seen } from './seen.ts';
@@ -44,6 +44,8 @@ export type State = {
   inFlight: Map<string, number>;
   /** What is left of the target's own limits, from 0 to 1, as its last answer said, and until when that holds. */
   headroom: Map<string, { left: number; until_at: number }>;
+  /** By target: the limits that its provider names in its answers. */
+  learned: Map<string, Learned>;
   /** The target that each conversation was answered by last, the latest at the end. */
   homes: Map<string, string>;
   /** Which key of each account is in use. */
@@ -55,6 +57,7 @@ export const freshState = (): State => ({
   lines: new Map(),
   inFlight: new Map(),
   headroom: new Map(),
+  learned: new Map(),
   homes: new Map(),
   keys: new Map(),
   settling: new Set(),

@@ -244,7 +244,7 @@ async function hold(
   const now = clock.now();
   const windows = windowsOf(router.budget(), caller, now);
   const windows_json = JSON.stringify(windows.map(({ id }) => id));
-  const takes = takesOf(limits, target, likely_tokens);
+  const takes = takesOf(limits, target, likely_tokens, state.learned.get(target.name));
   const probe = row !== undefined && row.state !== 'closed';
   const id = uuid(now);
   const ops: Op[] = [

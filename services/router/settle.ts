@@ -100,7 +100,9 @@ export async function settle(
       first_byte_ms: ending.first_byte_ms,
       latency_ms,
     }),
-    ...correctionOf(limits, target, likely_tokens, used).map(throttle.correct),
+    ...correctionOf(limits, target, { taken: likely_tokens, used }, state.learned.get(target.name)).map(
+      throttle.correct,
+    ),
     total.add(
       {
         hour_at: periodOf('hour', opened_at).starts_at,
@@ -147,16 +149,21 @@ function remember(homes: Map<string, string>, key: string, target: string): void
   if (homes.size > MOST_HOMES && oldest !== undefined) homes.delete(oldest);
 }
 
-/** What the answer says is left of its target's limits (Claude Platform Docs, "Rate limits"). */
+/** What the answer says of its target's limits, and of what is left of them (Claude Platform Docs, "Rate limits"). */
 function learn(state: State, { name }: Target, { answer }: Ending, now: number): void {
   if (!answer?.['anthropic-ratelimit-requests-limit']) return;
+  const said = (what: string, which: string) => String(answer[`anthropic-ratelimit-${what}-${which}`] ?? '');
   let room = { left: 1, until_at: now };
   for (const what of ['requests', 'tokens', 'input-tokens', 'output-tokens']) {
-    const said = (which: string) => String(answer[`anthropic-ratelimit-${what}-${which}`] ?? '');
-    const left = Number(said('remaining')) / Number(said('limit'));
-    if (left < room.left) room = { left, until_at: Date.parse(said('reset')) || now };
+    const left = Number(said(what, 'remaining')) / Number(said(what, 'limit'));
+    if (left < room.left) room = { left, until_at: Date.parse(said(what, 'reset')) || now };
   }
   state.headroom.set(name, room);
+  const limit = (what: string) => Number(said(what, 'limit')) || Number.POSITIVE_INFINITY;
+  state.learned.set(name, {
+    requests_per_minute: limit('requests'),
+    tokens_per_minute: Math.min(limit('tokens'), limit('input-tokens')),
+  });
 }
 
 /** Brings the breaker and the limits of the target up to date. */
