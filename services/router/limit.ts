@@ -3,7 +3,7 @@
  * shared through the store; each router process has lines of its own, and in them the callers take turns.
  */
 
-import type { Clock } from '#shared/base/clock.ts';
+import { type Clock, SET_BACK_ms } from '#shared/base/clock.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Shared } from '#shared/runtime/config.ts';
 import type { Take, Throttle } from '#shared/tables/throttle.ts';
@@ -67,7 +67,7 @@ export function fullest(
   let last: { bucket: string; free_at: number } | null = null;
   for (const { bucket, request_ms, tokens_ms } of takes) {
     const row = rows.find((row) => row.bucket === bucket);
-    if (!row || row.changed_at > now) continue;
+    if (!row || row.changed_at > now + SET_BACK_ms) continue;
     const room = (until_at: number, ms: number) =>
       until_at <= now ? now : until_at - Math.max(0, MINUTE_ms - ms);
     const free_at = Math.max(

@@ -3,7 +3,7 @@
  * transaction with the row of the ledger. Waits where waiting helps.
  */
 
-import { type Clock, sleep } from '#shared/base/clock.ts';
+import { type Clock, SET_BACK_ms, sleep } from '#shared/base/clock.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { Fenced } from '#shared/store/store.ts';
@@ -149,7 +149,7 @@ function hindered(
   turn: string | undefined,
   now: number,
 ): string | null {
-  if (row && row.state !== 'closed' && row.due_at > now && row.changed_at <= now) {
+  if (row && row.state !== 'closed' && row.due_at > now && row.changed_at <= now + SET_BACK_ms) {
     return `breaker: ${row.state} after ${row.failures} failures (${row.error})`;
   }
   if (one.limited && one.due_at > now) return LIMIT;
@@ -274,11 +274,19 @@ async function hold(
       price_rev: price.rev,
     }),
   ];
-  if (probe) ops.unshift(breaker.probe(target.name, now, now + request.deadline - clock.mono()));
+  if (probe) {
+    const lost_at = now + Math.ceil(request.deadline - clock.mono());
+    ops.unshift(breaker.probe(target.name, now, lost_at));
+  }
+  // Counted before it is written: of calls that come together, each sees the one before it.
+  const inFlight = (more: number) =>
+    state.inFlight.set(target.name, (state.inFlight.get(target.name) ?? 0) + more);
+  inFlight(1);
   try {
     await store.commit(ops);
     if (probe) router.breakers.changed();
   } catch (error) {
+    inFlight(-1);
     if (!(error instanceof Fenced)) throw error;
     if (error.verb === 'breaker.probe')
       return { why: 'breaker: another call tries it now', free_at: now + 1000 };
@@ -289,7 +297,6 @@ async function hold(
     }
     return await withoutRoom(router, request, one, windows);
   }
-  state.inFlight.set(target.name, (state.inFlight.get(target.name) ?? 0) + 1);
   return {
     id,
     chosen: one,

@@ -3,6 +3,12 @@
  * clock, which neither sleeps through a jump nor repeats an hour. Tests hand in a clock of their own.
  */
 
+/**
+ * Of two processes that read the clock one after the other, the second may write first. Only a row from further ahead
+ * than this is one from before the clock was set back.
+ */
+export const SET_BACK_ms = 60_000;
+
 export type Clock = {
   /** Wall clock, integer milliseconds since the epoch: for rows and for people. May jump. */
   now(): number;

@@ -3,6 +3,7 @@
  * router processes, and kept over restarts. A target that never failed has no row, and one that works again none either.
  */
 
+import { SET_BACK_ms } from '../base/clock.ts';
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
@@ -47,15 +48,15 @@ export function worked(target: string): Op<Breaker> {
 }
 
 /**
- * Takes the one probe that an open breaker allows once its time has come; `Fenced` when somebody else has it. A time
- * that was set later than now counts as over: the clock has gone back.
+ * Takes the one probe that an open breaker allows once its time has come; `Fenced` when somebody else has it. One
+ * that was written long after now counts as due: the clock was set back.
  */
 export function probe(target: string, now: number, due_at: number): Op {
   return {
     verb: 'breaker.probe',
     sql: `UPDATE breaker SET state = 'half open', due_at = ?, changed_at = ?
           WHERE target = ? AND state <> 'closed' AND (due_at <= ? OR changed_at > ?)`,
-    args: [due_at, now, target, now, now],
+    args: [due_at, now, target, now, now + SET_BACK_ms],
     expect: 1,
   };
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { SET_BACK_ms } from '../base/clock.ts';
 import { Fenced, openStore, type Store } from '../store/store.ts';
 import { scratch } from '../testing/scratch.ts';
 import * as access_key from './access_key.ts';
@@ -235,6 +236,13 @@ test('a clock that was set back finds an empty bucket, and never waits for the o
   assert.equal(await passes(store, take(1000, 1, back)), false);
 });
 
+test('a bucket is full also for a call that read the clock a little earlier, and was slower', async (t) => {
+  const store = await open(t);
+  await store.commit([take(1000, 60_000, NOW + SET_BACK_ms)]);
+  assert.equal(await passes(store, take(1000, 1, NOW)), false);
+  assert.equal(await passes(store, take(1000, 1, NOW - 1)), true);
+});
+
 test('a block on a clock that was set back does not keep what was taken by the old time', async (t) => {
   const store = await open(t);
   await store.commit([take(1000, 60_000, NOW)]);
@@ -299,6 +307,16 @@ test('when its time has come one call tries it, and no second one meanwhile', as
   assert.equal(await probe(NOW + 60_001), false);
   assert.equal(await probe(NOW + 179_999), false);
   assert.equal(await probe(NOW + 180_000), true, 'a probe that nobody heard of again is lost');
+});
+
+test('one call tries it, also when another read the clock before it and is slower', async (t) => {
+  const store = await open(t);
+  await store.commit([failed(), failed(), failed()]);
+  const probe = (now: number) => passes(store, breaker.probe('t', now, NOW + 300_000));
+  assert.equal(await probe(NOW + 60_003), true);
+  assert.equal(await probe(NOW + 60_000), false);
+  assert.equal(await probe(NOW + 60_003 - SET_BACK_ms), false);
+  assert.equal(await probe(NOW + 60_002 - SET_BACK_ms), true, 'the clock was set back');
 });
 
 test('a probe that fails opens it again at once, one that comes to nothing leaves it to the next', async (t) => {

@@ -3,6 +3,7 @@
  * algorithm): until when its requests, and its tokens, are taken. Full is a minute ahead of now, and time empties it.
  */
 
+import { SET_BACK_ms } from '../base/clock.ts';
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
@@ -25,11 +26,13 @@ export type Take = { bucket: string; request_ms: number; tokens_ms: number };
 
 const MINUTE_ms = 60_000;
 
-/** What is left of `column` at the time of the taking. A row from a later time is of a clock that has gone back. */
+/** It is of no use: it was written before the clock was set back. */
+const OBSOLETE = `changed_at > excluded.changed_at + ${SET_BACK_ms}`;
+/** What is left of `column` at the time of the taking. */
 const LEVEL = (column: string) =>
-  `CASE WHEN changed_at > excluded.changed_at THEN excluded.changed_at ELSE max(${column}, excluded.changed_at) END`;
+  `CASE WHEN ${OBSOLETE} THEN excluded.changed_at ELSE max(${column}, excluded.changed_at) END`;
 /** The block that holds at the time of the taking. */
-const BLOCK = 'CASE WHEN changed_at > excluded.changed_at THEN 0 ELSE blocked_until_at END';
+const BLOCK = `CASE WHEN ${OBSOLETE} THEN 0 ELSE blocked_until_at END`;
 /** There is room, or the bucket is empty: what is larger than a bucket fits into an empty one. */
 const ROOM = (column: string) =>
   `(${column} <= excluded.changed_at OR ${column} + excluded.${column} - 2 * excluded.changed_at <= ${MINUTE_ms})`;
@@ -42,7 +45,7 @@ export function take({ bucket, request_ms, tokens_ms }: Take, now: number): Op {
           ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at, blocked_until_at = ${BLOCK},
             requests_at = ${LEVEL('requests_at')} + excluded.requests_at - excluded.changed_at,
             tokens_at = ${LEVEL('tokens_at')} + excluded.tokens_at - excluded.changed_at
-          WHERE changed_at > excluded.changed_at OR (blocked_until_at <= excluded.changed_at
+          WHERE ${OBSOLETE} OR (blocked_until_at <= excluded.changed_at
             AND ${ROOM('requests_at')} AND ${ROOM('tokens_at')})`,
     args: [bucket, now + request_ms, now + tokens_ms, now],
     expect: 1,
