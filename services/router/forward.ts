@@ -9,7 +9,7 @@ import { messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { withIds } from '#shared/base/log.ts';
 import { sendError } from '#shared/messages/answer.ts';
-import { ApiError } from '#shared/messages/error.ts';
+import { ApiError, errorTypeOf } from '#shared/messages/error.ts';
 import { type Asked, withModel } from './body.ts';
 import type { Caller } from './budget.ts';
 import { keyOf, nextKey, type Request, type Router, requestOf } from './request.ts';
@@ -18,7 +18,7 @@ import type { Target } from './route.ts';
 import { judged, settle } from './settle.ts';
 import { attempt, type Ending, passedBack, passedOn } from './upstream.ts';
 import { unread } from './usage.ts';
-import { pause_ms, statusOf, verdictOn } from './verdict.ts';
+import { errorIn, pause_ms, statusOf, verdictOn } from './verdict.ts';
 import { anthropic, chat, type Wire } from './wire.ts';
 
 /** Answers a request to /v1/messages. */
@@ -55,21 +55,23 @@ async function answered(router: Router, request: Request): Promise<void> {
     request.attempts += 1;
     chosen.tries += 1;
     const headers = ownHeaders(request, reserved);
-    const ending = await tried(router, request, reserved, headers);
+    const key = keyOf(router, chosen.target);
+    const ending = await tried(router, request, chosen.target, key, headers);
     const verdict = verdictOn(ending, clock.now());
     // Written while the next try is on its way, or the client reads: the reservation stands until then.
-    const settled = settle(router, request, reserved, ending, verdict).finally(() =>
+    const settled = settle(router, request, reserved, ending).finally(() =>
       router.state.settling.delete(settled),
     );
     router.state.settling.add(settled);
     await judged(router, chosen, reserved.suspect, verdict);
     if (verdict.kind === 'over') return;
     last = { ending, headers };
+    const spare = nextKey(router, chosen.target, key, ending.status);
     if (verdict.kind === 'request' || failures >= config.retries) break;
     if (verdict.kind === 'target') {
-      if (!nextKey(router, chosen.target, ending.status)) chosen.over = `gave up: ${verdict.why}`;
+      if (!spare) chosen.over = `gave up: ${verdict.why}`;
     } else {
-      chosen.limited = verdict.kind === 'limited';
+      chosen.limited = verdict.kind === 'limited' || verdict.retry_after_ms !== null;
       chosen.due_at = clock.now() + Math.max(verdict.retry_after_ms ?? 0, pause_ms(failures));
     }
   }
@@ -83,6 +85,8 @@ function ownHeaders(request: Request, { id, chosen }: Reserved): OutgoingHttpHea
     'x-vigil-attempts': String(request.attempts),
   };
   if (request.route.alias !== null) headers['x-vigil-alias'] = request.route.alias;
+  // Clients of the Messages API look for it, and Chat Completions has none of that name.
+  if (chosen.target.provider.kind === 'openai') headers['request-id'] = request.id;
   return headers;
 }
 
@@ -101,31 +105,46 @@ export function refuse(
   }
   // An error that came inside a stream came under the status 200.
   const own = status >= 300 ? status : statusOf(ending.error_type);
+  if (!errorIn(body)?.type) {
+    const who = headers['x-vigil-target'] ?? 'the provider';
+    const words = body.toString('utf8', 0, MOST_QUOTED_bytes).trim();
+    const message = `router: ${who} answered ${own}, and gave no reason but '${words}'`;
+    const { 'retry-after': wait } = passedBack(answer ?? {});
+    const more = wait === undefined ? headers : { ...headers, 'retry-after': wait };
+    sendError(outgoing, new ApiError(errorTypeOf(own), message, { status: own }), id, more);
+    return;
+  }
   outgoing.writeHead(own, {
     ...passedBack(answer ?? {}),
-    ...(status >= 300 ? {} : { 'content-type': 'application/json' }),
+    'content-type': 'application/json',
     ...headers,
     'content-length': body.length,
   });
   outgoing.end(body);
 }
 
+/** Of a page that says what no API would. */
+const MOST_QUOTED_bytes = 500;
+
 /** Makes the attempt that was reserved. */
 async function tried(
   router: Router,
   request: Request,
-  { chosen }: Reserved,
+  target: Target,
+  key: number,
   headers: OutgoingHttpHeaders,
 ): Promise<Ending> {
-  const { target } = chosen;
-  const { asked, incoming, outgoing, deadline } = request;
+  const { asked, outgoing, deadline, long_ms } = request;
+  const left_ms = deadline - router.clock.mono();
+  // In one piece it says nothing before its end: silent is what takes longer than the longest answer.
+  const whole_ms = asked.stream ? left_ms : Math.max(router.idle_ms, long_ms);
   let wire: Wire;
   try {
-    wire = wireTo(router, target, asked, incoming);
+    wire = wireTo(request, target, target.account.keys[key] ?? '');
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // It cannot be said in this provider's language: nothing leaves.
-    return unsaid(error);
+    return unsaid(error, request.id);
   }
   return attempt({
     provider: target.provider,
@@ -134,7 +153,7 @@ async function tried(
     expect: 'message',
     streams: asked.stream,
     idle_ms: router.idle_ms,
-    left_ms: Math.max(1, deadline - router.clock.mono()),
+    left_ms: Math.max(1, Math.min(left_ms, whole_ms)),
     clock: router.clock,
     outgoing,
     signal: router.signal,
@@ -143,14 +162,13 @@ async function tried(
   });
 }
 
-function wireTo(router: Router, target: Target, asked: Asked, incoming: IncomingMessage): Wire {
-  const { provider, account, model } = target;
-  const key = account.keys[keyOf(router, target)] ?? '';
-  if (provider.kind === 'openai') return chat(provider, key, model, asked.json);
+function wireTo({ id, asked, incoming }: Request, target: Target, key: string): Wire {
+  const { provider, model } = target;
+  if (provider.kind === 'openai') return chat(provider, key, model, asked.json, id);
   return anthropic(key, incoming.url ?? '/v1/messages', withModel(asked, model), passedOn(incoming.headers));
 }
 
-function unsaid(error: ApiError): Ending {
+function unsaid(error: ApiError, id: string): Ending {
   return {
     sent: false,
     status: error.status,
@@ -158,7 +176,7 @@ function unsaid(error: ApiError): Ending {
     error: null,
     error_type: error.type,
     answer: {},
-    body: Buffer.from(JSON.stringify(error.envelope(''))),
+    body: Buffer.from(JSON.stringify(error.envelope(id))),
     told: false,
     reading: unread(),
     first_byte_ms: null,

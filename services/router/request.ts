@@ -87,6 +87,8 @@ export type Request = {
   route: Route;
   incoming: IncomingMessage;
   outgoing: ServerResponse;
+  /** So long an answer of `max_tokens` may take. */
+  long_ms: number;
   /** On the monotonic clock. */
   deadline: number;
   home: string | undefined;
@@ -126,6 +128,7 @@ export function requestOf(
     route,
     incoming,
     outgoing,
+    long_ms,
     deadline: clock.mono() + Math.max(config.deadline_s * 1000, long_ms),
     home: state.homes.get(homeKey(caller, asked) ?? ''),
     tries,
@@ -168,10 +171,14 @@ export function keyOf({ state }: Router, target: Target): number {
   return state.keys.get(accountName(target)) ?? 0;
 }
 
-/** Takes the next key of the same organisation, when this one is refused; false when there is none. */
-export function nextKey(router: Router, target: Target, status: number | null): boolean {
-  const next = keyOf(router, target) + 1;
-  if ((status !== 401 && status !== 403) || next >= target.account.keys.length) return false;
+/**
+ * Takes the next key of the same organisation, when the one that was `used` is refused; false when there is none. Calls
+ * that were refused together move on by one key, not by one each.
+ */
+export function nextKey(router: Router, target: Target, used: number, status: number | null): boolean {
+  if (status !== 401 && status !== 403) return false;
+  const next = Math.max(used + 1, keyOf(router, target));
+  if (next >= target.account.keys.length) return false;
   router.state.keys.set(accountName(target), next);
   return true;
 }

@@ -59,7 +59,6 @@ export async function settle(
   request: Request,
   reserved: Reserved,
   ending: Ending,
-  verdict: Verdict,
 ): Promise<void> {
   const { clock, log, state, limits, config } = router;
   const { caller, asked, route } = request;
@@ -69,7 +68,7 @@ export async function settle(
   learn(state, target, ending, now);
   state.inFlight.set(target.name, (state.inFlight.get(target.name) ?? 1) - 1);
   const home = homeKey(caller, asked);
-  if (home !== null && verdict.works) remember(state.homes, home, target.name);
+  if (home !== null && ending.outcome === 'ok') remember(state.homes, home, target.name);
   const { usage, cost_nanousd: cost, estimated } = billOf(router, request, reserved, ending);
   const latency_ms = Math.round(clock.mono() - reserved.began);
   // The row says all of it: a line for each call would cost a tenth of what a call does.
@@ -93,7 +92,7 @@ export async function settle(
       status: ending.status,
       outcome: ending.outcome,
       error_type: ending.error_type,
-      request_id: String(ending.answer?.['request-id'] ?? '') || null,
+      request_id: String(ending.answer?.['request-id'] ?? ending.answer?.['x-request-id'] ?? '') || null,
       usage,
       estimated,
       cost_nanousd: cost,

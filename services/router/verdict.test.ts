@@ -99,6 +99,11 @@ test('an error that a stream begins with counts as the status that it would have
   assert.equal(told('an_error_of_next_year'), 'failing broken');
 });
 
+test('what one provider has no words for is no fault of the request: another may have them', () => {
+  const unsaid = ending({ sent: false, status: 400, outcome: 'refused', answer: {} });
+  assert.equal(shortly(verdictOn(unsaid, NOW)), 'target');
+});
+
 test('a limit of money is not waited for, however it is told', () => {
   for (const error_code of ['enforced_spend_limit_reached', 'contract_spend_limit_reached']) {
     assert.equal(shortly(refused(429, { 'retry-after': '1' }, { details: { error_code } })), 'target');

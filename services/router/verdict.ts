@@ -28,11 +28,13 @@ const PASSING = new Set([408, 409]);
 
 export function verdictOn(ending: Ending, now: number): Verdict {
   const { status, outcome } = ending;
-  const said = envelope(ending.body);
+  const said = errorIn(ending.body);
   const why = [status ?? '', ending.error_type ?? outcome].join(' ').trim();
   const verdict = { broken: false, works: false, retry_after_ms: null, why };
   if (outcome === 'ok') return { ...verdict, kind: 'over', works: true };
   if (outcome === 'left') return { ...verdict, kind: 'over' };
+  // It could not be said in this provider's language.
+  if (outcome === 'refused' && !ending.sent) return { ...verdict, kind: 'target' };
   if (ending.told) return { ...verdict, kind: 'over', broken: true };
   // Before its content a stream can fail with any error, under the status 200.
   const as = status === null || (status < 300 && !said) ? null : status < 300 ? statusOf(said?.type) : status;
@@ -59,7 +61,8 @@ export function verdictOn(ending: Ending, now: number): Verdict {
 
 type Said = { type?: string; message?: string; details?: { error_code?: string } };
 
-function envelope(body: Buffer | null): Said | null {
+/** What the envelope of an error says; null for what is none, a proxy's page say. */
+export function errorIn(body: Buffer | null): Said | null {
   if (!body || body.length > 100_000) return null;
   try {
     const { error } = JSON.parse(body.toString('utf8'));

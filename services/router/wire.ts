@@ -30,7 +30,13 @@ export function anthropic(key: string, path: string, body: Buffer, headers: Outg
 }
 
 /** @throws ApiError for what Chat Completions cannot express */
-export function chat(provider: Provider, key: string, model: string, request: Record<string, unknown>): Wire {
+export function chat(
+  provider: Provider,
+  key: string,
+  model: string,
+  request: Record<string, unknown>,
+  request_id: string,
+): Wire {
   const body = Buffer.from(
     JSON.stringify(toChat(request, model, { max_tokens_field: provider.max_tokens_field })),
   );
@@ -47,7 +53,7 @@ export function chat(provider: Provider, key: string, model: string, request: Re
       if (status >= 300) {
         const { type, message, error_code } = errorFromChat(status, text);
         const error = new ApiError(type, message, error_code === undefined ? {} : { error_code });
-        return Buffer.from(JSON.stringify(error.envelope('')));
+        return Buffer.from(JSON.stringify(error.envelope(request_id)));
       }
       try {
         return Buffer.from(JSON.stringify(fromChat(JSON.parse(text), model)));
@@ -56,6 +62,6 @@ export function chat(provider: Provider, key: string, model: string, request: Re
         return answer;
       }
     },
-    stream: () => chatStream(model),
+    stream: () => chatStream(model, request_id),
   };
 }

@@ -57,10 +57,11 @@ type Question = {
 export async function ask(router: Router, target: Target, question: Question): Promise<Ending> {
   const { method, path, headers, body = Buffer.alloc(0), left_ms = PATIENCE_ms } = question;
   for (;;) {
+    const key = keyOf(router, target);
     const ending = await attempt({
       provider: target.provider,
       method,
-      wire: anthropic(keyIn(router, target), path, body, headers),
+      wire: anthropic(target.account.keys[key] ?? '', path, body, headers),
       expect: 'json',
       streams: false,
       idle_ms: router.idle_ms,
@@ -71,7 +72,7 @@ export async function ask(router: Router, target: Target, question: Question): P
       headers: {},
       record: false,
     });
-    if (!nextKey(router, target, ending.status)) return ending;
+    if (!nextKey(router, target, key, ending.status)) return ending;
   }
 }
 
