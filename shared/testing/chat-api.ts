@@ -22,10 +22,11 @@ import {
   type Fault,
   type FaultKind,
   faultBook,
+  sendPage,
   strike,
   wasCut,
 } from './messages-faults.ts';
-import { pause, randomFrom } from './messages-latency.ts';
+import { type Delay, draw, pause, randomFrom } from './messages-latency.ts';
 
 export type ChatCall = {
   /** The `x-request-id` of the answer. */
@@ -54,12 +55,14 @@ export async function startChatApi(options: {
   /** Faults of one seed are the same in every run. */
   seed?: number;
 }) {
-  const faults = faultBook(randomFrom(options.seed ?? 1));
+  const random = randomFrom(options.seed ?? 1);
+  const faults = faultBook(random);
   const log: ChatCall[] = [];
   const total = { ...nothing };
   const inFlight = new Set<ServerResponse>();
   let answered = 0;
   let script = sayBack;
+  let per_chunk_ms: Delay = 0;
 
   const server = createServer((request, response) => void serve(request, response));
   server.keepAliveTimeout = 4 * 60_000;
@@ -121,6 +124,7 @@ export async function startChatApi(options: {
     const fault = faults.strike('messages', asked.model);
     call.fault = fault?.kind ?? null;
     const refused = fault && errorOf(fault, asked.model);
+    if (refused && fault.html) return sendPage(response, refused.status);
     if (refused) throw refused;
     if (fault?.kind === 'reset' || fault?.kind === 'hang') {
       return strike(response, fault, { request_id: call.id, stream: asked.stream === true });
@@ -152,6 +156,8 @@ export async function startChatApi(options: {
   ): Promise<void> {
     const strikeAt = fault ? Math.min(fault.after_events ?? 2, pieces.length - 1) : -1;
     for (const [index, piece] of pieces.entries()) {
+      const wait_ms = draw(per_chunk_ms, random);
+      if (wait_ms > 0) await pause(response, wait_ms);
       if (fault && index === strikeAt && fault.kind !== 'drip') return struck(response, fault, call.id);
       for (const key of Object.keys(nothing) as (keyof Billed)[]) {
         total[key] += piece.billed[key] - call.billed[key];
@@ -173,6 +179,9 @@ export async function startChatApi(options: {
     root: `http://127.0.0.1:${port}`,
     script(how: ChatScript): void {
       script = how;
+    },
+    latency(how: { per_chunk_ms?: Delay }): void {
+      per_chunk_ms = how.per_chunk_ms ?? 0;
     },
     /** The faults of the Messages API's test server; `after_events` counts chunks, the first being the role. */
     fault: faults.set,

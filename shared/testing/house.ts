@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { newAccessKey } from '../base/access.ts';
 import { root } from '../base/root.ts';
 import type { ServiceName } from '../manifest.ts';
-import { type Home, homeOf, lockOf } from '../runtime/home.ts';
+import { type Home, homeOf, lockOf, prepareHome } from '../runtime/home.ts';
 import { isLocked } from '../store/liveness.ts';
 import { FILE, openStore, type Store } from '../store/store.ts';
 import * as access_key from '../tables/access_key.ts';
@@ -43,7 +43,10 @@ tokens_per_minute = 1000000000
 export type HouseOptions = {
   /** Where it lies; a folder of its own that goes with the house, when left out. */
   directory?: string;
-  /** Lines of config.toml besides the owners and the port; `RAISED` goes with them, unless they set a budget themselves. */
+  /**
+   * Lines of config.toml besides the owners and the port, which goes into their [router] section; `RAISED` goes with
+   * them, unless they set a budget themselves.
+   */
   config?: string;
   /** Those who may talk to it, instead of OWNER alone. */
   owners?: readonly number[];
@@ -65,6 +68,8 @@ export type House = {
   model: MessagesApi;
   /** Starts the suite, perhaps `under` another program; resolves when it says that it is ready, or has ended. */
   start(args?: string[], env?: Record<string, string>, under?: string[]): Promise<Suite>;
+  /** Starts one service alone; resolves when it is ready, or has ended. */
+  serve(name: ServiceName, env?: Record<string, string>): Promise<Suite>;
   /** The store, as the command line sees it. */
   store(): Promise<Store>;
   read<Row>(sql: string, ...args: (string | number | null)[]): Promise<Row[]>;
@@ -104,9 +109,17 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     secret('anthropic', `ANTHROPIC_API_KEY=${KEY}\nANTHROPIC_BASE_URL=${root}\n`);
   }
   if (!existsSync(home.config)) {
+    const { config = '', owners = [OWNER] } = options;
+    const router = `[router]\nport = ${port}\n`;
+    const own = config.includes('[router]\n');
     writeFileSync(
       home.config,
-      `${options.config ?? ''}\n${options.config?.includes('[budget]') ? '' : RAISED}[telegram]\nowners = ${JSON.stringify(options.owners ?? [OWNER])}\n[router]\nport = ${port}\n`,
+      [
+        own ? config.replace('[router]\n', router) : config,
+        config.includes('[budget]') ? '' : RAISED,
+        `[telegram]\nowners = ${JSON.stringify(owners)}\n`,
+        own ? '' : router,
+      ].join('\n'),
     );
   }
   const suites = new Set<Suite>();
@@ -132,6 +145,24 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
         suite.exit,
       ]);
       return suite;
+    },
+    async serve(name, env = {}) {
+      prepareHome(home);
+      const started = startSuite([process.execPath, join(root, 'services', name, 'service.ts')], {
+        ...process.env,
+        VIGIL_HOME: directory,
+        VIGIL_CONSOLE: 'off',
+        ...env,
+      });
+      suites.add(started);
+      const { child } = started;
+      const ready = (beats: heartbeat.Heartbeat[]) =>
+        beats.some(({ pid, phase }) => pid === child.pid && phase === 'ready');
+      await until(
+        `${name} is ready`,
+        async () => child.exitCode !== null || ready(await (await house.store()).read(heartbeat.all)),
+      );
+      return started;
     },
     async store() {
       store ??= await openStore({ directory: home.state, principal: 'cli' });
