@@ -1,29 +1,41 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { Anthropic } from '@anthropic-ai/sdk';
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
 import { httpFetch } from '#shared/base/fetch.ts';
-import { root } from '#shared/base/root.ts';
-import { prepareHome, socketOf } from '#shared/runtime/home.ts';
-import { buildHouse, type House, KEY } from '#shared/testing/house.ts';
+import { socketOf } from '#shared/runtime/home.ts';
+import { buildHouse, type House, KEY, type Suite } from '#shared/testing/house.ts';
 import type { Call as ProviderCall } from '#shared/testing/messages-api.ts';
+import type { Fault } from '#shared/testing/messages-faults.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 const MODEL = 'claude-haiku-5-5';
+/** Whose limits nobody else here depends on. */
+const OTHER_MODEL = 'claude-haiku-4-5';
 const WORDS = 'one two three four five six seven eight nine ten';
 
+/** What is looked at here is one attempt: none is repeated, and no breaker opens. */
+const ONE_ATTEMPT = `[model]
+idle_s = 1
+[router]
+retries = 0
+breaker_failures = 1000
+[router.prices.no-such-model]
+input = 1
+output = 5
+`;
+
 let house: House;
-let child: ChildProcess;
+let router: Suite;
 let client: Anthropic;
 
 before(async () => {
-  house = await buildHouse({ telegram: false, config: '[model]\nidle_s = 1\n' });
-  child = await startRouter(house);
+  house = await buildHouse({ telegram: false, config: ONE_ATTEMPT });
+  router = await startRouter(house);
   client = new Anthropic({ apiKey: keyOf(house), baseURL: rootOf(house), maxRetries: 0, logLevel: 'off' });
 });
 
@@ -34,25 +46,12 @@ afterEach(() => {
 });
 
 after(async () => {
-  await stopRouter(child);
   await house.close();
 });
 
-async function startRouter(of: House): Promise<ChildProcess> {
-  prepareHome(of.home);
+async function startRouter(of: House): Promise<Suite> {
   if (!keys.has(of)) keys.set(of, await of.accessKey('local'));
-  const started = spawn(process.execPath, [join(root, 'services/router/service.ts')], {
-    env: { ...process.env, VIGIL_HOME: of.home.directory, VIGIL_CONSOLE: 'off' },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  await until('the router is ready', async () => (await of.pidOf('router')) === started.pid);
-  return started;
-}
-
-async function stopRouter(running: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  const ended = once(running, 'close');
-  running.kill(signal);
-  await ended;
+  return of.serve('router');
 }
 
 const rootOf = (of: House) => `http://127.0.0.1:${of.port}`;
@@ -155,8 +154,8 @@ const requests: Record<string, { body: object; headers?: Record<string, string> 
   },
   'a field that nobody knows yet': { body: saying('hello', { a_field_of_next_year: { x: 1 } }) },
   'a beta header': { body: saying('hello'), headers: { 'anthropic-beta': 'next-year-2027-01-01' } },
-  'a question that is refused': { body: saying('hello', { max_tokens: -1 }) },
-  'a model that is not there': { body: saying('hello', { model: 'no-such-model' }) },
+  'a question that the provider refuses': { body: saying('hello', { temperature: 7 }) },
+  'a model that the provider does not know': { body: saying('hello', { model: 'no-such-model' }) },
 };
 
 for (const [name, { body, headers = {} }] of Object.entries(requests)) {
@@ -208,7 +207,7 @@ test('the official client works through the router as it is: answers, streams, t
   assert.deepEqual(used.content[0]?.type === 'tool_use' && used.content[0].input, { city: 'Bern' });
   house.model.fault({ kind: 'rate_limit_error', calls: 1, retry_after_s: 3 });
   await assert.rejects(
-    client.messages.create(saying('hello')),
+    client.messages.create(saying('hello', { model: OTHER_MODEL })),
     (error: InstanceType<typeof Anthropic.APIError>) => {
       assert.ok(error instanceof Anthropic.RateLimitError);
       assert.equal(error.headers.get('retry-after'), '3');
@@ -252,6 +251,27 @@ test('a wrong key, path or method is refused as the API would, and costs nothing
     assert.equal(said.request_id, answer.headers.get('request-id'));
   }
   assert.equal(refusals[4][0].headers.get('allow'), 'POST');
+  assert.equal((await rows()).length, before);
+  assert.equal(house.model.calls().length, asked);
+});
+
+test('what no reservation can be worked out for is refused by the router itself, with the cure', async () => {
+  const [before, asked] = [(await rows()).length, house.model.calls().length];
+  for (const [body, cure] of [
+    [saying('hello', { max_tokens: -1 }), /max_tokens: expected a whole number from 0, got -1/],
+    [saying('hello', { max_tokens: 1.5 }), /max_tokens: expected a whole number from 0, got 1.5/],
+    [
+      saying('hello', { model: 'claude-next' }),
+      /claude-next has no price.*Add to config.toml, and restart the router:\n\[router.prices."claude-next"\]\ninput = /,
+    ],
+  ] as const) {
+    for (const stream of [false, true]) {
+      const answer = await post({ ...body, stream });
+      const { error } = (await answer.json()) as Said;
+      assert.deepEqual([answer.status, error.type], [400, 'invalid_request_error']);
+      assert.match(error.message, cure);
+    }
+  }
   assert.equal((await rows()).length, before);
   assert.equal(house.model.calls().length, asked);
 });
@@ -360,31 +380,58 @@ const eventsIn = (text: string) =>
       data: JSON.parse(/^data: (.*)$/m.exec(event)?.[1] ?? 'null') as Said,
     }));
 
+test('a stream that breaks before its first content is an error answer, for nobody has read any of it', async () => {
+  house.model.script(() => WORDS);
+  for (const fault of [
+    { kind: 'cut', after_events: 0 },
+    { kind: 'cut', after_events: 1 },
+    { kind: 'early_end', after_events: 1 },
+    { kind: 'malformed', after_events: 1 },
+  ] as const) {
+    house.model.fault({ ...fault, calls: 1 });
+    const answer = await post(saying('hello', { stream: true }));
+    const { error } = (await answer.json()) as Said;
+    assert.deepEqual([answer.status, error.type], [502, 'api_error']);
+    assert.match(error.message, /router: anthropic at http/);
+    const [row, { billed }] = [await billOf(answer), lastCall()];
+    assert.deepEqual([row.outcome, row.estimated], ['cut', 1]);
+    if (fault.after_events === 0)
+      assert.equal(row.cost_nanousd, row.hold_nanousd, 'nobody knows what it cost');
+    else assert.equal(row.input_tokens, billed.input_tokens);
+  }
+});
+
+test('an error that the provider tells before its first content is an error answer, in its own words', async () => {
+  house.model.fault({ kind: 'error_event', after_events: 1, calls: 1 });
+  const answer = await post(saying('hello', { stream: true }));
+  const said = (await answer.json()) as Said;
+  assert.deepEqual([answer.status, said.type], [529, 'error']);
+  assert.deepEqual(said.error, { type: 'overloaded_error', message: 'Overloaded' });
+  const row = await billOf(answer);
+  assert.deepEqual([row.outcome, row.error_type, row.estimated], ['cut', 'overloaded_error', 1]);
+});
+
 const broken = {
-  'cut before its first event': { kind: 'cut', after_events: 0 },
-  'cut before its first content': { kind: 'cut', after_events: 1 },
   'cut after its first content': { kind: 'cut', after_events: 4 },
   'ended early, as if all were well': { kind: 'early_end', after_events: 6 },
+  'no JSON in the middle': { kind: 'malformed', after_events: 4 },
 } as const;
 
 for (const [how, fault] of Object.entries(broken)) {
   test(`a stream that is ${how} ends in an error event, and is charged for what came`, async () => {
     house.model.script(() => WORDS);
+    // Each piece arrives by itself: what comes together with nonsense is not passed on.
+    house.model.latency({ per_chunk_ms: 20 });
     house.model.fault({ ...fault, calls: 1 });
     const answer = await post(saying('hello', { stream: true }));
     const events = eventsIn(await answer.text());
     assert.equal(events.length, fault.after_events + 1);
     const last = events.at(-1);
     assert.deepEqual([last?.name, last?.data.error.type], ['error', 'api_error']);
-    const row = await billOf(answer);
-    const { billed } = lastCall();
+    const [row, { billed }] = [await billOf(answer), lastCall()];
     assert.deepEqual([row.outcome, row.estimated], ['cut', 1]);
-    if (fault.after_events === 0)
-      assert.equal(row.cost_nanousd, row.hold_nanousd, 'nobody knows what it cost');
-    else {
-      assert.equal(row.input_tokens, billed.input_tokens);
-      assert.ok((row.output_tokens ?? 0) >= billed.output_tokens && (row.output_tokens ?? 0) <= 1000);
-    }
+    assert.equal(row.input_tokens, billed.input_tokens);
+    assert.ok((row.output_tokens ?? 0) >= billed.output_tokens && (row.output_tokens ?? 0) <= 1000);
     house.model.fault({ ...fault, calls: 1 });
     await assert.rejects(client.messages.stream(saying('hello')).finalMessage(), /router: anthropic at/);
   });
@@ -403,19 +450,28 @@ test('an error that the provider tells inside its stream is passed on as it is, 
 });
 
 test('a stream that goes silent is given up after the idle limit, with or without content', async () => {
-  for (const after_events of [0, 4]) {
-    house.model.fault({ kind: 'stall', calls: 1, after_events });
+  const silent = async (fault: Fault) => {
+    house.model.fault({ ...fault, calls: 1 });
     const answer = await post(saying('hello', { stream: true }));
-    const last = eventsIn(await answer.text()).at(-1);
-    assert.deepEqual([last?.name, last?.data.error.type], ['error', 'timeout_error']);
-    assert.equal((await billOf(answer)).outcome, 'cut');
+    const text = await answer.text();
     await house.model.idle();
     assert.ok(lastCall().client_left, 'the provider is not left waiting');
+    return { answer, text, row: await billOf(answer) };
+  };
+  const middle = await silent({ kind: 'stall', after_events: 4 });
+  const last = eventsIn(middle.text).at(-1);
+  assert.deepEqual([last?.name, last?.data.error.type], ['error', 'timeout_error']);
+  assert.equal(middle.row.outcome, 'cut');
+  for (const fault of [
+    { kind: 'stall', after_events: 0 },
+    { kind: 'stall', after_events: 1 },
+    { kind: 'hang' },
+  ] as const) {
+    const { answer, text, row } = await silent(fault);
+    assert.deepEqual([answer.status, (JSON.parse(text) as Said).error.type], [504, 'timeout_error']);
+    assert.equal(row.outcome, fault.kind === 'hang' ? 'unreachable' : 'cut');
+    if (fault.after_events !== 1) assert.equal(row.cost_nanousd, row.hold_nanousd);
   }
-  house.model.fault({ kind: 'hang', calls: 1 });
-  const answer = await post(saying('hello', { stream: true }));
-  assert.deepEqual([answer.status, ((await answer.json()) as Said).error.type], [504, 'timeout_error']);
-  assert.equal((await billOf(answer)).cost_nanousd, (await billOf(answer)).hold_nanousd);
 });
 
 test('whoever leaves in the middle of a stream takes the call to the provider along, and pays for what came', async () => {
@@ -532,11 +588,12 @@ test('a router that is killed in the middle of a call charges it in full when it
   asking.catch(() => {}); // awaited below
   await until('the provider hears of it', () => house.model.calls().length > before);
   const id = (await rows()).at(-1)?.id ?? '';
-  await stopRouter(child, 'SIGKILL');
+  router.child.kill('SIGKILL');
+  await router.exit;
   await assert.rejects(asking, 'the caller sees that it broke off');
   const [open] = await house.read<Row>('SELECT * FROM call WHERE id = ?', id);
   assert.equal(open?.state, 'open');
-  child = await startRouter(house);
+  router = await startRouter(house);
   const row = await bill(id);
   assert.deepEqual([row.state, row.estimated, row.cost_nanousd], ['abandoned', 1, row.hold_nanousd]);
   house.model.script([]);
@@ -546,7 +603,7 @@ test('a router that is killed in the middle of a call charges it in full when it
 /** A provider that does what `answer` says, with a router of its own in front. */
 async function withProvider(
   answer: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
-  use: (of: House, running: ChildProcess) => Promise<void>,
+  use: (of: House, running: Suite) => Promise<void>,
 ): Promise<void> {
   const provider = createServer((incoming, outgoing) => {
     incoming.resume().once('end', () => answer(incoming, outgoing));
@@ -555,12 +612,9 @@ async function withProvider(
   await once(provider, 'listening');
   const model = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
   const of = await buildHouse({ telegram: false, outside: { telegram: '', model } });
-  let running: ChildProcess | undefined;
   try {
-    running = await startRouter(of);
-    await use(of, running);
+    await use(of, await startRouter(of));
   } finally {
-    if (running) await stopRouter(running);
     await of.close();
     provider.close();
     provider.closeAllConnections();
@@ -606,7 +660,7 @@ test('a reader that stands still stops the provider, and the router keeps none o
       more();
     },
     async (of, running) => {
-      const rss_mb = () => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(running.pid)])) / 1024;
+      const rss_mb = () => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(running.child.pid)])) / 1024;
       const before_mb = rss_mb();
       const asking = request({
         socketPath: socketOf(of.home, 'router'),
