@@ -160,7 +160,13 @@ export async function attempt(of: Attempt): Promise<Ending> {
   /** A client that has stopped reading is let go: it would not hear of an end, and the provider is not at fault. */
   const end = (reason: ApiError) => (outgoing?.writableNeedDrain ? outgoing.destroy() : breakOff(reason));
   const late = setTimeout(
-    () => end(new ApiError('timeout_error', 'the answer was not there in time ([model] idle_s, [router] deadline_s)')),
+    () =>
+      end(
+        new ApiError(
+          'timeout_error',
+          'the answer was not there in time ([model] idle_s, [router] deadline_s)',
+        ),
+      ),
     of.left_ms,
   );
   const leave = () => {
