@@ -42,11 +42,13 @@ export function collected(
 ): Promise<{ body: Buffer; bytes: number }> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    // One that says itself that it is too large is not kept even in part.
+    const fits = !(Number(message.headers['content-length']) > most);
     let bytes = 0;
     message.on('data', (chunk: Buffer) => {
       heard?.();
       bytes += chunk.length;
-      if (bytes <= most) chunks.push(chunk);
+      if (fits && bytes <= most) chunks.push(chunk);
       else chunks.length = 0;
     });
     message.once('end', () => {
