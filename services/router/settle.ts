@@ -117,7 +117,8 @@ export async function settle(
   if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
   try {
     // The row of a bill that cannot be written stays open, and the next router charges it in full.
-    await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops]);
+    // It can wait for the next call's reservation: a transaction of its own would cost as much as that.
+    await router.persist([spend.settle(windows_json, hold_nanousd, cost), ...ops], 'soon');
   } catch (error) {
     log.error('bill.unwritten', { call: id, error });
   }

@@ -93,10 +93,10 @@ export function contextOf<Config>(of: {
     store,
     clock,
     signal,
-    async persist(ops) {
+    async persist(ops, when) {
       for (let failures = 0; ; failures++) {
         try {
-          return await store.commit(ops);
+          return await store.commit(ops, when);
         } catch (error) {
           if (error instanceof Fenced || signal.aborted) throw error;
           log.error('outcome.unwritten', { error });

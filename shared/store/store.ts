@@ -31,8 +31,9 @@ export type Store = {
    * Runs the operations as one unit: all or none.
    * @throws Fenced when an operation did not touch the rows it expected (the unit is rolled back)
    * @throws StoreFull when the disk is full; nothing was changed, try again later
+   * @param when `soon`: in the next transaction that there is anyway, or within a few milliseconds
    */
-  commit<const Ops extends readonly Op[]>(ops: Ops): Promise<Rows<Ops>>;
+  commit<const Ops extends readonly Op[]>(ops: Ops, when?: 'now' | 'soon'): Promise<Rows<Ops>>;
   read<Row>(query: Query<Row>): Promise<Row[]>;
   /** Calls `heard` after each ring of the queue's bell. Returns the way to stop listening. */
   listen(queue: Queue, heard: () => void): () => void;
@@ -216,12 +217,17 @@ function full(error: unknown): unknown {
   return error;
 }
 
+/** How long what is to be committed `soon` waits for a transaction to go along with. */
+const SOON_ms = 5;
+
 type Unit = { ops: readonly Op[]; resolve(rows: unknown[][]): void; reject(error: unknown): void };
 type Outcome = { unit: Unit; rows: unknown[][] } | { unit: Unit; error: unknown };
 
 function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', bells: Bells): Store {
   const statements = new Map<string, Database.Statement<Value[]>>();
   let queue: Unit[] = [];
+  let soon: Unit[] = [];
+  let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
   let closed = false;
   let synchronous: 'FULL' | 'NORMAL' | undefined;
@@ -295,12 +301,24 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
     return true;
   }
 
+  /** Nobody else's transaction has come along. */
+  function hasten(): void {
+    timer = undefined;
+    queue.unshift(...soon);
+    soon = [];
+    if (queue.length > 0) flushing ??= drain();
+  }
+
   /** Runs until nothing is queued; whoever queues next starts it again. */
   async function drain(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (queue.length > 0) {
-      const units = queue;
+      // What is not urgent goes first: it was there first.
+      const units = [...soon, ...queue];
       queue = [];
+      soon = [];
+      clearTimeout(timer);
+      timer = undefined;
       if (transact(units)) {
         // Lets those whose unit is done queue their next before the end is decided.
         await new Promise<void>((resolve) => setImmediate(resolve));
@@ -313,12 +331,18 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
   }
 
   return {
-    commit<const Ops extends readonly Op[]>(ops: Ops): Promise<Rows<Ops>> {
+    commit<const Ops extends readonly Op[]>(ops: Ops, when: 'now' | 'soon' = 'now'): Promise<Rows<Ops>> {
       return new Promise<Rows<Ops>>((resolve, reject) => {
         if (closed)
           return reject(new Error(`store: closed, so ${ops[0]?.verb ?? 'nothing'} was not carried out`));
         // The one cast: an operation's `row` says what its SQL returns, which only its table file can know.
-        queue.push({ ops, resolve: (rows) => resolve(rows as Rows<Ops>), reject });
+        const unit: Unit = { ops, resolve: (rows) => resolve(rows as Rows<Ops>), reject };
+        if (when === 'soon') {
+          soon.push(unit);
+          timer ??= setTimeout(hasten, SOON_ms);
+          return;
+        }
+        queue.push(unit);
         flushing ??= drain();
       });
     },
@@ -333,6 +357,8 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
     file,
     async close() {
       closed = true;
+      clearTimeout(timer);
+      hasten();
       await flushing;
       bells.close();
       db.close();
