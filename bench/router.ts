@@ -239,7 +239,7 @@ async function sideBySide(): Promise<void> {
     for (const gateway of gateways) {
       for (const stream of [false, true]) {
         const request = requestTo(gateway.port, gateway.headers, bodyOf(stream));
-        await load({ port: gateway.port, request }, 20, { seconds: 2 });
+        await load({ port: gateway.port, request }, 50, { seconds: 4 });
       }
     }
     for (let round = 0; round < Number(values.rounds); round++) {

@@ -75,7 +75,7 @@ export const shared = {
     ),
     checkpoint_pages: setting(
       integer(10, 10_000),
-      200,
+      1000,
       'The write-ahead log is folded into the store after so many pages of 4 KiB.',
     ),
     wal_limit_mb: setting(

@@ -147,7 +147,7 @@ function prepare(db: Database.Database, file: string, options: StoreOptions): vo
   const state = db.transaction(() => examine(db, file))();
   // Switching a fresh file to WAL needs it alone for a moment; it is a lasting property of the file afterwards.
   db.pragma('journal_mode = WAL');
-  db.pragma(`wal_autocheckpoint = ${options.checkpoint_pages ?? 200}`);
+  db.pragma(`wal_autocheckpoint = ${options.checkpoint_pages ?? 1000}`);
   db.pragma(`journal_size_limit = ${(options.wal_limit_mb ?? 16) * 2 ** 20}`);
   db.pragma('mmap_size = 0');
   db.pragma('cache_size = -1024');
