@@ -162,7 +162,8 @@ describe('a wall clock that is set while work waits', { skip: noClock, concurren
       await bot.fault({ kind: 'too_many_requests', method: 'sendMessage', retry_after_s: 45, times: 1 });
       await bot.say({ chat_id: ANNA, text: 'm1' });
       await until('the chat is paused', async () => (await house.read('SELECT 1 FROM chat')).length === 1);
-      model.fault({ kind: 'rate_limit_error', retry_after_s: 45, calls: 1 });
+      // Overloaded is this call alone: a rate limit would hold for Clara's too.
+      model.fault({ kind: 'overloaded_error', retry_after_s: 45, calls: 1 });
       await bot.say({ chat_id: BORIS, text: 'm1' });
       await until('the turn waits', async () => {
         return (await house.read(`SELECT 1 FROM turn WHERE state = 'waiting'`)).length === 1;
