@@ -179,6 +179,7 @@ function unsaid(error: ApiError, id: string): Ending {
     body: Buffer.from(JSON.stringify(error.envelope(id))),
     told: false,
     reading: unread(),
+    began: 0,
     first_byte_ms: null,
     record: [],
   };

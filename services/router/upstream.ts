@@ -99,17 +99,21 @@ export type Ending = {
   /** The client has had the answer, or so much of it that nobody else can give it any more. */
   told: boolean;
   reading: Reading;
+  /** When it was sent, on the monotonic clock. */
+  began: number;
+  /** From then to the first content; of an answer in one piece, to its headers. */
   first_byte_ms: number | null;
   /** What the client got, as far as it is kept. */
   record: Buffer[];
 };
 
-const plain = new Agent({ keepAlive: true, timeout: 15_000 });
+const connection = { keepAlive: true, timeout: 15_000, noDelay: true };
+const plain = new Agent(connection);
 let secure: { request: typeof httpRequest; agent: Agent } | undefined;
 
 async function secureTransport(): Promise<{ request: typeof httpRequest; agent: Agent }> {
   const https = await import('node:https');
-  secure ??= { request: https.request, agent: new https.Agent({ keepAlive: true, timeout: 15_000 }) };
+  secure ??= { request: https.request, agent: new https.Agent(connection) };
   return secure;
 }
 
@@ -126,6 +130,7 @@ export async function attempt(of: Attempt): Promise<Ending> {
     body: null,
     told: false,
     reading: unread(),
+    began: clock.mono(),
     first_byte_ms: null,
     record: [],
   };
@@ -134,7 +139,6 @@ export async function attempt(of: Attempt): Promise<Ending> {
   const { request, agent } = overHttp
     ? { request: httpRequest, agent: plain }
     : (secure ?? (await secureTransport()));
-  const began = clock.mono();
   const upstream = request({
     protocol,
     hostname,
@@ -187,7 +191,7 @@ export async function attempt(of: Attempt): Promise<Ending> {
     const answer = await answered(upstream, wire.body);
     ending.status = answer.statusCode ?? 0;
     ending.answer = answer.headers;
-    ending.first_byte_ms = Math.round(clock.mono() - began);
+    ending.first_byte_ms = Math.round(clock.mono() - ending.began);
     silence.heard();
     const streams = ending.status < 300 && answer.headers['content-type']?.startsWith('text/event-stream');
     await (streams && outgoing
@@ -285,6 +289,7 @@ async function flow(
 
   function begin(): void {
     ending.told = true;
+    ending.first_byte_ms = Math.round(of.clock.mono() - ending.began);
     outgoing.writeHead(ending.status ?? 502, {
       ...passedBack(answer.headers),
       ...(translator ? { 'content-type': 'text/event-stream; charset=utf-8' } : {}),
