@@ -16,6 +16,7 @@ const ending = (more: Partial<Ending> = {}): Ending => ({
   body: null,
   told: false,
   reading: unread(),
+  began: 0,
   first_byte_ms: null,
   record: [],
   ...more,
