@@ -317,8 +317,10 @@ async function withoutRoom(
   windows: readonly spend.Window[],
 ): Promise<Hindrance> {
   const { store, clock, state } = router;
-  if (state.settling.size > 0) {
-    await Promise.race(state.settling);
+  // Once: where much is going on, some bill is always about to be written.
+  if (!one.waited && state.settling.size > 0) {
+    one.waited = true;
+    await Promise.all(state.settling);
     return { why: '' };
   }
   const { provider, account } = one.target;
