@@ -69,6 +69,8 @@ export type Try = {
   price: Price;
   /** Worked out when it is first needed. */
   worst: Worst | null;
+  /** Bills that were about to be written were waited for. */
+  waited: boolean;
   /** The provider was asked how many tokens the request has. */
   counted: boolean;
   tries: number;
@@ -116,7 +118,18 @@ export function requestOf(
       const price = routes.price(target);
       const lacks = target.provider.without.filter((need) => needs.has(need));
       const over = lacks.length > 0 ? `capability: it has no ${lacks.join(', ')}` : null;
-      return { target, rank, price, worst: null, counted: false, tries: 0, over, due_at: 0, limited: false };
+      return {
+        target,
+        rank,
+        price,
+        worst: null,
+        waited: false,
+        counted: false,
+        tries: 0,
+        over,
+        due_at: 0,
+        limited: false,
+      };
     }),
   );
   // The time that the SDK, too, expects an answer to take: 128,000 tokens an hour.
