@@ -56,7 +56,10 @@ export function collected(
       resolve({ body: only && chunks.length === 1 ? only : Buffer.concat(chunks), bytes });
     });
     message.once('error', reject);
-    message.once('close', () => reject(new Error('it was cut off')));
+    // Made only when it is one: an error costs more than all else here.
+    message.once('close', () => {
+      if (!message.readableEnded) reject(new Error('it was cut off'));
+    });
   });
 }
 

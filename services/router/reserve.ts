@@ -249,7 +249,7 @@ async function hold(
   const id = uuid(now);
   const ops: Op[] = [
     ...windows.map((window) => spend.hold(window, nanousd)),
-    ...takes.map((take) => throttle.take(take, now)),
+    throttle.take(takes, now),
     call.open({
       id,
       kind: 'message',

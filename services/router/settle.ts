@@ -99,8 +99,8 @@ export async function settle(
       first_byte_ms: ending.first_byte_ms,
       latency_ms,
     }),
-    ...correctionOf(limits, target, { taken: likely_tokens, used }, state.learned.get(target.name)).map(
-      throttle.correct,
+    throttle.correct(
+      correctionOf(limits, target, { taken: likely_tokens, used }, state.learned.get(target.name)),
     ),
     total.add(
       {

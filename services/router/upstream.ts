@@ -382,7 +382,9 @@ function flowed(
     });
     answer.once('end', () => (answer.complete ? resolve() : reject(new Error('it cut its stream off'))));
     answer.once('error', reject);
-    answer.once('close', () => reject(new Error('it cut its stream off')));
+    answer.once('close', () => {
+      if (!answer.readableEnded) reject(new Error('it cut its stream off'));
+    });
   });
 }
 

@@ -198,7 +198,7 @@ test('an alert is given once', async (t) => {
 
 const bucket = 'all';
 const take = (request_ms: number, tokens_ms: number, now: number) =>
-  throttle.take({ bucket, request_ms, tokens_ms }, now);
+  throttle.take([{ bucket, request_ms, tokens_ms }], now);
 
 test('a minute’s requests pass at once, the next when one of them is a share of a minute old', async (t) => {
   const store = await open(t);
@@ -265,10 +265,10 @@ test('a block lasts until its end, also over one that would end sooner', async (
 test('tokens that were not used are given back, and those that were more are taken', async (t) => {
   const store = await open(t);
   await store.commit([take(1, 60_000, NOW)]);
-  await store.commit([throttle.correct({ bucket, tokens_ms: -20_000 })]);
+  await store.commit([throttle.correct([{ bucket, tokens_ms: -20_000 }])]);
   assert.equal(await passes(store, take(1, 20_001, NOW)), false);
   assert.equal(await passes(store, take(1, 20_000, NOW)), true);
-  await store.commit([throttle.correct({ bucket, tokens_ms: 10_000 })]);
+  await store.commit([throttle.correct([{ bucket, tokens_ms: 10_000 }])]);
   assert.equal(await passes(store, take(1, 1, NOW + 10_000)), false);
   assert.equal(await passes(store, take(1, 1, NOW + 10_001)), true);
 });

@@ -72,11 +72,12 @@ export function hold(window: Window, hold_nanousd: number): Op {
 
 /** The reservation becomes the bill, in the windows in which it was made. */
 export function settle(windows_json: string, hold_nanousd: number, cost_nanousd: number): Op {
+  const ids: string[] = JSON.parse(windows_json);
   return {
     verb: 'spend.settle',
     sql: `UPDATE spend SET held_nanousd = held_nanousd - ?, spent_nanousd = spent_nanousd + ?
-          WHERE id IN (SELECT value FROM json_each(?))`,
-    args: [hold_nanousd, cost_nanousd, windows_json],
+          WHERE id IN (${ids.map(() => '?').join(', ')})`,
+    args: [hold_nanousd, cost_nanousd, ...ids],
   };
 }
 

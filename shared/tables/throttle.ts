@@ -37,27 +37,38 @@ const BLOCK = `CASE WHEN ${OBSOLETE} THEN 0 ELSE blocked_until_at END`;
 const ROOM = (column: string) =>
   `(${column} <= excluded.changed_at OR ${column} + excluded.${column} - 2 * excluded.changed_at <= ${MINUTE_ms})`;
 
-/** Takes from the bucket, or fails (`Fenced`) when it is full or blocked; a unit takes from all its buckets, or none. */
-export function take({ bucket, request_ms, tokens_ms }: Take, now: number): Op {
+/** Takes from every bucket, or fails (`Fenced`) when one is full or blocked. */
+export function take(takes: readonly Take[], now: number): Op {
   return {
     verb: 'throttle.take',
-    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at) VALUES (?,?,?,0,?)
+    sql: `INSERT INTO throttle (bucket, requests_at, tokens_at, blocked_until_at, changed_at)
+          VALUES ${takes.map(() => '(?,?,?,0,?)').join(', ')}
           ON CONFLICT (bucket) DO UPDATE SET changed_at = excluded.changed_at, blocked_until_at = ${BLOCK},
             requests_at = ${LEVEL('requests_at')} + excluded.requests_at - excluded.changed_at,
             tokens_at = ${LEVEL('tokens_at')} + excluded.tokens_at - excluded.changed_at
           WHERE ${OBSOLETE} OR (blocked_until_at <= excluded.changed_at
             AND ${ROOM('requests_at')} AND ${ROOM('tokens_at')})`,
-    args: [bucket, now + request_ms, now + tokens_ms, now],
-    expect: 1,
+    args: takes.flatMap(({ bucket, request_ms, tokens_ms }) => [
+      bucket,
+      now + request_ms,
+      now + tokens_ms,
+      now,
+    ]),
+    expect: takes.length,
   };
 }
 
 /** The tokens turned out to be more, or fewer, than was thought: `tokens_ms` may be negative. */
-export function correct({ bucket, tokens_ms }: Pick<Take, 'bucket' | 'tokens_ms'>): Op {
+export function correct(takes: readonly Pick<Take, 'bucket' | 'tokens_ms'>[]): Op {
+  const marks = takes.map(() => '?').join(', ');
   return {
     verb: 'throttle.correct',
-    sql: 'UPDATE throttle SET tokens_at = tokens_at + ? WHERE bucket = ?',
-    args: [tokens_ms, bucket],
+    sql: `UPDATE throttle SET tokens_at = tokens_at + CASE bucket ${takes.map(() => 'WHEN ? THEN ?').join(' ')} END
+          WHERE bucket IN (${marks})`,
+    args: [
+      ...takes.flatMap(({ bucket, tokens_ms }) => [bucket, tokens_ms]),
+      ...takes.map(({ bucket }) => bucket),
+    ],
   };
 }
 

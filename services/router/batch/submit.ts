@@ -230,7 +230,7 @@ async function reserve(
     try {
       await store.commit([
         ...windows.map((window) => spend.hold(window, hold_nanousd)),
-        ...takes.map((take) => throttle.take(take, now)),
+        throttle.take(takes, now),
         call.open(opened),
         batch.open(row),
       ]);
