@@ -353,8 +353,8 @@ function bounded(rest: Buffer): Buffer {
 }
 
 /**
- * Hands on chunk by chunk, as they come and not one turn of the loop each: what came in one piece goes in one piece.
- * No faster than the client reads. Rejects unless the answer came to its end.
+ * Hands on what comes, no faster than the client reads. Chunks that were read from the connection together go on
+ * together, before anything else is done. Rejects unless the answer came to its end.
  */
 function flowed(
   answer: IncomingMessage,
@@ -363,10 +363,14 @@ function flowed(
   silence: Silence,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    answer.on('data', (chunk: Buffer) => {
-      silence.heard();
+    let came: Buffer[] = [];
+
+    function handOn(): void {
+      const [first, ...others] = came;
+      came = [];
+      if (!first) return;
       try {
-        if (pass(chunk)) return;
+        if (pass(others.length > 0 ? Buffer.concat([first, ...others]) : first)) return;
       } catch (error) {
         reject(error);
         answer.destroy();
@@ -379,9 +383,21 @@ function flowed(
         silence.heard();
         answer.resume();
       });
+    }
+
+    answer.on('data', (chunk: Buffer) => {
+      silence.heard();
+      if (came.push(chunk) === 1) process.nextTick(handOn);
     });
-    answer.once('end', () => (answer.complete ? resolve() : reject(new Error('it cut its stream off'))));
-    answer.once('error', reject);
+    answer.once('end', () => {
+      handOn();
+      if (answer.complete) resolve();
+      else reject(new Error('it cut its stream off'));
+    });
+    answer.once('error', (error) => {
+      handOn();
+      reject(error);
+    });
     answer.once('close', () => {
       if (!answer.readableEnded) reject(new Error('it cut its stream off'));
     });
