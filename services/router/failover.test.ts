@@ -226,6 +226,7 @@ describe('whoever asks is answered by somebody who can', { concurrency: 3 }, () 
     assert.deepEqual(herd.toSorted(), [200, ...Array<number>(19).fill(529)]);
     assert.equal(asked(), 5, 'one of twenty reached the provider');
     await until('the breaker is closed', async () => (await breaker()) === undefined);
+    await looked();
     assert.equal((await ask(model, { worker: 1 })).status, 200);
   });
 

@@ -77,13 +77,14 @@ export function batchBook() {
 
   return {
     create(requests: readonly BatchRequest[], submitter: Submitter): MessageBatch {
+      const now = Date.now();
       const info: MessageBatch = {
         id: newId('msgbatch'),
         type: 'message_batch',
         processing_status: 'in_progress',
         request_counts: { processing: requests.length, succeeded: 0, errored: 0, canceled: 0, expired: 0 },
-        created_at: at(),
-        expires_at: at(Date.now() + day_ms),
+        created_at: at(now),
+        expires_at: at(now + day_ms),
         ended_at: null,
         cancel_initiated_at: null,
         archived_at: null,
