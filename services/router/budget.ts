@@ -36,9 +36,9 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
     limit_nanousd: number | null,
     calls?: number | null,
   ) => {
-    const { name, starts_at, ends_at } = periodOf(kind, now);
+    const { starts_at, ends_at } = periodOf(kind, now);
     return {
-      id: `${budgetName} ${name}`,
+      id: spend.windowId(budgetName, kind, now),
       budget: budgetName,
       starts_at,
       ends_at,

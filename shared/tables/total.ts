@@ -35,7 +35,6 @@ export const SUMS = [
 ] as const;
 
 export type Sums = Record<(typeof SUMS)[number], number>;
-export type Total = Dimensions & Sums;
 
 const ADD = `ON CONFLICT DO UPDATE SET ${SUMS.map((sum) => `${sum} = ${sum} + excluded.${sum}`).join(', ')}`;
 const COLUMNS = `hour_at, model, alias, task, caller, conversation, ${SUMS.join(', ')}`;
