@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { usd } from '#shared/base/money.ts';
+import { nanousdOf, usd } from '#shared/base/money.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
@@ -12,7 +12,7 @@ import * as spend from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
-import { decimal, exact, grouped, nanousdOf, raise } from './money.ts';
+import { decimal, exact, grouped, raise } from './money.ts';
 import { fitted, gauge, table } from './table.ts';
 
 export function budget(program: Command): void {

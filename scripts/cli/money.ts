@@ -1,7 +1,7 @@
 /** Money and numbers as a person writes and reads them; inside, money is integer nano-USD. */
 
 import { InvalidArgumentError } from 'commander';
-import { NANO } from '#shared/base/money.ts';
+import { NANO, nanousdOf } from '#shared/base/money.ts';
 
 /** The most that a budget may be set to. */
 const MOST_usd = 1_000_000;
@@ -14,10 +14,6 @@ export function exact(nanousd: number): string {
     .padStart(9, '0')
     .replace(/0{0,7}$/, '');
   return `$${grouped(Math.floor(nanousd / NANO))}.${cents}`;
-}
-
-export function nanousdOf(dollars: number): number {
-  return Math.round(dollars * NANO);
 }
 
 /** 1203 → `1,203`. */

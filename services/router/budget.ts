@@ -3,7 +3,7 @@
  * word to the owner when four fifths of it are spent.
  */
 
-import { NANO, usd } from '#shared/base/money.ts';
+import { NANO, nanousdOf, usd } from '#shared/base/money.ts';
 import { type PeriodKind, periodOf } from '#shared/base/period.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { Shared } from '#shared/runtime/config.ts';
@@ -26,8 +26,6 @@ export type Caller = {
   unasked: boolean;
 };
 
-const nano = (usd: number) => Math.round(usd * NANO);
-
 /** Every window that a call of this caller counts in. */
 export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Window[] {
   const window = (
@@ -47,13 +45,15 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
     };
   };
   const windows: spend.Window[] = [
-    window('hour', 'hour', nano(budget.hour_usd), budget.calls_per_hour),
-    window('day', 'day', nano(budget.day_usd)),
-    window('month', 'month', nano(budget.month_usd)),
+    window('hour', 'hour', nanousdOf(budget.hour_usd), budget.calls_per_hour),
+    window('day', 'day', nanousdOf(budget.day_usd)),
+    window('month', 'month', nanousdOf(budget.month_usd)),
   ];
   if (budget.alert_usd > 0) windows.push(window('alert', 'day', null));
   if (caller.unasked) {
-    windows.push(window('unasked', 'day', Math.floor((nano(budget.day_usd) * budget.unasked_percent) / 100)));
+    windows.push(
+      window('unasked', 'day', Math.floor((nanousdOf(budget.day_usd) * budget.unasked_percent) / 100)),
+    );
   }
   if (caller.turn_id !== null) {
     windows.push({
@@ -61,7 +61,7 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
       budget: 'turn',
       starts_at: now,
       ends_at: null,
-      limit_nanousd: nano(budget.turn_usd),
+      limit_nanousd: nanousdOf(budget.turn_usd),
       limit_calls: null,
     });
   }
@@ -162,7 +162,7 @@ const ALERT_at = 0.8;
 /** Tells the owner of every window that has come near its end since `since_at`: once for each. */
 export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
   for (const row of await store.read(spend.unalerted(since_at))) {
-    const limit = row.budget === 'alert' ? nano(budget.alert_usd) : row.limit_nanousd;
+    const limit = row.budget === 'alert' ? nanousdOf(budget.alert_usd) : row.limit_nanousd;
     // A budget of nothing, in which free calls are made, is no news.
     if (limit === null || row.spent_nanousd === 0) continue;
     if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {

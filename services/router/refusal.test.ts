@@ -159,6 +159,27 @@ test('four routers refuse as one when a budget is used up', async (t) => {
     await holds(0.000001, 402);
     await holds(50, 200);
   });
+
+  await t.test(
+    'a config.toml that is wrong changes nothing, and the router says so until it is right',
+    async () => {
+      const { config } = house.home;
+      const text = readFileSync(config, 'utf8');
+      const pid = await house.pidOf('router');
+      const problem = async () => {
+        const [row] = await house.read<{ problem: string | null }>(
+          `SELECT problem FROM heartbeat WHERE service = 'router' AND worker = 0`,
+        );
+        return row?.problem ?? null;
+      };
+      writeFileSync(config, text.replace(/day_usd = .*\n/, 'day_usd = "much"\n'));
+      assert.match(await until('it says so', problem), /\[budget\] day_usd: expected number, got "much"/);
+      assert.equal((await ask()).status, 200, 'the budgets are those of before');
+      writeFileSync(config, text);
+      await until('all is well', async () => (await problem()) === null);
+      assert.equal(await house.pidOf('router'), pid);
+    },
+  );
 });
 
 test('work that nobody asked for stops at its share of the day, asked work at the whole, free work not at all', async (t) => {

@@ -2,13 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { uuid } from '#shared/base/ids.ts';
-import { sendJson } from '#shared/messages/answer.ts';
+import { modelInfo, sendJson } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { type Asked, withModel } from './body.ts';
 import type { Caller } from './budget.ts';
 import { refuse } from './forward.ts';
-import { ANTHROPIC, type Provider } from './provider.ts';
-import { allowed, type Router } from './request.ts';
+import { ANTHROPIC } from './provider.ts';
+import { allowed, keyOf, nextKey, type Place, type Router } from './request.ts';
 import { attempt, type Ending, passedBack, passedOn } from './upstream.ts';
 import { anthropic } from './wire.ts';
 
@@ -26,7 +26,7 @@ export async function countTokens(
   allowed(caller, asked, route);
   const target = route.ranks.flat().find(({ provider }) => provider.kind === 'anthropic');
   if (!target) throw new ApiError('not_found_error', `router: nobody behind '${asked.model}' counts tokens`);
-  const ending = await relay(router, target.provider, incoming, outgoing, withModel(asked, target.model));
+  const ending = await relay(router, target, incoming, outgoing, withModel(asked, target.model));
   if (!ending.told) refuse(outgoing, ending, { 'x-vigil-target': target.name }, uuid(router.clock.now()));
 }
 
@@ -41,10 +41,19 @@ export async function listModels(
   const alias = asked === '' ? undefined : router.routes.aliases.get(asked);
   if (alias) return sendJson(outgoing, 200, modelOf(asked));
   const provider = router.routes.providers.get(ANTHROPIC);
-  if (!provider) throw new ApiError('not_found_error', 'router: there is no provider of models');
+  const [account] = provider?.accounts ?? [];
+  if (!provider || !account) {
+    throw new ApiError('not_found_error', 'router: there is no provider of models');
+  }
   // A single model, and further pages, are the provider's alone.
   const first = asked === '' && !/[?&](after_id|before_id)=/.test(path);
-  const ending = await relay(router, provider, incoming, first ? null : outgoing, Buffer.alloc(0));
+  const ending = await relay(
+    router,
+    { provider, account },
+    incoming,
+    first ? null : outgoing,
+    Buffer.alloc(0),
+  );
   if (ending.told) return;
   if (ending.outcome !== 'ok' || !ending.body) {
     return refuse(outgoing, ending, {}, uuid(router.clock.now()));
@@ -67,44 +76,32 @@ function withAliases(list: unknown, aliases: string[]): unknown {
   return { ...rest, data: [...aliases.map(modelOf), ...data], first_id: aliases[0] };
 }
 
-/** An alias, in the form of a model (@anthropic-ai/sdk 1.12.0, resources/models.d.ts). */
-function modelOf(alias: string) {
-  return {
-    type: 'model',
-    id: alias,
-    display_name: `Vigil: ${alias}`,
-    created_at: '1970-01-01T00:00:00Z',
-    capabilities: null,
-    lifecycle: 'active',
-    deprecated_at: null,
-    retires_at: null,
-    line: null,
-    max_input_tokens: null,
-    max_tokens: null,
-  };
-}
+const modelOf = (alias: string) => modelInfo(alias, `Vigil: ${alias}`);
 
 /** @param outgoing null: the answer is kept in the ending's body instead */
-export async function relay(
+async function relay(
   router: Router,
-  provider: Provider,
+  to: Place,
   incoming: IncomingMessage,
   outgoing: ServerResponse | null,
   body: Buffer,
 ): Promise<Ending> {
-  const key = provider.accounts[0]?.keys[0] ?? '';
-  return attempt({
-    provider,
-    method: incoming.method ?? 'GET',
-    wire: anthropic(key, incoming.url ?? '/', body, passedOn(incoming.headers)),
-    expect: 'json',
-    streams: false,
-    idle_ms: router.idle_ms,
-    left_ms: PATIENCE_ms,
-    clock: router.clock,
-    outgoing,
-    signal: router.signal,
-    headers: {},
-    record: false,
-  });
+  for (;;) {
+    const key = keyOf(router, to);
+    const ending = await attempt({
+      provider: to.provider,
+      method: incoming.method ?? 'GET',
+      wire: anthropic(to.account.keys[key] ?? '', incoming.url ?? '/', body, passedOn(incoming.headers)),
+      expect: 'json',
+      streams: false,
+      idle_ms: router.idle_ms,
+      left_ms: PATIENCE_ms,
+      clock: router.clock,
+      outgoing,
+      signal: router.signal,
+      headers: {},
+      record: false,
+    });
+    if (ending.told || !nextKey(router, to, key, ending.status)) return ending;
+  }
 }

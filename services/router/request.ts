@@ -62,6 +62,7 @@ export const freshState = (): State => ({
   keys: new Map(),
   settling: new Set(),
 });
+
 /** What is known of one target while one request is being tried. */
 export type Try = {
   target: Target;
@@ -98,8 +99,6 @@ export type Request = {
   /** So many attempts were made. */
   attempts: number;
 };
-
-/** No answer takes longer, whatever max_tokens says; and no timer may be longer than 24 days. */
 
 export function requestOf(
   router: Router,
@@ -178,9 +177,12 @@ export function homeKey(caller: Caller, { json }: Asked): string | null {
   return typeof metadata?.user_id === 'string' ? `${caller.name} ${metadata.user_id}` : null;
 }
 
-const accountName = ({ provider, account }: Target) => `${provider.name} ${account.organisation}`;
+/** One organisation's account at one provider. */
+export type Place = Pick<Target, 'provider' | 'account'>;
 
-export function keyOf({ state }: Router, target: Target): number {
+const accountName = ({ provider, account }: Place) => `${provider.name} ${account.organisation}`;
+
+export function keyOf({ state }: Router, target: Place): number {
   return state.keys.get(accountName(target)) ?? 0;
 }
 
@@ -188,7 +190,7 @@ export function keyOf({ state }: Router, target: Target): number {
  * Takes the next key of the same organisation, when the one that was `used` is refused; false when there is none. Calls
  * that were refused together move on by one key, not by one each.
  */
-export function nextKey(router: Router, target: Target, used: number, status: number | null): boolean {
+export function nextKey(router: Router, target: Place, used: number, status: number | null): boolean {
   if (status !== 401 && status !== 403) return false;
   const next = Math.max(used + 1, keyOf(router, target));
   if (next >= target.account.keys.length) return false;

@@ -15,6 +15,7 @@ import { statSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { hashOf } from '#shared/base/access.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
 import { periodOf } from '#shared/base/period.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
@@ -205,7 +206,7 @@ function headerOf(incoming: IncomingMessage, name: string): string | null {
   return typeof value === 'string' && value !== '' ? value.slice(0, LONGEST_WORD) : null;
 }
 
-/** The budgets as config.toml has them now. A file that is wrong changes nothing, and says so once. */
+/** The budgets as config.toml has them now. A file that is wrong changes nothing, and is a problem until it is right. */
 function budgetOf(ctx: Ctx): () => Budget {
   let budget = ctx.shared.budget;
   let seen_ms = mtime_ms(ctx.home.config);
@@ -213,7 +214,15 @@ function budgetOf(ctx: Ctx): () => Budget {
     const now_ms = mtime_ms(ctx.home.config);
     if (now_ms === seen_ms) return;
     seen_ms = now_ms;
-    budget = readSection(ctx.home.config, 'budget', shared.budget);
+    try {
+      budget = readSection(ctx.home.config, 'budget', shared.budget);
+    } catch (error) {
+      // At the start this keeps the router down; one that runs goes on with the budgets that it has.
+      if (!(error instanceof Misconfigured)) throw error;
+      ctx.problem(error.message);
+      return;
+    }
+    ctx.problem(null);
     ctx.log.info('budget.changed', budget);
   });
   return () => budget;

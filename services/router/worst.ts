@@ -17,6 +17,7 @@
  */
 
 import { ApiError } from '#shared/messages/error.ts';
+import { isObject } from '#shared/messages/shape.ts';
 import { within } from './body.ts';
 import { CONTEXT_tokens, cost_nanousd, isFree, missingPrice, type Price, type Terms } from './price.ts';
 import { NOTHING } from './usage.ts';
@@ -333,10 +334,6 @@ function document(found: Survey, source: unknown): void {
 const length = (data: unknown) => (typeof data === 'string' ? data.length : 0);
 
 const toolOf = (tool: unknown): Tool => (isObject(tool) ? tool : { type: String(tool) });
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;

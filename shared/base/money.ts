@@ -2,6 +2,10 @@
 
 export const NANO = 1_000_000_000;
 
+export function nanousdOf(dollars: number): number {
+  return Math.round(dollars * NANO);
+}
+
 /** `$12.30`, `$0.0042`; two digits after the point, or two that count. */
 export function usd(nanousd: number): string {
   const dollars = nanousd / NANO;

@@ -17,6 +17,7 @@ import type {
   ToolUseBlock,
   Usage,
 } from '@anthropic-ai/sdk/resources/messages';
+import type { ModelInfo } from '@anthropic-ai/sdk/resources/models';
 import type { ApiError, ErrorEnvelope } from './error.ts';
 
 export type AnswerBlock = TextBlock | ThinkingBlock | ToolUseBlock;
@@ -180,6 +181,23 @@ export async function send(response: ServerResponse, chunk: string): Promise<boo
     response.on('close', settle);
   });
   return !response.destroyed;
+}
+
+/** A model of which nothing but its name is told (@anthropic-ai/sdk 1.12.0, resources/models.d.ts). */
+export function modelInfo(id: string, display_name: string): ModelInfo {
+  return {
+    type: 'model',
+    id,
+    display_name,
+    created_at: '2026-01-01T00:00:00Z',
+    capabilities: null,
+    lifecycle: 'active',
+    deprecated_at: null,
+    retires_at: null,
+    line: null,
+    max_input_tokens: null,
+    max_tokens: null,
+  };
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers = {}): void {

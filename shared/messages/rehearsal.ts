@@ -11,6 +11,7 @@ import { codeOf, messageOf } from '#shared/base/errors.ts';
 import {
   type Answer,
   type AnswerBlock,
+  modelInfo,
   newId,
   sendAnswer,
   sendError,
@@ -93,21 +94,7 @@ function rehearse(request: MessagesRequest, input_tokens: number, keyHint: strin
 }
 
 const models = {
-  data: [
-    {
-      type: 'model',
-      id: rehearsalModel,
-      display_name: 'Rehearsal: answers by rule',
-      created_at: '2026-11-22T00:00:00Z',
-      capabilities: null,
-      lifecycle: 'active',
-      deprecated_at: null,
-      retires_at: null,
-      line: null,
-      max_input_tokens: null,
-      max_tokens: null,
-    },
-  ],
+  data: [modelInfo(rehearsalModel, 'Rehearsal: answers by rule')],
   has_more: false,
   first_id: rehearsalModel,
   last_id: rehearsalModel,

@@ -17,7 +17,7 @@ import {
 } from 'node:http';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#shared/base/errors.ts';
-import { newId, send, sendError, sendJson, streamHeaders, text } from '#shared/messages/answer.ts';
+import { modelInfo, newId, send, sendError, sendJson, streamHeaders, text } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import {
   checkBatch,
@@ -57,7 +57,7 @@ import {
 } from './messages-faults.ts';
 import { type Delay, draw, pause, randomFrom } from './messages-latency.ts';
 import { rateLimits } from './messages-limits.ts';
-import { modelInfo, page, publicModels } from './messages-models.ts';
+import { page, publicModels } from './messages-models.ts';
 import {
   type Composed,
   compose,
@@ -203,10 +203,13 @@ export async function startMessagesApi(options: Options) {
   ): Promise<object | string> {
     switch (endpoint) {
       case 'models':
-        return page((options.models ?? publicModels).map(modelInfo), call.path);
+        return page(
+          (options.models ?? publicModels).map((id) => modelInfo(id, id)),
+          call.path,
+        );
       case 'model':
         checkKnown(id);
-        return modelInfo(id);
+        return modelInfo(id, id);
       case 'count_tokens': {
         call.body = (await readBody(request)).body;
         const counted = checkCountTokens(call.body, dialect);

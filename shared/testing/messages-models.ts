@@ -1,6 +1,5 @@
 /** The models that the test server says it has, and the pages in which the API lists anything. */
 
-import type { ModelInfo } from '@anthropic-ai/sdk/resources/models';
 import { refuse } from '#shared/messages/shape.ts';
 
 export const publicModels = [
@@ -27,22 +26,6 @@ export const publicModels = [
   'claude-sonnet-4-5',
   'claude-sonnet-4-5-20250929',
 ] as const;
-
-export function modelInfo(id: string): ModelInfo {
-  return {
-    type: 'model',
-    id,
-    display_name: id,
-    created_at: '2026-01-01T00:00:00Z',
-    capabilities: null,
-    lifecycle: 'active',
-    deprecated_at: null,
-    retires_at: null,
-    line: null,
-    max_input_tokens: null,
-    max_tokens: null,
-  };
-}
 
 /** The part of a list that a request's `limit` and its `after_id` or `before_id` ask for. */
 export function page<Item extends { id: string }>(items: readonly Item[], url: string) {
