@@ -386,6 +386,33 @@ describe('whoever asks is answered by somebody who can', { concurrency: 3 }, () 
     assert.equal((await rows('keyed')).at(-1)?.outcome, 'refused');
   });
 
+  test('tokens are counted with the second key when the first is refused', async (t) => {
+    const api = await another(t, ['key-a', 'key-b']);
+    const { house } = await build(
+      t,
+      `[router]\n${prices('claude-counted')}
+    ${local('mine', api, 'keys = [{ variable = "A", organisation = "o" }, { variable = "B", organisation = "o" }]\n')}
+    ${alias('counted', ['mine/claude-counted'])}`,
+      'A=key-a\nB=key-b\n',
+    );
+    await house.serve('router');
+    api.revoke('key-a');
+    const answer = await fetch(`http://127.0.0.1:${house.port}/v1/messages/count_tokens`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'anthropic-version': '2023-06-01',
+        'x-api-key': await house.accessKey('counter'),
+      },
+      body: JSON.stringify({ model: 'counted', messages: [{ role: 'user', content: 'hello' }] }),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    assert.deepEqual(
+      api.calls().map(({ headers }) => headers['x-api-key']),
+      ['key-a', 'key-b'],
+    );
+  });
+
   test('a client that leaves takes the call along within a second, pays for it, and is not retried for', async (t) => {
     const { house, ask, rows } = await build(
       t,
