@@ -21,6 +21,8 @@ const NOT_COUNTED = [
 
 const PATIENCE_ms = 10_000;
 
+const fetch = httpFetch();
+
 /** null when the provider cannot, or does not, count. */
 export async function counted(
   provider: Provider,
@@ -36,7 +38,6 @@ export async function counted(
     if (from[name] !== undefined) headers[name] = String(from[name]);
   }
   try {
-    const fetch = httpFetch(provider.socketPath ? { socketPath: provider.socketPath } : {});
     const answer = await fetch(`${provider.url.href.replace(/\/$/, '')}/v1/messages/count_tokens`, {
       method: 'POST',
       headers,

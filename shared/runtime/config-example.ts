@@ -8,7 +8,7 @@ const WIDTH = 100;
 /** @param sections every section with its schema, in the order in which they appear */
 export function exampleOf(sections: Record<string, Section>): string {
   const head = `# Generated from the schemas: what Vigil can be set to, with its defaults. A line without its '#' is in force.
-# Changes take effect at the next start. scripts/vigil config check says whether all is in order.
+# Changes take effect at the next start, those of [budget] at once. scripts/vigil config check says whether all is in order.
 `;
   return (
     head +
