@@ -463,9 +463,12 @@ test('in a whole house the router refuses, the owner presses, and the ledger tel
     /^The budget has no room for this answer\. This hour has \$0\.030: \$0\.00 spent, .*\n\nYour message is kept/,
   );
   await ask(2, '+$1 this hour');
-  const calls = await whole.read<{ alias: string; task: string; conversation: string }>(
-    `SELECT alias, task, conversation FROM call WHERE state = 'settled' AND cost_nanousd > 0 ORDER BY opened_at`,
-  );
+  const calls = await until('both bills are written', async () => {
+    const rows = await whole.read<{ alias: string; task: string; conversation: string }>(
+      `SELECT alias, task, conversation FROM call WHERE state = 'settled' AND cost_nanousd > 0 ORDER BY opened_at`,
+    );
+    return rows.length >= 2 && rows;
+  });
   assert.deepEqual(
     calls.map(({ alias, task, conversation }) => [alias, task, conversation]),
     [

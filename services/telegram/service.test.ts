@@ -61,6 +61,12 @@ const settled = (chat_id: number) =>
     return inbound.length === written.get(chat_id) && !open;
   });
 
+/** The calls of a chat, once the bill of each is written: the answer does not wait for it. */
+const paidIn = (chat_id: number) =>
+  until('the bills are written', async () => {
+    const rows = await callsIn(chat_id);
+    return rows.every(({ state }) => state !== 'open') && rows;
+  });
 const callsIn = async (chat_id: number) =>
   house.read<{ outcome: string; state: string }>(
     'SELECT c.* FROM call c JOIN turn t ON t.id = c.turn_id WHERE t.chat = ? ORDER BY c.opened_at',
@@ -103,7 +109,7 @@ test('a message is answered once, and paid once', async () => {
   await settled(chat);
   assert.deepEqual(await textsIn(chat), ['answer to: hello']);
   assert.deepEqual(
-    (await callsIn(chat)).map(({ outcome }) => outcome),
+    (await paidIn(chat)).map(({ outcome }) => outcome),
     ['ok'],
   );
 });
@@ -308,12 +314,7 @@ for (const service of ['core', 'router'] as const) {
     model.open();
     await settled(chat);
     assert.deepEqual(await textsIn(chat), ['answer to: hello']);
-    // The answer does not wait for its bill.
-    const bills = await until('the bills are written', async () => {
-      const rows = await callsIn(chat);
-      return rows.every(({ state }) => state !== 'open') && rows;
-    });
-    const calls = bills.map(({ state, outcome }) => `${state}: ${outcome}`);
+    const calls = (await paidIn(chat)).map(({ state, outcome }) => `${state}: ${outcome}`);
     assert.deepEqual(calls, [service === 'core' ? 'settled: left' : 'abandoned: router died', 'settled: ok']);
   });
 }
