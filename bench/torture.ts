@@ -148,10 +148,10 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
   const began = performance.now();
   const deadline = began + 4 * planned_ms + 30_000;
   const tokens: string[] = [];
-  const kills: Record<ServiceName, number> = { router: 0, core: 0, telegram: 0 };
+  const kills: Record<ServiceName, number> = { router: 0, core: 0, tools: 0, telegram: 0 };
   const victims = new Set<number>();
   const saidIn = new Map<number, number>();
-  const killed = () => kills.router + kills.core + kills.telegram;
+  const killed = () => kills.router + kills.core + kills.tools + kills.telegram;
   const over = () => (tokens.length >= messages && killed() >= options.kills) || performance.now() > deadline;
 
   async function tell(chat: number): Promise<void> {

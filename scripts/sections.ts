@@ -4,5 +4,6 @@ import type { Section } from '#shared/runtime/setting.ts';
 import { config as core } from '../services/core/config.ts';
 import { config as router } from '../services/router/config.ts';
 import { config as telegram } from '../services/telegram/config.ts';
+import { config as tools } from '../services/tools/config.ts';
 
-export const sections: Record<string, Section> = { router, core, telegram };
+export const sections: Record<string, Section> = { router, core, tools, telegram };

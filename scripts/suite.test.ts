@@ -69,7 +69,7 @@ describe('a house that runs', () => {
   after(() => house.close());
 
   test('it says that it is ready, and who is', () => {
-    assert.match(suite.output(), /^vigil ready in \d+ ms: router, core, telegram$/m);
+    assert.match(suite.output(), /^vigil ready in \d+ ms: router, core, tools, telegram$/m);
   });
 
   test('a message to the bot is answered', async () => {

@@ -3,7 +3,7 @@
  * supervisor of `scripts/start` and the list that `vigil status` prints are all made from it.
  */
 
-export type ServiceName = 'core' | 'router' | 'telegram';
+export type ServiceName = 'core' | 'router' | 'telegram' | 'tools';
 
 export type Service = {
   name: ServiceName;
@@ -44,6 +44,16 @@ export const services: readonly Service[] = [
     name: 'core',
     about: 'the core daemon: takes inbound messages, runs the agent turn, writes replies',
     network: [],
+    secrets: [],
+    memory_mb: 512,
+    quiet_s: 30,
+    stop_s: 20,
+    pace: 'interactive',
+  },
+  {
+    name: 'tools',
+    about: "runs the agent's tool calls, each as far as it is allowed to, programs in a sandbox",
+    network: ['outbound'],
     secrets: [],
     memory_mb: 512,
     quiet_s: 30,

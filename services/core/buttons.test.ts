@@ -402,7 +402,16 @@ const waiting = {
 } as Turn;
 const outcome = (data: string, found: Partial<Turn> = {}) =>
   effectOf(
-    { id: 1, conversation: 'c', chat: '1', sender: '1', data, message_ref: null, received_at: 1 },
+    {
+      id: 1,
+      channel: 'telegram',
+      conversation: 'c',
+      chat: '1',
+      sender: '1',
+      data,
+      message_ref: null,
+      received_at: 1,
+    },
     { ...waiting, ...found },
     1,
   ).outcome;

@@ -10,7 +10,8 @@ import { conversation, systemPrompt } from './context.ts';
 let id = 0;
 const said = (role: 'user' | 'assistant', text: string, turn_id = 'before'): message.Message => {
   id += 1;
-  return { id, role, text, at: id, turn_id };
+  const bare = { sender: null, parts_json: null, round: 1, inbound_id: null, corrects: null };
+  return { id, role, text, at: id, turn_id, ...bare };
 };
 
 test('the model sees what was said, in order, the present question last', () => {
@@ -104,7 +105,7 @@ test('the model sees every message that its turn took, however short a history i
   );
   async function asked(id: string): Promise<unknown> {
     const lease = { owner: 'core-1', boot_id: 'boot', now: 10, until_at: 20 };
-    const [[opened]] = await store.commit([turn.open(id, lease), inbound.take(id, 3), message.heard(id)]);
+    const [[opened]] = await store.commit([turn.open(id, lease), inbound.take(id, 3), message.heard(id, 1)]);
     assert.ok(opened);
     const history = await store.read(message.recent('terminal:main', 2, id));
     await store.commit([turn.finish(opened, { now: 11, state: 'done', error: null })]);

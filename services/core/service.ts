@@ -86,13 +86,13 @@ async function claim(ctx: Core): Promise<turn.Turn | undefined> {
     const [[resumed]] = await ctx.store.commit([turn.resume(lease)]);
     if (resumed) return resumed;
   }
-  if ((await ctx.store.read(inbound.waiting)).length === 0) return undefined;
+  if ((await ctx.store.read(inbound.waiting(now))).length === 0) return undefined;
   const id = uuid(now);
   const [[opened]] = await ctx.store.commit([
     turn.open(id, lease),
     // No more than the model will see of the history, or some of them would go unread.
     inbound.take(id, Math.min(MOST_MESSAGES, ctx.config.history_messages)),
-    message.heard(id),
+    message.heard(id, 1),
   ]);
   return opened;
 }
@@ -155,11 +155,12 @@ async function attempt(ctx: Core, ask: Ask, mine: turn.Turn, signal: AbortSignal
   await end(ctx, mine, 'done', textOf(answer), [
     step.record({
       turn_id: mine.id,
-      n: 1,
+      round: 1,
       kind: 'model',
       content_json: JSON.stringify(answer.content),
       stop_reason: answer.stop_reason,
       model: answer.model,
+      call_id: null,
       at: ctx.clock.now(),
     }),
   ]);

@@ -97,7 +97,7 @@ async function acknowledge(ctx: Telegram, bot: Bot, { query_id, press, answer }:
   const signal = forGrammy(ctx.signal);
   const outcomes = await Promise.allSettled([
     bot.api.answerCallbackQuery(query_id, { text: answer, show_alert: press === null }, signal),
-    press && bot.api.editMessageReplyMarkup(press.chat, Number(press.message_ref), {}, signal),
+    press?.chat && bot.api.editMessageReplyMarkup(press.chat, Number(press.message_ref), {}, signal),
   ]);
   for (const outcome of outcomes) {
     if (outcome.status === 'fulfilled' || ctx.signal.aborted) continue;

@@ -124,7 +124,15 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, owners: readon
     notice: null,
     pressed: {
       query_id,
-      press: { source, source_key: query_id, conversation, ...by, data: data.toWellFormed(), received_at },
+      press: {
+        source,
+        source_key: query_id,
+        channel: 'telegram',
+        conversation,
+        ...by,
+        data: data.toWellFormed(),
+        received_at,
+      },
       answer: `Received: ${button?.text ?? 'your choice'}`,
     },
   };

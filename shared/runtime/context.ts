@@ -13,6 +13,7 @@ import { Fenced, type Store } from '../store/store.ts';
 import type { Queue } from '../tables/op.ts';
 import type { Shared } from './config.ts';
 import { readSecret, type Secret } from './credentials.ts';
+import type { Halt } from './halt.ts';
 import { type Home, prepareSocket } from './home.ts';
 import type { Pulse } from './pulse.ts';
 import { loop, type Work } from './work.ts';
@@ -38,8 +39,13 @@ export type Context<Config> = {
   signal: AbortSignal;
   /** The variables of one of the service's own credentials; null when the file is not there. */
   secret(name: string): Secret | null;
-  /** Runs `work` from the moment the service is ready; `queue` is the bell that wakes it. */
-  work<Piece>(work: Work<Piece> & { queue?: Queue }): void;
+  /** The first of the two switches: what costs money or does something waits while it is on. */
+  halt: Halt;
+  /**
+   * Runs `work` from the moment the service is ready; `queue` is the bell that wakes it. What `halts` takes nothing while
+   * all is halted.
+   */
+  work<Piece>(work: Work<Piece> & { queue?: Queue; halts?: boolean }): void;
   /** Runs `step` every so often, first after that time; a failure is logged and the next time comes. */
   every(name: string, ms: number, step: () => Promise<void>): void;
   /** Listens from now on; on the way down it answers what it has begun, and takes nothing new. */
@@ -66,6 +72,7 @@ export function contextOf<Config>(of: {
   store: Store;
   clock: Clock;
   signal: AbortSignal;
+  halt: Halt;
   scrub: Scrub;
   /** Told when the service must go down. */
   fatal(error: unknown): void;
@@ -74,7 +81,7 @@ export function contextOf<Config>(of: {
   endings: Set<() => Promise<void>>;
   lastly: Set<() => Promise<void>>;
 }): Context<Config> {
-  const { name, home, log, store, clock, signal, pulse } = of;
+  const { name, home, log, store, clock, signal, halt, pulse } = of;
 
   /** A person must act: the whole service stays down. Anything else is told, and tried again. */
   function failed(what: string, error: unknown): void {
@@ -93,6 +100,7 @@ export function contextOf<Config>(of: {
     store,
     clock,
     signal,
+    halt,
     async persist(ops, when) {
       for (let failures = 0; ; failures++) {
         try {
@@ -113,12 +121,16 @@ export function contextOf<Config>(of: {
       return found;
     },
     work(work) {
-      const { queue } = work;
+      const { queue, halts } = work;
+      const halting = { ...work, look: async () => (halt.on() ? null : work.look()) };
       of.loops.add(() =>
-        loop(work, {
+        loop(halts ? halting : work, {
           signal,
           clock,
-          listen: (heard) => (queue ? store.listen(queue, heard) : () => {}),
+          listen(heard) {
+            if (halts) halt.onChange(heard);
+            return queue ? store.listen(queue, heard) : () => {};
+          },
           progressed: pulse.progressed,
           failed: (error) => failed(work.name, error),
         }),

@@ -22,6 +22,14 @@ export type Home = {
   logs: string;
   /** The off switch: while this file is there, nothing starts. */
   stopped: string;
+  /** The halt: while this file is there, no model is asked, no tool runs, no turn is taken up. */
+  halted: string;
+  /** What the agent's tools work in. */
+  workspace: string;
+  /** What came with messages, and what goes out with them. */
+  files: string;
+  /** The owner's standing instructions. */
+  persona: string;
 };
 
 type Environment = { readonly [name: string]: string | undefined };
@@ -29,14 +37,19 @@ type Environment = { readonly [name: string]: string | undefined };
 export function homeOf(env: Environment = process.env): Home {
   const directory = resolve(env.VIGIL_HOME || join(root, '.vigil'));
   const config = env.CONFIGURATION_DIRECTORY ?? directory;
+  const state = env.STATE_DIRECTORY ?? join(directory, 'state');
   return {
     directory,
     config: join(config, 'config.toml'),
     credentials: env.CREDENTIALS_DIRECTORY ?? join(directory, 'credentials'),
     handedOver: env.CREDENTIALS_DIRECTORY !== undefined,
-    state: env.STATE_DIRECTORY ?? join(directory, 'state'),
+    state,
     logs: env.LOGS_DIRECTORY ? dirname(env.LOGS_DIRECTORY) : join(directory, 'logs'),
     stopped: join(config, 'STOPPED'),
+    halted: join(state, 'HALTED'),
+    workspace: join(state, 'workspace'),
+    files: join(state, 'files'),
+    persona: join(state, 'persona.md'),
   };
 }
 
@@ -89,7 +102,8 @@ export function prepareHome(home: Home): string[] {
     const fresh = !existsSync(home.directory);
     mkdirSync(home.directory, { recursive: true, mode: 0o700 });
     if (fresh) made.push(home.directory);
-    for (const folder of [home.credentials, home.state, join(home.state, 'run'), home.logs]) {
+    const { credentials, state, workspace, files, logs } = home;
+    for (const folder of [credentials, state, join(state, 'run'), workspace, files, logs]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     if (!existsSync(home.config)) {

@@ -16,6 +16,7 @@ import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
+import { watchHalt } from './halt.ts';
 import { type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
@@ -119,6 +120,7 @@ async function live<S extends Section>(
   let store: Store | undefined;
   let lock: Lock | null | undefined;
   let pulse: Pulse | undefined;
+  const halt = watchHalt(home.halted);
   const loops = new Set<() => Promise<void>>();
   const inWork: Promise<void>[] = [];
   const endings = new Set<() => Promise<void>>();
@@ -171,6 +173,7 @@ async function live<S extends Section>(
         store,
         clock,
         signal,
+        halt,
         scrub,
         fatal: life.fatal.reject,
         pulse,
@@ -231,6 +234,7 @@ async function live<S extends Section>(
     if (failure) throw failure.error;
     log.info('service.stopped');
   } finally {
+    halt.close();
     await store?.close();
     lock?.release();
     await log.close();

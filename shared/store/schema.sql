@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 2.
+-- Generated from shared/store/migrations: the schema after migration 3.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -21,6 +21,49 @@ CREATE TABLE allowance (
 ) STRICT;
 
 CREATE INDEX allowance_spend ON allowance (spend_id);
+
+CREATE TABLE approval (
+  id            TEXT PRIMARY KEY,
+  call_id       TEXT NOT NULL,
+  turn_id       TEXT NOT NULL,
+  conversation  TEXT NOT NULL,
+  kind          TEXT NOT NULL CHECK (kind IN ('approval', 'question')),
+  tool          TEXT NOT NULL,
+  scope         TEXT NOT NULL,
+  rule_json     TEXT,
+  choices_json  TEXT NOT NULL,
+  taint         TEXT,
+  state         TEXT NOT NULL CHECK (state IN ('open', 'granted', 'answered', 'denied', 'expired', 'moot')),
+  choice        TEXT,
+  answered_by   TEXT,
+  answered_at   INTEGER,
+  asked_at      INTEGER NOT NULL,
+  expires_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
+
+CREATE TABLE attachment (
+  id           INTEGER PRIMARY KEY,
+  inbound_id   INTEGER NOT NULL,
+  kind         TEXT NOT NULL CHECK (kind IN ('photo', 'document', 'voice', 'audio', 'video', 'sticker')),
+  file_id      TEXT NOT NULL,
+  name         TEXT NOT NULL,
+  mime         TEXT NOT NULL,
+  bytes        INTEGER,
+  state        TEXT NOT NULL CHECK (state IN ('pending', 'ready', 'failed')),
+  path         TEXT,
+  text         TEXT,
+  note         TEXT,
+  attempt      INTEGER NOT NULL DEFAULT 0,
+  due_at       INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,
+  finished_at  INTEGER
+) STRICT;
+
+CREATE INDEX attachment_inbound ON attachment (inbound_id);
+
+CREATE INDEX attachment_pending ON attachment (due_at) WHERE state = 'pending';
 
 CREATE TABLE batch (
   seq           INTEGER PRIMARY KEY,
@@ -91,6 +134,65 @@ CREATE TABLE chat (
   paused_until_at  INTEGER
 ) STRICT;
 
+CREATE TABLE conversation (
+  conversation  TEXT PRIMARY KEY,
+  alias         TEXT,
+  fresh_at      INTEGER NOT NULL DEFAULT 0,
+  changed_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE decision (
+  id            TEXT PRIMARY KEY,
+  turn_id       TEXT NOT NULL,
+  round         INTEGER NOT NULL,
+  call_id       TEXT,
+  conversation  TEXT NOT NULL,
+  sender        TEXT,
+  model         TEXT,
+  action        TEXT NOT NULL,
+  subject_json  TEXT,
+  reasoning     TEXT,
+  confidence    REAL,
+  at            INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX decision_at ON decision (at);
+
+CREATE INDEX decision_turn ON decision (turn_id);
+
+CREATE TABLE draft (
+  turn_id       TEXT PRIMARY KEY,
+  conversation  TEXT NOT NULL,
+  channel       TEXT NOT NULL,
+  chat          TEXT,
+  message_ref   TEXT,
+  text          TEXT NOT NULL,
+  status        TEXT,
+  open          INTEGER NOT NULL,
+  changed_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX draft_open ON draft (changed_at) WHERE open = 1;
+
+CREATE TABLE error (
+  id         INTEGER PRIMARY KEY,
+  service    TEXT NOT NULL,
+  event      TEXT NOT NULL,
+  type       TEXT NOT NULL,
+  message    TEXT NOT NULL,
+  trace      TEXT,
+  recovery   TEXT NOT NULL,
+  severity   TEXT NOT NULL CHECK (severity IN ('warning', 'error', 'fatal')),
+  turn_id    TEXT,
+  times      INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  last_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX error_at ON error (at);
+
+CREATE INDEX error_turn ON error (turn_id) WHERE turn_id IS NOT NULL;
+
 CREATE TABLE exchange (
   call_id   TEXT PRIMARY KEY,
   at        INTEGER NOT NULL,
@@ -101,6 +203,23 @@ CREATE TABLE exchange (
 ) STRICT;
 
 CREATE INDEX exchange_at ON exchange (at, bytes);
+
+CREATE TABLE external_call (
+  id          INTEGER PRIMARY KEY,
+  service     TEXT NOT NULL,
+  target      TEXT NOT NULL,
+  action      TEXT NOT NULL,
+  payload     TEXT,
+  status      TEXT NOT NULL,
+  latency_ms  INTEGER NOT NULL,
+  retries     INTEGER NOT NULL,
+  turn_id     TEXT,
+  at          INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX external_call_at ON external_call (at);
+
+CREATE INDEX external_call_turn ON external_call (turn_id) WHERE turn_id IS NOT NULL;
 
 CREATE TABLE heartbeat (
   service        TEXT NOT NULL,
@@ -134,11 +253,15 @@ CREATE TABLE inbound (
   received_at   INTEGER NOT NULL,
   state         TEXT NOT NULL CHECK (state IN ('pending', 'taken', 'answered', 'dead', 'refused', 'ignored')),
   turn_id       TEXT,
-  note          TEXT,
+  note          TEXT, parts_json TEXT, edits TEXT, ready_at INTEGER NOT NULL DEFAULT 0, unasked INTEGER NOT NULL DEFAULT 0,
   UNIQUE (source, source_key)
 ) STRICT;
 
+CREATE INDEX inbound_edits ON inbound (conversation, edits) WHERE edits IS NOT NULL;
+
 CREATE INDEX inbound_pending ON inbound (id, conversation) WHERE state = 'pending';
+
+CREATE INDEX inbound_ref ON inbound (conversation, message_ref) WHERE message_ref IS NOT NULL;
 
 CREATE INDEX inbound_turn ON inbound (turn_id) WHERE turn_id IS NOT NULL;
 
@@ -170,9 +293,25 @@ CREATE TABLE message (
   at            INTEGER NOT NULL,
   turn_id       TEXT NOT NULL,
   inbound_id    INTEGER
-) STRICT;
+, parts_json TEXT, sender TEXT, round INTEGER, corrects INTEGER) STRICT;
 
 CREATE INDEX message_conversation ON message (conversation, id);
+
+CREATE INDEX message_inbound ON message (inbound_id) WHERE inbound_id IS NOT NULL;
+
+CREATE INDEX message_turn ON message (turn_id);
+
+CREATE TABLE note (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL CHECK (kind IN ('remember', 'forget')),
+  text          TEXT NOT NULL,
+  forgets       INTEGER,
+  conversation  TEXT NOT NULL,
+  turn_id       TEXT,
+  tainted       INTEGER NOT NULL,
+  given_by      TEXT NOT NULL,
+  at            INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
@@ -196,13 +335,23 @@ CREATE TABLE outbound (
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER,
   error         TEXT
-, buttons_json TEXT) STRICT;
+, buttons_json TEXT, format TEXT NOT NULL DEFAULT 'plain' CHECK (format IN ('plain', 'markdown')), file_json TEXT, edits_key TEXT) STRICT;
 
 CREATE INDEX outbound_conversation ON outbound (conversation, id);
 
 CREATE INDEX outbound_queue ON outbound (channel, chat, id) WHERE state IN ('pending', 'sending', 'uncertain');
 
 CREATE INDEX outbound_turn ON outbound (turn_id) WHERE turn_id IS NOT NULL;
+
+CREATE TABLE permission (
+  id          INTEGER PRIMARY KEY,
+  tool        TEXT NOT NULL,
+  rule_json   TEXT NOT NULL,
+  scope       TEXT NOT NULL,
+  given_by    TEXT NOT NULL,
+  given_at    INTEGER NOT NULL,
+  revoked_at  INTEGER
+) STRICT;
 
 CREATE TABLE poller (
   bot_id          INTEGER PRIMARY KEY,
@@ -214,8 +363,9 @@ CREATE TABLE press (
   id            INTEGER PRIMARY KEY,
   source        TEXT NOT NULL,
   source_key    TEXT NOT NULL,
+  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
   conversation  TEXT NOT NULL,
-  chat          TEXT NOT NULL,
+  chat          TEXT,
   sender        TEXT NOT NULL,
   data          TEXT NOT NULL,
   message_ref   TEXT,
@@ -226,6 +376,46 @@ CREATE TABLE press (
 ) STRICT;
 
 CREATE INDEX press_pending ON press (id) WHERE handled_at IS NULL;
+
+CREATE TABLE rating (
+  turn_id  TEXT PRIMARY KEY,
+  good     INTEGER NOT NULL,
+  sender   TEXT NOT NULL,
+  at       INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE ruling (
+  id          INTEGER PRIMARY KEY,
+  about       TEXT NOT NULL,
+  choice      TEXT NOT NULL,
+  given_by    TEXT NOT NULL,
+  given_at    INTEGER NOT NULL,
+  handled_at  INTEGER,
+  outcome     TEXT
+) STRICT;
+
+CREATE INDEX ruling_pending ON ruling (id) WHERE handled_at IS NULL;
+
+CREATE TABLE schedule (
+  id            INTEGER PRIMARY KEY,
+  name          TEXT NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('active', 'paused', 'deleted')),
+  spec          TEXT NOT NULL,
+  prompt        TEXT NOT NULL,
+  conversation  TEXT NOT NULL,
+  channel       TEXT NOT NULL,
+  chat          TEXT,
+  given_by      TEXT NOT NULL,
+  at            INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX schedule_name ON schedule (name, id);
+
+CREATE TABLE share (
+  path      TEXT PRIMARY KEY,
+  mode      TEXT NOT NULL CHECK (mode IN ('read', 'write')),
+  given_at  INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE spend (
   id             TEXT PRIMARY KEY,
@@ -244,14 +434,60 @@ CREATE INDEX spend_period ON spend (ends_at) WHERE ends_at IS NOT NULL;
 
 CREATE TABLE step (
   turn_id       TEXT NOT NULL,
-  n             INTEGER NOT NULL,
-  kind          TEXT NOT NULL CHECK (kind IN ('model')),
+  round         INTEGER NOT NULL,
+  kind          TEXT NOT NULL CHECK (kind IN ('heard', 'model', 'tools')),
   content_json  TEXT NOT NULL,
   stop_reason   TEXT,
-  model         TEXT NOT NULL,
+  model         TEXT,
+  call_id       TEXT,
   at            INTEGER NOT NULL,
-  PRIMARY KEY (turn_id, n)
+  PRIMARY KEY (turn_id, round, kind)
 ) STRICT;
+
+CREATE TABLE summary (
+  id            INTEGER PRIMARY KEY,
+  conversation  TEXT NOT NULL,
+  upto_turn_id  TEXT NOT NULL,
+  text          TEXT NOT NULL,
+  call_id       TEXT,
+  at            INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX summary_conversation ON summary (conversation, id);
+
+CREATE TABLE taint (
+  id       INTEGER PRIMARY KEY,
+  turn_id  TEXT NOT NULL,
+  source   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  UNIQUE (turn_id, source)
+) STRICT;
+
+CREATE TABLE task (
+  id               INTEGER PRIMARY KEY,
+  goal             TEXT NOT NULL,
+  check_kind       TEXT NOT NULL CHECK (check_kind IN ('command', 'question')),
+  check_text       TEXT NOT NULL,
+  budget_nanousd   INTEGER NOT NULL,
+  most_iterations  INTEGER NOT NULL,
+  until_at         INTEGER NOT NULL,
+  channel          TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
+  chat             TEXT,
+  conversation     TEXT NOT NULL,
+  sender           TEXT,
+  state            TEXT NOT NULL CHECK (state IN ('running', 'paused', 'held', 'done', 'failed', 'cancelled')),
+  phase            TEXT NOT NULL CHECK (phase IN ('work', 'check')),
+  iteration        INTEGER NOT NULL DEFAULT 0,
+  failures         INTEGER NOT NULL DEFAULT 0,
+  turn_id          TEXT,
+  spent_nanousd    INTEGER NOT NULL DEFAULT 0,
+  note             TEXT,
+  created_at       INTEGER NOT NULL,
+  changed_at       INTEGER NOT NULL,
+  finished_at      INTEGER
+) STRICT;
+
+CREATE INDEX task_running ON task (id) WHERE state = 'running';
 
 CREATE TABLE throttle (
   bucket            TEXT PRIMARY KEY,
@@ -260,6 +496,44 @@ CREATE TABLE throttle (
   blocked_until_at  INTEGER NOT NULL,
   changed_at        INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE tool (
+  name         TEXT PRIMARY KEY,
+  source       TEXT NOT NULL,
+  description  TEXT NOT NULL,
+  schema_json  TEXT NOT NULL,
+  offer        TEXT NOT NULL CHECK (offer IN ('always', 'on demand')),
+  repeatable   INTEGER NOT NULL,
+  changed_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tool_call (
+  id            TEXT PRIMARY KEY,
+  turn_id       TEXT NOT NULL,
+  round         INTEGER NOT NULL,
+  place         INTEGER NOT NULL,
+  use_id        TEXT NOT NULL,
+  decision_id   TEXT,
+  conversation  TEXT NOT NULL,
+  channel       TEXT NOT NULL,
+  chat          TEXT,
+  sender        TEXT,
+  tool          TEXT NOT NULL,
+  input_json    TEXT NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('pending', 'asking', 'running', 'done', 'failed', 'denied', 'interrupted', 'cancelled')),
+  attempt       INTEGER NOT NULL DEFAULT 0,
+  owner         TEXT,
+  approval_id   TEXT,
+  result_json   TEXT,
+  source        TEXT,
+  created_at    INTEGER NOT NULL,
+  started_at    INTEGER,
+  finished_at   INTEGER
+) STRICT;
+
+CREATE INDEX tool_call_open ON tool_call (state, created_at) WHERE state IN ('pending', 'asking', 'running');
+
+CREATE UNIQUE INDEX tool_call_place ON tool_call (turn_id, round, place);
 
 CREATE TABLE total (
   hour_at                INTEGER NOT NULL,
@@ -287,7 +561,7 @@ CREATE TABLE turn (
   channel          TEXT NOT NULL,
   chat             TEXT,
   message_ref      TEXT,
-  state            TEXT NOT NULL CHECK (state IN ('running', 'waiting', 'done', 'dead')),
+  state            TEXT NOT NULL CHECK (state IN ('running', 'waiting', 'held', 'done', 'dead')),
   attempt          INTEGER NOT NULL,
   crashes          INTEGER NOT NULL DEFAULT 0,
   failures         INTEGER NOT NULL DEFAULT 0,
@@ -302,7 +576,7 @@ CREATE TABLE turn (
   told_at          INTEGER,
   finished_at      INTEGER,
   error            TEXT
-, spend_id TEXT, alias TEXT) STRICT;
+, spend_id TEXT, alias TEXT, sender TEXT, waits_for TEXT CHECK (waits_for IN ('model', 'budget', 'tools', 'owner')), unasked INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running', 'waiting');
 

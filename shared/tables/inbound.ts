@@ -29,14 +29,34 @@ export type Inbound = {
   state: Arrival;
   /** Why it was refused or ignored. */
   note: string | null;
+  /** What it is made of besides its text. */
+  parts?: readonly Part[];
+  /** The message (`message_ref`) that it corrects. */
+  edits?: string | null;
+  /** More that belongs to it may come until then. */
+  ready_at?: number;
+  /** Nobody said it: a job, a task. */
+  unasked?: boolean;
 };
+
+/**
+ * What a message carries besides the sender's own words. Only these are the sender's: everything here is data, with its
+ * source, and none of it an instruction.
+ */
+export type Part =
+  /** What it replies to, by whom; `own` when the agent itself said it. */
+  | { kind: 'quote'; text: string; from: string; own: boolean }
+  /** The message's text is not the sender's: it was forwarded from somebody. */
+  | { kind: 'forward'; from: string }
+  /** A place, a contact, whatever can be said in a line. */
+  | { kind: 'note'; text: string };
 
 /** Durable: the sender is told that we have it only after this. The second telling changes nothing. */
 export function receive(message: Inbound): Op<{ id: number }> {
   return {
     verb: 'inbound.receive',
     sql: `INSERT INTO inbound (source, source_key, channel, conversation, chat, sender, text, message_ref, payload_json,
-            received_at, state, note) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+            received_at, state, note, parts_json, edits, ready_at, unasked) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
           ON CONFLICT (source, source_key) DO NOTHING RETURNING id`,
     args: [
       message.source,
@@ -51,6 +71,10 @@ export function receive(message: Inbound): Op<{ id: number }> {
       message.received_at,
       message.state,
       message.note,
+      message.parts?.length ? JSON.stringify(message.parts) : null,
+      message.edits ?? null,
+      message.ready_at ?? 0,
+      message.unasked ? 1 : 0,
     ],
     durable: true,
     rings: 'inbound',
@@ -80,14 +104,41 @@ export function close(turn_id: string, state: 'answered' | 'dead'): Op {
   };
 }
 
-/** Is there any message that a new turn could take? A look without a lock, before the claim takes one. */
-export const waiting: Query<{ id: number }> = {
-  verb: 'inbound.waiting',
-  sql: `SELECT i.id FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
-          SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.state IN ('running', 'waiting'))
-        ORDER BY i.id LIMIT 1`,
-  args: [],
-};
+/**
+ * More may belong to what waits in its conversation: the rest of an album, a file that is still being fetched. Nobody
+ * waits long for the former, whatever the clock does. Of `now`, twice.
+ */
+const GATHERING = `EXISTS (SELECT 1 FROM inbound g WHERE g.state = 'pending' AND g.conversation = i.conversation AND (
+    (g.ready_at > ? AND g.ready_at - ? < 60000)
+    OR EXISTS (SELECT 1 FROM attachment a WHERE a.inbound_id = g.id AND a.state = 'pending')))`;
+
+/** The oldest message that a new turn could take; see `turn.open`. */
+export const WAITING = `SELECT i.id FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.state IN ('running', 'waiting'))
+    AND NOT ${GATHERING} ORDER BY i.id LIMIT 1`;
+
+/** Is there any? A look without a lock, before the claim takes one. */
+export function waiting(now: number): Query<{ id: number }> {
+  return { verb: 'inbound.waiting', sql: WAITING, args: [now, now] };
+}
+
+/** What could join the turn of its conversation. */
+export function joining(conversation: string, now: number): Query<{ id: number }> {
+  return {
+    verb: 'inbound.joining',
+    sql: `SELECT i.id FROM inbound i WHERE i.state = 'pending' AND i.conversation = ? AND NOT ${GATHERING} LIMIT 1`,
+    args: [conversation, now, now],
+  };
+}
+
+/** When the next gathering is over, for a timer. */
+export function nextReady(now: number): Query<{ ready_at: number | null }> {
+  return {
+    verb: 'inbound.nextReady',
+    sql: `SELECT min(ready_at) AS ready_at FROM inbound WHERE state = 'pending' AND ready_at > ?`,
+    args: [now],
+  };
+}
 
 /** How one message stands: its state, its turn. */
 export function status(id: number): Query<{ state: string; turn_id: string | null }> {

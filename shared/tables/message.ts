@@ -9,16 +9,39 @@ export const table: Table = {
   keeps: 'until forgotten',
 };
 
-export type Message = { id: number; role: 'user' | 'assistant'; text: string; at: number; turn_id: string };
+export type Message = {
+  id: number;
+  role: 'user' | 'assistant';
+  text: string;
+  at: number;
+  turn_id: string;
+  sender: string | null;
+  /** What it is made of besides its text (`Part` of inbound). */
+  parts_json: string | null;
+  /** The round of its turn in which it was heard. */
+  round: number | null;
+  inbound_id: number | null;
+  /** The earlier message that it corrects. */
+  corrects: number | null;
+};
 
-/** Writes down what the turn was asked: the messages it has just taken. */
-export function heard(turn_id: string): Op {
+/**
+ * Writes down what the turn has just taken. What was corrected before anybody read it is written as it was corrected;
+ * a correction that came later is a message of its own.
+ */
+export function heard(turn_id: string, round: number): Op {
   return {
     verb: 'message.heard',
-    sql: `INSERT INTO message (conversation, role, text, at, turn_id, inbound_id)
-          SELECT conversation, 'user', text, received_at, turn_id, id FROM inbound
-          WHERE turn_id = ? AND state = 'taken' ORDER BY id`,
-    args: [turn_id],
+    sql: `INSERT INTO message (conversation, role, text, at, turn_id, inbound_id, sender, parts_json, round, corrects)
+          SELECT i.conversation, 'user', coalesce(i.text, ''), i.received_at, i.turn_id, i.id, i.sender, i.parts_json, ?,
+            (SELECT m.id FROM inbound o JOIN message m ON m.inbound_id = o.id
+              WHERE o.conversation = i.conversation AND o.message_ref = i.edits AND o.id < i.id ORDER BY m.id DESC LIMIT 1)
+          FROM inbound i WHERE i.turn_id = ? AND i.state = 'taken'
+            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.inbound_id = i.id)
+            AND NOT EXISTS (SELECT 1 FROM inbound e WHERE e.conversation = i.conversation AND e.edits = i.message_ref
+              AND e.id > i.id AND e.turn_id = i.turn_id)
+          ORDER BY i.id`,
+    args: [round, turn_id],
   };
 }
 
@@ -31,6 +54,15 @@ export function said(answer: { conversation: string; text: string; at: number; t
   };
 }
 
+/** All that the turn has heard, in order. */
+export function ofTurn(turn_id: string): Query<Message> {
+  return {
+    verb: 'message.ofTurn',
+    sql: `SELECT * FROM message WHERE turn_id = ? AND role = 'user' ORDER BY id`,
+    args: [turn_id],
+  };
+}
+
 /**
  * The last `most` messages, the oldest first, and in any case all that the turn was asked: they are the newest of the
  * conversation. What a turn died of is left out: it would kill the next one too.
@@ -38,7 +70,7 @@ export function said(answer: { conversation: string; text: string; at: number; t
 export function recent(conversation: string, most: number, turn_id: string): Query<Message> {
   return {
     verb: 'message.recent',
-    sql: `SELECT id, role, text, at, turn_id FROM (
+    sql: `SELECT * FROM (
             SELECT m.* FROM message m LEFT JOIN turn t ON t.id = m.turn_id
             WHERE m.conversation = ? AND coalesce(t.state, 'done') <> 'dead'
             ORDER BY m.id DESC LIMIT max(?, (SELECT count(*) FROM inbound WHERE turn_id = ?))) ORDER BY id`,

@@ -41,7 +41,15 @@ export type Outbound = {
   error: string | null;
   /** Rows of buttons below its last part. */
   buttons_json: string | null;
+  format: 'plain' | 'markdown';
+  /** A file that goes with it; its text is the caption then. */
+  file_json: string | null;
+  /** It takes the place of what went out under this key: an edit, where the channel can. */
+  edits_key: string | null;
 };
+
+/** `path` is absolute, and stays there until it is sent. */
+export type File = { path: string; name: string; kind: 'photo' | 'document' };
 
 /** `data` is what its press brings back: at most 64 bytes (Bot API: InlineKeyboardButton). */
 export type Button = { text: string; data: string };
@@ -52,6 +60,9 @@ export type Post = Pick<
   'key' | 'channel' | 'conversation' | 'chat' | 'kind' | 'turn_id' | 'text' | 'message_ref'
 > & {
   buttons?: Buttons;
+  format?: 'plain' | 'markdown';
+  file?: File;
+  edits_key?: string;
   now: number;
 };
 
@@ -60,7 +71,8 @@ export function post(message: Post): Op {
   return {
     verb: 'outbound.post',
     sql: `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, message_ref, buttons_json,
-            state, due_at, changed_at, created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
+            format, file_json, edits_key, state, due_at, changed_at, created_at, finished_at)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
     args: [
       message.key,
       message.channel,
@@ -71,6 +83,9 @@ export function post(message: Post): Op {
       message.text,
       message.message_ref,
       message.buttons?.length ? JSON.stringify(message.buttons) : null,
+      message.format ?? 'plain',
+      message.file ? JSON.stringify(message.file) : null,
+      message.edits_key ?? null,
       message.channel === 'terminal' ? 'sent' : 'pending',
       message.now,
       message.now,

@@ -1,22 +1,26 @@
-/** press: a button that somebody pressed. Anyone posts; `core` acts on it, in a lane that waits behind no turn. */
+/**
+ * press: a button that somebody pressed, or a command that they typed. Anyone posts; `core` acts on it, in a lane that
+ * waits behind no turn.
+ */
 
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'press',
-  about: 'every button that was pressed, and what came of it',
+  about: 'every button that was pressed and command that was typed, and what came of it',
   pen: { mailbox: 'core' },
   keeps: '400 days',
 };
 
 export type Press = {
   id: number;
+  channel: 'telegram' | 'terminal';
   conversation: string;
-  chat: string;
+  chat: string | null;
   sender: string;
-  /** What the button stands for, as it was given to the channel. */
+  /** What the button stands for, as it was given to the channel: `<verb>:<id>…`. A command begins with '/'. */
   data: string;
-  /** The message that bears the button. */
+  /** The message that bears the button, or is the command. */
   message_ref: string | null;
   received_at: number;
 };
@@ -28,11 +32,12 @@ export type Received = Omit<Press, 'id'> & { source: string; source_key: string 
 export function receive(press: Received): Op {
   return {
     verb: 'press.receive',
-    sql: `INSERT INTO press (source, source_key, conversation, chat, sender, data, message_ref, received_at)
-          VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    sql: `INSERT INTO press (source, source_key, channel, conversation, chat, sender, data, message_ref, received_at)
+          VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
     args: [
       press.source,
       press.source_key,
+      press.channel,
       press.conversation,
       press.chat,
       press.sender,

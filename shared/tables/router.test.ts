@@ -437,6 +437,7 @@ test('a press that is told twice is stored once, rings, and is handled once', as
   const pressed = (source_key: string) =>
     press.receive({
       source: 'telegram',
+      channel: 'telegram',
       source_key,
       conversation: 'c',
       chat: '1',

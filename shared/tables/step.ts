@@ -1,22 +1,30 @@
-/** step: what a turn has done so far, so that it resumes at its last step instead of beginning again. */
+/**
+ * step: what a turn has done so far, word for word, so that it resumes where it was and so that the next turn can say
+ * the same to the model, from its cache.
+ *
+ * A turn goes in rounds, from 1. In each, people may have said something (`heard`), the model answers (`model`), and
+ * its tools bring their results (`tools`, which with the next round's `heard` makes the model's next question).
+ */
 
-import type { Op, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'step',
-  about: 'the checkpoints of each turn',
+  about: 'the checkpoints of each turn, as the model was told them',
   pen: { record: 'core' },
   keeps: '400 days',
 };
 
 export type Step = {
   turn_id: string;
-  n: number;
-  kind: 'model';
-  /** The content blocks as the model gave them. */
+  round: number;
+  kind: 'heard' | 'model' | 'tools';
+  /** Content blocks of the Messages API; a file stands as `{ type: 'file', … }`, and is read when it is sent. */
   content_json: string;
   stop_reason: string | null;
-  model: string;
+  model: string | null;
+  /** The ledger's row of the answer. */
+  call_id: string | null;
   at: number;
 };
 
@@ -24,8 +32,27 @@ export type Step = {
 export function record(step: Step): Op {
   return {
     verb: 'step.record',
-    sql: 'INSERT INTO step (turn_id, n, kind, content_json, stop_reason, model, at) VALUES (?,?,?,?,?,?,?)',
-    args: [step.turn_id, step.n, step.kind, step.content_json, step.stop_reason, step.model, step.at],
+    sql: `INSERT INTO step (turn_id, round, kind, content_json, stop_reason, model, call_id, at)
+          VALUES (?,?,?,?,?,?,?,?)`,
+    args: [
+      step.turn_id,
+      step.round,
+      step.kind,
+      step.content_json,
+      step.stop_reason,
+      step.model,
+      step.call_id,
+      step.at,
+    ],
     durable: true,
+  };
+}
+
+/** What a turn has done, in the order in which it did it ('heard' < 'model' < 'tools'). */
+export function of(turn_id: string): Query<Step> {
+  return {
+    verb: 'step.of',
+    sql: 'SELECT * FROM step WHERE turn_id = ? ORDER BY round, kind',
+    args: [turn_id],
   };
 }

@@ -2,45 +2,81 @@
 
 import { table as accessKey } from './access_key.ts';
 import { table as allowance } from './allowance.ts';
+import { table as approval } from './approval.ts';
+import { table as attachment } from './attachment.ts';
 import { table as batch } from './batch.ts';
 import { table as breaker } from './breaker.ts';
 import { table as call } from './call.ts';
 import { table as chat } from './chat.ts';
+import { table as conversation } from './conversation.ts';
+import { table as decision } from './decision.ts';
+import { table as draft } from './draft.ts';
+import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
+import { table as externalCall } from './external_call.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
 import { table as incident } from './incident.ts';
 import { table as inspection } from './inspection.ts';
 import { table as message } from './message.ts';
+import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
+import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
+import { table as rating } from './rating.ts';
+import { table as ruling } from './ruling.ts';
+import { table as schedule } from './schedule.ts';
+import { table as share } from './share.ts';
 import { table as spend } from './spend.ts';
 import { table as step } from './step.ts';
+import { table as summary } from './summary.ts';
+import { table as taint } from './taint.ts';
+import { table as task } from './task.ts';
 import { table as throttle } from './throttle.ts';
+import { table as tool } from './tool.ts';
+import { table as toolCall } from './tool_call.ts';
 import { table as total } from './total.ts';
 import { table as turn } from './turn.ts';
 
 export const tables: readonly Table[] = [
   accessKey,
   allowance,
+  approval,
+  attachment,
   batch,
   breaker,
   call,
   chat,
+  conversation,
+  decision,
+  draft,
+  error,
   exchange,
+  externalCall,
   heartbeat,
   inbound,
   incident,
   inspection,
   message,
+  note,
   outbound,
+  permission,
   poller,
   press,
+  rating,
+  ruling,
+  schedule,
+  share,
   spend,
   step,
+  summary,
+  taint,
+  task,
   throttle,
+  tool,
+  toolCall,
   total,
   turn,
 ];

@@ -1,11 +1,12 @@
 /**
- * turn: one answer in the making. running → waiting → running … → done | dead.
+ * turn: one answer in the making. running → waiting → running … → done | dead, or `held` until its owner decides.
  *
  * A conversation has at most one unfinished turn (the index `turn_active`), which is what keeps it in order. Every
  * claim counts `attempt` up, and whatever the claimant writes afterwards names its attempt: a claimant that was
  * thought dead and was not finds its pen dry (`Fenced`).
  */
 
+import { WAITING } from './inbound.ts';
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
@@ -21,7 +22,13 @@ export type Turn = {
   channel: 'telegram' | 'terminal';
   chat: string | null;
   message_ref: string | null;
-  state: 'running' | 'waiting' | 'done' | 'dead';
+  /** Who asked. */
+  sender: string | null;
+  /** 1: nobody asked for it (a job). */
+  unasked: number;
+  state: 'running' | 'waiting' | 'held' | 'done' | 'dead';
+  /** What it waits for; null after a drain or a crash, when it may be in the middle of asking the model. */
+  waits_for: 'model' | 'budget' | 'tools' | 'owner' | null;
   attempt: number;
   /** How often its process died over it, and how often the model could not be reached, since it last got on. */
   crashes: number;
@@ -50,10 +57,13 @@ const OPEN = `state IN ('running', 'waiting')`;
 
 /**
  * The wait is over. One that was set at a later time than now counts as over too: the clock has gone back, and nobody
- * shall wait a day for that. And so does one for money when somebody has added some, with whatever button or command.
+ * shall wait a day for that. So does one for money when somebody has added some, with whatever button or command; and
+ * one for tools when none of them is at work any more.
  */
 const OVER = `(due_at <= ? OR changed_at > ? OR EXISTS (
-    SELECT 1 FROM allowance a WHERE a.spend_id = turn.spend_id AND a.given_at >= turn.changed_at))`;
+    SELECT 1 FROM allowance a WHERE a.spend_id = turn.spend_id AND a.given_at >= turn.changed_at)
+    OR (waits_for = 'tools' AND NOT EXISTS (SELECT 1 FROM tool_call c WHERE c.turn_id = turn.id
+      AND c.state IN ('pending', 'asking', 'running'))))`;
 
 /** Who claims, and until when without a sign of progress. */
 export type Lease = { owner: string; boot_id: string; now: number; until_at: number };
@@ -62,13 +72,21 @@ export type Lease = { owner: string; boot_id: string; now: number; until_at: num
 export function open(id: string, lease: Lease): Op<Turn> {
   return {
     verb: 'turn.open',
-    sql: `INSERT INTO turn (id, conversation, channel, chat, message_ref, state, attempt, due_at, changed_at, owner,
-            boot_id, lease_until_at, created_at)
-          SELECT ?, i.conversation, i.channel, i.chat, i.message_ref, 'running', 1, ?, ?, ?, ?, ?, ?
-          FROM inbound i WHERE i.state = 'pending' AND NOT EXISTS (
-            SELECT 1 FROM turn t WHERE t.conversation = i.conversation AND t.${OPEN})
-          ORDER BY i.id LIMIT 1 RETURNING *`,
-    args: [id, lease.now, lease.now, lease.owner, lease.boot_id, lease.until_at, lease.now],
+    sql: `INSERT INTO turn (id, conversation, channel, chat, message_ref, sender, unasked, state, attempt, due_at,
+            changed_at, owner, boot_id, lease_until_at, created_at)
+          SELECT ?, i.conversation, i.channel, i.chat, i.message_ref, i.sender, i.unasked, 'running', 1, ?, ?, ?, ?, ?, ?
+          FROM (${WAITING}) w JOIN inbound i ON i.id = w.id RETURNING *`,
+    args: [
+      id,
+      lease.now,
+      lease.now,
+      lease.owner,
+      lease.boot_id,
+      lease.until_at,
+      lease.now,
+      lease.now,
+      lease.now,
+    ],
   };
 }
 
@@ -107,7 +125,7 @@ export const nextDue: Query<{ due_at: number | null }> = {
 export function adopt(owner: string, now: number): Op<Pick<Turn, 'id' | 'crashes'>> {
   return {
     verb: 'turn.adopt',
-    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = crashes + 1
+    sql: `UPDATE turn SET state = 'waiting', waits_for = NULL, due_at = ?, changed_at = ?, crashes = crashes + 1
           WHERE ${OPEN} AND state = 'running' AND owner <> ? RETURNING id, crashes`,
     args: [now, now, owner],
   };
@@ -136,13 +154,14 @@ export function wait(
   const failure = how.because === 'drain' ? 0 : 1;
   return {
     verb: 'turn.wait',
-    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = 0, failures = failures + ?,
-            faults = faults + ?,
+    sql: `UPDATE turn SET state = 'waiting', waits_for = CASE WHEN ? THEN 'model' END, due_at = ?, changed_at = ?,
+            crashes = 0, failures = failures + ?, faults = faults + ?,
             first_failed_at = CASE WHEN ? THEN coalesce(first_failed_at, ?) ELSE first_failed_at END,
             told_at = CASE WHEN ? THEN coalesce(told_at, ?) ELSE told_at END, error = ?,
             spend_id = CASE WHEN ? THEN NULL ELSE spend_id END
           WHERE id = ? AND state = 'running' AND attempt = ?`,
     args: [
+      failure,
       how.due_at,
       how.now,
       failure,
@@ -167,8 +186,8 @@ export function refused(
 ): Op {
   return {
     verb: 'turn.refused',
-    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, crashes = 0, failures = 0, first_failed_at = NULL,
-            spend_id = ?, error = ? WHERE id = ? AND state = 'running' AND attempt = ?`,
+    sql: `UPDATE turn SET state = 'waiting', waits_for = 'budget', due_at = ?, changed_at = ?, crashes = 0, failures = 0,
+            first_failed_at = NULL, spend_id = ?, error = ? WHERE id = ? AND state = 'running' AND attempt = ?`,
     args: [how.due_at, how.now, how.spend_id, how.error, turn.id, turn.attempt],
     expect: 1,
   };
@@ -192,6 +211,66 @@ export function hasten(now: number, soon_ms: number): Op {
     verb: 'turn.hasten',
     sql: `UPDATE turn SET due_at = min(due_at, ? + abs(random() % ?)) WHERE ${OPEN} AND state = 'waiting' AND failures > 0`,
     args: [now, soon_ms],
+  };
+}
+
+/** Its tools are at work, or asked for: it rests until all of a round are done. It has got on. Durable, with their rows. */
+export function rest(turn: Turn, how: { now: number; due_at: number }): Op {
+  return {
+    verb: 'turn.rest',
+    sql: `UPDATE turn SET state = 'waiting', waits_for = 'tools', due_at = ?, changed_at = ?, crashes = 0, failures = 0,
+            faults = 0, first_failed_at = NULL, told_at = NULL, error = NULL
+          WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [how.due_at, how.now, turn.id, turn.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** Only its owner can say whether it goes on: it costs nothing until then, and what comes next does not wait for it. */
+export function hold(turn: Turn, how: { now: number; error: string }): Op {
+  return {
+    verb: 'turn.hold',
+    sql: `UPDATE turn SET state = 'held', waits_for = 'owner', changed_at = ?, crashes = 0, error = ?
+          WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [how.now, how.error, turn.id, turn.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** A held turn goes on, unless another one of its conversation is in work (`Fenced`). */
+export function release(turn: Turn, now: number): Op {
+  return {
+    verb: 'turn.release',
+    sql: `UPDATE turn SET state = 'waiting', due_at = ?, changed_at = ?, failures = 0, faults = 0, first_failed_at = NULL,
+            told_at = NULL WHERE id = ? AND state = 'held' AND attempt = ?
+            AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.conversation = turn.conversation AND t.${OPEN})`,
+    args: [now, now, turn.id, turn.attempt],
+    expect: 1,
+    rings: 'inbound',
+  };
+}
+
+/** Ends a turn that has not ended, whoever works on it: that one finds its pen dry. Its tools end with it. Durable. */
+export function stop(id: string, how: { now: number; error: string }): Op {
+  return {
+    verb: 'turn.stop',
+    sql: `UPDATE turn SET state = 'dead', changed_at = ?, finished_at = ?, error = ?
+          WHERE id = ? AND state IN ('running', 'waiting', 'held')`,
+    args: [how.now, how.now, how.error, id],
+    expect: 1,
+    durable: true,
+    rings: 'tool',
+  };
+}
+
+/** What is in work in a conversation. */
+export function active(conversation: string): Query<Turn> {
+  return {
+    verb: 'turn.active',
+    sql: `SELECT * FROM turn WHERE conversation = ? AND ${OPEN}`,
+    args: [conversation],
   };
 }
 

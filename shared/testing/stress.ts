@@ -16,6 +16,7 @@ import { type Home, homeOf, lockOf, prepareHome } from '../runtime/home.ts';
 import { type Running, run, type Service } from '../runtime/service.ts';
 import type { Section } from '../runtime/setting.ts';
 import { isLocked } from '../store/liveness.ts';
+import { QUEUES } from '../tables/op.ts';
 import { startBotApi } from './bot-api.ts';
 import { freePort } from './house.ts';
 import { until } from './scratch.ts';
@@ -107,7 +108,7 @@ function strangersIn(home: Home, name: string): string[] {
     new RegExp(`^logs/${name}/${name}\\.\\d+\\.log$`),
     new RegExp(`^state/run/${name}\\.lock$`),
     /^state\/vigil\.db$/,
-    /^state\/bells\/(inbound|outbound|press)$/,
+    new RegExp(`^state/bells/(${QUEUES.join('|')})$`),
   ];
   return readdirSync(home.directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())

@@ -43,7 +43,7 @@ CREATE TABLE turn (
   channel          TEXT NOT NULL,
   chat             TEXT,
   message_ref      TEXT,
-  state            TEXT NOT NULL CHECK (state IN ('running', 'waiting', 'done', 'dead')),
+  state            TEXT NOT NULL CHECK (state IN ('running', 'waiting', 'held', 'done', 'dead')),
   attempt          INTEGER NOT NULL,
   crashes          INTEGER NOT NULL DEFAULT 0,
   failures         INTEGER NOT NULL DEFAULT 0,

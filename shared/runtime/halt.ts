@@ -1,0 +1,63 @@
+/**
+ * The halt: one file, which anybody may make, by hand too, and which outlives every restart. It is looked for a few
+ * times a second, so that no program needs to be alive, or to listen, for it to work.
+ */
+
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { codeOf } from '../base/errors.ts';
+
+const LOOK_ms = 250;
+
+export type Halt = {
+  /** Whether all is halted now; asks the disk. */
+  on(): boolean;
+  /** Tells of each change, from now on. */
+  onChange(handler: (halted: boolean) => void): void;
+  close(): void;
+};
+
+export function watchHalt(file: string): Halt {
+  const handlers: ((halted: boolean) => void)[] = [];
+  let known = existsSync(file);
+  const timer = setInterval(() => {
+    const now = existsSync(file);
+    if (now === known) return;
+    known = now;
+    for (const handler of handlers) handler(now);
+  }, LOOK_ms).unref();
+  return {
+    on: () => existsSync(file),
+    onChange: (handler) => void handlers.push(handler),
+    close: () => clearInterval(timer),
+  };
+}
+
+/** @param why who, and what for: it is what the file says. @returns false when all is halted already */
+export function halt(file: string, why: string): boolean {
+  try {
+    const made = openSync(file, 'wx', 0o660);
+    writeSync(made, `${new Date().toISOString()} ${why}\n`);
+    closeSync(made);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** @returns false when nothing was halted */
+export function resume(file: string): boolean {
+  const was = existsSync(file);
+  rmSync(file, { force: true });
+  return was;
+}
+
+/** What the file says, for whoever asks why nothing moves; null when nothing is halted. */
+export function haltedBecause(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

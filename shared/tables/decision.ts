@@ -1,0 +1,62 @@
+/** decision: what was chosen, on what grounds. One row for each answer, each tool that was chosen, and each giving up. */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'decision',
+  about: 'what was chosen in each turn, and why',
+  pen: { record: 'core' },
+  keeps: '400 days',
+};
+
+export type Decision = {
+  id: string;
+  turn_id: string;
+  round: number;
+  /** The ledger's row: what it cost is there, and in `exchange` the whole of what the model was told, word for word. */
+  call_id: string | null;
+  conversation: string;
+  /** Who asked. */
+  sender: string | null;
+  model: string | null;
+  /** `answer`, `stop` (a bound, a loop, the owner), `give up`, `escalate`, or `tool <name>`. */
+  action: string;
+  /** A tool's input; null for an answer, which is in `message`. */
+  subject_json: string | null;
+  /** The model's own thinking, when it gives it. */
+  reasoning: string | null;
+  /** From 0 to 1, as the model said it; null when it said none. */
+  confidence: number | null;
+  at: number;
+};
+
+export function record(decision: Decision): Op {
+  return {
+    verb: 'decision.record',
+    sql: `INSERT INTO decision (id, turn_id, round, call_id, conversation, sender, model, action, subject_json, reasoning,
+            confidence, at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+    args: [
+      decision.id,
+      decision.turn_id,
+      decision.round,
+      decision.call_id,
+      decision.conversation,
+      decision.sender,
+      decision.model,
+      decision.action,
+      decision.subject_json,
+      decision.reasoning,
+      decision.confidence,
+      decision.at,
+    ],
+    durable: true,
+  };
+}
+
+export function ofTurn(turn_id: string): Query<Decision> {
+  return {
+    verb: 'decision.ofTurn',
+    sql: 'SELECT * FROM decision WHERE turn_id = ? ORDER BY round, id',
+    args: [turn_id],
+  };
+}

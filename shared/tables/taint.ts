@@ -1,0 +1,31 @@
+/**
+ * taint: which words of strangers a turn has read: a page, a file, a forwarded message, what a tool brought. Such a turn
+ * may not send anything to new hosts or people unasked. Anyone notes one.
+ */
+
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'taint',
+  about: 'whose words each turn has read',
+  pen: { mailbox: 'tools' },
+  keeps: '400 days',
+};
+
+export type Taint = { turn_id: string; source: string; at: number };
+
+export function note({ turn_id, source, at }: Taint): Op {
+  return {
+    verb: 'taint.note',
+    sql: 'INSERT INTO taint (turn_id, source, at) VALUES (?,?,?) ON CONFLICT DO NOTHING',
+    args: [turn_id, source, at],
+  };
+}
+
+export function ofTurn(turn_id: string): Query<Taint> {
+  return {
+    verb: 'taint.ofTurn',
+    sql: 'SELECT turn_id, source, at FROM taint WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
