@@ -6,6 +6,7 @@
 
 import type * as z from 'zod/mini';
 import type { Context } from '#shared/runtime/context.ts';
+import type { Home } from '#shared/runtime/home.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Share } from '#shared/tables/share.ts';
 import type { ToolCall } from '#shared/tables/tool_call.ts';
@@ -48,12 +49,10 @@ export type Verdict =
 
 /** What a tool's own word about a call goes by. */
 export type Facts = {
-  workspace: string;
-  files: string;
-  directory: string;
-  state: string;
-  persona: string;
+  home: Home;
   shares: readonly Share[];
+  /** Whose words the turn has read; none: only its owner's. */
+  taints: readonly string[];
 };
 
 /** What a call is run with. */
