@@ -191,7 +191,8 @@ function walk(node: SyntaxNode, found: Found, stdin: Input, depth: number): void
     case 'ArithmeticCommandExpansion':
     case 'ProcessSubstitution':
       if (!node.script) throw new Refused(`what ${node.text} would run cannot be read: write it out`);
-      return walk(node.script, found, { kind: 'none' }, depth + 1);
+      walk(node.script, found, { kind: 'none' }, depth + 1);
+      return;
     case 'ParameterExpansion':
       // ${x@P} expands the value as a prompt, with the commands in it.
       if (node.operation?.type === 'Transform')
@@ -205,7 +206,8 @@ function walk(node: SyntaxNode, found: Found, stdin: Input, depth: number): void
     case 'Redirected': {
       const input = inputOf(node.redirects, { kind: 'none' });
       for (const redirect of node.redirects) walk(redirect, found, stdin, depth);
-      return walk(node.command, found, input.kind === 'none' ? stdin : { kind: 'unknown' }, depth);
+      walk(node.command, found, input.kind === 'none' ? stdin : { kind: 'unknown' }, depth);
+      return;
     }
     case 'Redirect':
       redirected(node, found);
@@ -276,6 +278,9 @@ function called(command: Command, found: Found, stdin: Input, depth: number): vo
     else words.push(arg.value.type === 'Word' ? withName(arg.name, literalOf(arg.value)) : null);
   }
   run(words, found, stdin, depth);
+  // A word that only bash will know may still begin with a host: https://example.com/$x
+  const rest = command.args.filter((_, i) => words[i + 1] === null).map(({ text }) => text);
+  found.hosts.push(...hostsOf(words[0] ?? '', rest).filter((host) => !/[$*?{}]/.test(host)));
   if (found.plain) found.shapes.push(shapeOf(words));
 }
 
@@ -287,7 +292,7 @@ function run(words: Words, found: Found, stdin: Input, depth: number): void {
   if (first === undefined) return;
   if (first === null)
     throw new Refused('which program would run is only known when it does: name it plainly');
-  if (!/^[\w./+@:,~[\]!-]+$/.test(first)) {
+  if (!/^(\[\[?|[\w./+@:,~!-]+)$/.test(first)) {
     throw new Refused(`'${first}' is no plain name of a program: write it in ASCII letters`);
   }
   const name = first.slice(first.lastIndexOf('/') + 1);
@@ -309,16 +314,21 @@ function run(words: Words, found: Found, stdin: Input, depth: number): void {
     }
     return;
   }
-  if (SHELLS.has(name)) return shell(name, args, found, stdin, depth);
+  if (SHELLS.has(name)) {
+    shell(name, args, found, stdin, depth);
+    return;
+  }
   const inner = (text: string) => script(text, found, stdin, depth + 1);
   switch (name) {
     case 'eval':
       found.plain = false;
-      return inner(all(name, args).join(' '));
+      inner(all(name, args).join(' '));
+      return;
     case 'source':
     case '.':
       found.plain = false;
-      return file(name, args[0], found, stdin, depth);
+      file(name, args[0], found, stdin, depth);
+      return;
     case 'trap':
     case 'alias':
       found.plain = false;
@@ -328,7 +338,8 @@ function run(words: Words, found: Found, stdin: Input, depth: number): void {
       }
       return;
     case 'find':
-      return eachExec(args, (exec) => run([...exec, null], found, { kind: 'none' }, depth + 1), found);
+      eachExec(args, (exec) => run([...exec, null], found, { kind: 'none' }, depth + 1), found);
+      return;
     case 'read':
     case 'test':
     case '[':
@@ -398,9 +409,11 @@ function shell(name: string, args: Words, found: Found, stdin: Input, depth: num
   found.plain = false;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i];
-    if (arg === null || arg === undefined || !/^[-+]./.test(arg)) return file(name, arg, found, stdin, depth);
-    if (arg === '--') return file(name, args[i + 1], found, stdin, depth);
-    if (arg === '-s') return file(name, undefined, found, stdin, depth);
+    if (arg === null || arg === undefined || arg === '--' || !/^[-+]./.test(arg)) {
+      file(name, arg === '--' ? args[i + 1] : arg, found, stdin, depth);
+      return;
+    }
+    if (arg === '-s') break;
     if (/^-[a-z]*c[a-z]*$/i.test(arg)) {
       const [code] = all(
         name,
@@ -411,7 +424,8 @@ function shell(name: string, args: Words, found: Found, stdin: Input, depth: num
       );
       if (code?.includes('{}'))
         throw new Refused('{} within the code of a shell becomes code: pass it as "$1"');
-      return script(code ?? '', found, stdin, depth + 1);
+      script(code ?? '', found, stdin, depth + 1);
+      return;
     }
     if (/^[-+]\w*[oO]$|^--(rcfile|init-file)$/.test(arg)) i++;
   }
