@@ -105,7 +105,11 @@ export type Program = {
   input?: string;
   signal: AbortSignal;
   limits: Limits;
+  /** For whom it runs, in the rows of its connections. */
+  behalf?: Behalf;
 };
+/** As in external_call. */
+export type Behalf = { action: string; payload: string | null; turn_id: string | null };
 export type Limits = {
   cpu_s: number;
   memory_mb: number;
@@ -156,10 +160,12 @@ export type Egress = {
       /** Hosts that may have private addresses. */
       private?: readonly string[];
       signal: AbortSignal;
+      /** The body ends there. */
       most_bytes: number;
       method?: string;
       headers?: Readonly<Record<string, string>>;
       body?: string | Uint8Array;
+      behalf?: Behalf;
     },
   ): Promise<Response>;
   close(): Promise<void>;
