@@ -52,8 +52,6 @@ export type Verdict =
 export type Facts = {
   home: Home;
   shares: readonly Share[];
-  /** Whose words the turn has read; none: only its owner's. */
-  taints: readonly string[];
 };
 
 /** What a call is run with. */
@@ -106,7 +104,11 @@ export type Program = {
   input?: string;
   signal: AbortSignal;
   limits: Limits;
+  /** For whom it runs, in the rows of its connections. */
+  behalf?: Behalf;
 };
+/** As in external_call. */
+export type Behalf = { action: string; payload: string | null; turn_id: string | null };
 export type Limits = {
   cpu_s: number;
   memory_mb: number;
@@ -157,10 +159,12 @@ export type Egress = {
       /** Hosts that may have private addresses. */
       private?: readonly string[];
       signal: AbortSignal;
+      /** The body ends there. */
       most_bytes: number;
       method?: string;
       headers?: Readonly<Record<string, string>>;
       body?: string | Uint8Array;
+      behalf?: Behalf;
     },
   ): Promise<Response>;
   close(): Promise<void>;
