@@ -59,8 +59,8 @@ type Nature = {
 
 /** What cannot be shown in full cannot be asked. Telegram's messages hold 4,096 characters. */
 const LONGEST_SCOPE_chars = 3000;
-/** What they do outlasts the turn, and works on when nobody looks. */
-const LASTING = new Set(['schedule_create', 'schedule_change', 'schedule_delete', 'forget']);
+/** What it does outlasts the turn. Schedules say the same of themselves. */
+const LASTING = new Set(['forget']);
 const NOTHING: Allowed = { hosts: [], paths: [] };
 
 export function verdictOn(asked: Asked): Verdict {
