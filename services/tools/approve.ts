@@ -19,7 +19,8 @@ import * as turn from '#shared/tables/turn.ts';
 import type { Verdict } from './registry.ts';
 
 type House = Pick<Context<unknown>, 'store' | 'clock' | 'log'>;
-type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
+/** What only its owner can say. */
+export type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
 
 const ANSWERED_WITHIN_ms = 30 * 60_000;
 /** What comes of a job may be asked while its owner sleeps: it waits for the morning, and no longer than this. */

@@ -218,13 +218,13 @@ test('a turn that has read the words of strangers does nothing new outside, and 
   const loose = {
     ...tainted,
     settings: settings({
-      policy: { run_command: 'allow', fetch_url: 'allow', mcp_mail_send: 'allow', schedule_create: 'allow' },
+      policy: { run_command: 'allow', fetch_url: 'allow', mcp_mail_send: 'allow', forget: 'allow' },
     }),
   };
   assert.equal(command('curl b.example', loose).do, 'ask', 'no setting opens a new host to it');
   assert.equal(fetched('https://b.example/?secret', loose).do, 'ask');
-  assert.equal(judged('schedule_create', {}, loose).do, 'ask');
-  assert.equal(judged('schedule_create', {}).do, 'allow');
+  assert.equal(judged('forget', {}, loose).do, 'ask');
+  assert.equal(judged('forget', {}).do, 'allow');
   const own: Verdict = { do: 'ask', scope: 's', rule: { any: 1 }, grants: NOTHING };
   const permissions = [{ tool: 'mcp_mail_send', rule: { any: 1 } }];
   assert.equal(judged('mcp_mail_send', {}, { ...loose, own, permissions }).do, 'ask');

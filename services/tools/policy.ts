@@ -11,6 +11,7 @@
  */
 
 import { resolve } from 'node:path';
+import { names } from './address.ts';
 import type { Allowed, Rule, Verdict } from './registry.ts';
 import { hostName, readCommand } from './shell.ts';
 
@@ -58,8 +59,8 @@ type Nature = {
 
 /** What cannot be shown in full cannot be asked. Telegram's messages hold 4,096 characters. */
 const LONGEST_SCOPE_chars = 3000;
-/** What they do outlasts the turn, and works on when nobody looks. */
-const LASTING = new Set(['schedule_create', 'schedule_change', 'schedule_delete', 'forget']);
+/** What it does outlasts the turn. Schedules say the same of themselves. */
+const LASTING = new Set(['forget']);
 const NOTHING: Allowed = { hosts: [], paths: [] };
 
 export function verdictOn(asked: Asked): Verdict {
@@ -151,7 +152,7 @@ function commandNature(asked: Asked): Nature {
   const declared = (input.hosts ?? []).map(hostName);
   if (declared.includes('')) return refused('hosts: expected names of hosts, such as example.com');
   const hosts = [...new Set([...reading.hosts, ...declared])].filter(
-    (host) => !among(settings.allowed_hosts, host),
+    (host) => !names(settings.allowed_hosts, host, 443),
   );
   const paths = [...new Set(outside)];
   const scope = [
@@ -193,7 +194,7 @@ function addressNature(asked: Asked): Nature {
   const known = asked.known.some((one) => withoutHash(one) === withoutHash(text));
   const rules = rulesOf(asked) as { host?: unknown }[];
   return {
-    do: !usable ? 'deny' : known || among(asked.settings.allowed_hosts, host) ? 'allow' : 'ask',
+    do: !usable ? 'deny' : known || names(asked.settings.allowed_hosts, host, 443) ? 'allow' : 'ask',
     ...(usable
       ? {}
       : { why: 'url: expected http:// or https:// and a host, without a name or a password in it' }),
@@ -213,13 +214,6 @@ function withoutHash(address: string): string | null {
   const url = URL.parse(address);
   if (url) url.hash = '';
   return url?.href ?? null;
-}
-
-/** `*.example.com` stands for every host below it, and not for itself. */
-function among(patterns: readonly string[], host: string): boolean {
-  return patterns.some((pattern) =>
-    pattern.startsWith('*.') ? host.endsWith(pattern.slice(1).toLowerCase()) : host === pattern.toLowerCase(),
-  );
 }
 
 /** A name in other letters than ASCII may look like one that it is not. */
