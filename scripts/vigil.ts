@@ -9,6 +9,7 @@ import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
 import { send } from './cli/send.ts';
+import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 
 const program = new Command('vigil')
@@ -17,7 +18,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, config]) add(program);
+for (const add of [status, chat, send, cost, budget, key, share, config]) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -267,7 +267,7 @@ function writeNames(home: Home): void {
   const files = {
     passwd: `vigil:x:1000:1000::${home.workspace}:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
     group: 'vigil:x:1000:\nnogroup:x:65534:\n',
-    hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
+    hosts: '127.0.0.1 localhost\n::1 localhost\n',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o644 });
 }
