@@ -161,3 +161,46 @@ export const orphaned: Query<ToolCall> = {
           AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.id = c.turn_id AND t.state IN ('running', 'waiting'))`,
   args: [],
 };
+
+/** Beyond so many attempts a call is taken to be what kills its service, and left. */
+const MOST_ATTEMPTS = 3;
+
+const AGAIN = `attempt < ${MOST_ATTEMPTS} AND EXISTS (SELECT 1 FROM tool t WHERE t.name = tool_call.tool AND t.repeatable = 1)`;
+
+/**
+ * What dead owners were running, the repeatable and then the rest, in one unit: the first is run again, of the second
+ * nobody knows what came. See `turn.adopt` for why no clock is asked.
+ */
+export function adopt(
+  owner: string,
+  how: { result_json: string; now: number },
+): [Op<{ id: string }>, Op<{ id: string }>] {
+  return [
+    {
+      verb: 'tool_call.adopt',
+      sql: `UPDATE tool_call SET state = 'pending' WHERE ${OPEN} AND state = 'running' AND owner <> ? AND ${AGAIN}
+            RETURNING id`,
+      args: [owner],
+      durable: true,
+    },
+    {
+      verb: 'tool_call.interrupt',
+      sql: `UPDATE tool_call SET state = 'interrupted', result_json = ?, finished_at = ?
+            WHERE ${OPEN} AND state = 'running' AND owner <> ? RETURNING id`,
+      args: [how.result_json, how.now, owner],
+      durable: true,
+      rings: 'inbound',
+    },
+  ];
+}
+
+/** It was stopped before its end, and to run it again does no harm: it waits once more. */
+export function putBack(call: Pick<ToolCall, 'id' | 'attempt'>): Op {
+  return {
+    verb: 'tool_call.putBack',
+    sql: `UPDATE tool_call SET state = 'pending' WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [call.id, call.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
