@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 
 export const config = section({
-  parallel_turns: setting(integer(1, 256), 8, 'How many conversations are answered side by side.'),
+  parallel_turns: setting(integer(1, 1024), 64, 'How many conversations are answered side by side.'),
   history_turns: setting(
     integer(1, 1000),
     40,
