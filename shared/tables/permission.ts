@@ -1,6 +1,6 @@
 /** permission: what was always allowed, until it is revoked. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'permission',
@@ -25,3 +25,13 @@ export const inForce: Query<Permission> = {
   sql: 'SELECT * FROM permission WHERE revoked_at IS NULL ORDER BY id',
   args: [],
 };
+
+/** Whatever was allowed of these tools: they are not any more what was allowed, or are gone. */
+export function revokeOf(tools: readonly string[], now: number): Op<{ tool: string; scope: string }> {
+  return {
+    verb: 'permission.revokeOf',
+    sql: `UPDATE permission SET revoked_at = ? WHERE revoked_at IS NULL AND tool IN (SELECT value FROM json_each(?))
+          RETURNING tool, scope`,
+    args: [now, JSON.stringify(tools)],
+  };
+}
