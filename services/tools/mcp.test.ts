@@ -307,8 +307,8 @@ test('the config is followed while it runs: a server comes, changes and goes; a 
   );
   assert.match(await house.text('mcp_mail_list'), /lunch/);
   write('');
-  await until('it is gone', async () => (await house.ctx.store.read(tool_row.all)).length === 0);
-  assert.deepEqual(await house.ctx.store.read(mcp_server.all), []);
+  await until('it is gone', async () => (await house.ctx.store.read(mcp_server.all)).length === 0);
+  assert.deepEqual(await house.ctx.store.read(tool_row.all), []);
   assert.equal(house.registry.of('mcp_mail_list'), undefined);
 });
 
@@ -355,7 +355,7 @@ test('a redirect leads nowhere else', async (t) => {
   const house = await servers(t, overHttp(mail.url.replace('/mcp', '/elsewhere')));
   assert.match(
     await until('it fails', async () => (await row(house))?.error),
-    /127\.0\.0\.1 is not among the allowed hosts/,
+    /redirect to another host/,
   );
 });
 

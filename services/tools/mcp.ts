@@ -16,6 +16,7 @@ import { untrusted } from '#shared/base/untrusted.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import * as external_call from '#shared/tables/external_call.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
+import type { Op } from '#shared/tables/op.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as tool_row from '#shared/tables/tool.ts';
 import { config } from './config.ts';
@@ -36,7 +37,7 @@ import {
 } from './registry.ts';
 import { RESULTS } from './result.ts';
 
-const LOOK_ms = 2000;
+const LOOK_ms = 1000;
 const RESTART: Backoff = { first_ms: 1000, most_ms: 5 * 60_000 };
 const LIMITS = { cpu_s: 24 * 3600, memory_mb: 512, processes: 64 };
 /** A call waits this much for its server besides. */
@@ -84,8 +85,7 @@ export async function openMcp(
     const known = (await ctx.store.read(mcp_server.all)).map(({ name }) => name);
     for (const name of new Set([...offered, ...known])) {
       if (settings[name]) continue;
-      await publish(name, [], []);
-      await ctx.persist([mcp_server.forget(name)]);
+      await publish(name, [], [], [mcp_server.forget(name)]);
     }
   }
 
@@ -179,7 +179,12 @@ export async function openMcp(
   }
 
   /** Puts a server's tools on record. A permission of one that is not what it was goes in the same commit. */
-  async function publish(name: string, offers: readonly Offer[], tools: readonly Tool[]): Promise<void> {
+  async function publish(
+    name: string,
+    offers: readonly Offer[],
+    tools: readonly Tool[],
+    more: readonly Op[] = [],
+  ): Promise<void> {
     const source = `mcp ${name}`;
     const rows = (await ctx.store.read(tool_row.all)).filter((row) => row.source === source);
     const lost = rows.filter((row) => {
@@ -188,7 +193,7 @@ export async function openMcp(
     });
     if (lost.length > 0) ctx.log.info('mcp.changed', { server: name, tools: lost.map((row) => row.name) });
     const names = lost.map((row) => row.name);
-    await of.registry.put(source, tools, [permission.revokeOf(names, ctx.clock.now())]);
+    await of.registry.put(source, tools, [permission.revokeOf(names, ctx.clock.now()), ...more]);
   }
 
   async function told(row: Omit<mcp_server.McpServer, 'since_at'>): Promise<void> {

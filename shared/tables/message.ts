@@ -77,15 +77,3 @@ export function recent(conversation: string, most: number, turn_id: string): Que
     args: [conversation, most, turn_id],
   };
 }
-
-/** The last `most` messages that people wrote. */
-export function heardIn(
-  conversation: string,
-  most: number,
-): Query<Pick<Message, 'text' | 'parts_json' | 'turn_id'>> {
-  return {
-    verb: 'message.heardIn',
-    sql: `SELECT text, parts_json, turn_id FROM message WHERE conversation = ? AND role = 'user' ORDER BY id DESC LIMIT ?`,
-    args: [conversation, most],
-  };
-}

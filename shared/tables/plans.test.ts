@@ -17,9 +17,7 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
 import * as spend from './spend.ts';
-import * as step from './step.ts';
 import * as throttle from './throttle.ts';
-import * as toolCall from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
 
@@ -68,9 +66,6 @@ const verbs: (Op | Query<unknown>)[] = [
   message.heard('t', 1),
   message.ofTurn('t'),
   message.recent('c', 10, 't'),
-  message.heardIn('c', 10),
-  toolCall.resultsOf('web_search', ['t']),
-  step.withBlock('web_search_tool_result', ['t']),
   outbound.claim('o', 1),
   outbound.sendable(1),
   outbound.nextDue,

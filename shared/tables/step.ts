@@ -56,13 +56,3 @@ export function of(turn_id: string): Query<Step> {
     args: [turn_id],
   };
 }
-
-/** What the model's answers of these turns brought that contains a block of this type. */
-export function withBlock(type: string, turn_ids: readonly string[]): Query<{ content_json: string }> {
-  return {
-    verb: 'step.withBlock',
-    sql: `SELECT content_json FROM step
-          WHERE turn_id IN (SELECT value FROM json_each(?)) AND kind = 'model' AND instr(content_json, ?) > 0`,
-    args: [JSON.stringify(turn_ids), type],
-  };
-}

@@ -161,13 +161,3 @@ export const orphaned: Query<ToolCall> = {
           AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.id = c.turn_id AND t.state IN ('running', 'waiting'))`,
   args: [],
 };
-
-/** What calls of a tool brought, in these turns. */
-export function resultsOf(tool: string, turn_ids: readonly string[]): Query<{ result_json: string }> {
-  return {
-    verb: 'tool_call.resultsOf',
-    sql: `SELECT result_json FROM tool_call
-          WHERE turn_id IN (SELECT value FROM json_each(?)) AND tool = ? AND state = 'done'`,
-    args: [JSON.stringify(turn_ids), tool],
-  };
-}

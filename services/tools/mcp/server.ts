@@ -190,7 +190,7 @@ export function keep(of: {
       if (!(error instanceof sdk.McpError)) over(saying(sdk, error));
       else if (error.code === sdk.ErrorCode.RequestTimeout) {
         client
-          .ping({ timeout: PONG_ms })
+          .ping({ timeout: Math.min(PONG_ms, limit_ms) })
           .catch(() => over(`it hangs: no answer within ${limit_ms / 1000} s`));
       }
       // It has forgotten the session, and so has done nothing: the one failure after which to ask again is safe.
