@@ -353,10 +353,7 @@ test('a server on the own network is reached when it is named, and else not', as
 test('a redirect leads nowhere else', async (t) => {
   const mail = await serveMcp(t, mailServer, MAIL_TOKEN);
   const house = await servers(t, overHttp(mail.url.replace('/mcp', '/elsewhere')));
-  assert.match(
-    await until('it fails', async () => (await row(house))?.error),
-    /redirect to another host/,
-  );
+  assert.match(await until('it fails', async () => (await row(house))?.error), /redirect to another host/);
 });
 
 test('a server that listens and has forgotten the session is asked again in a new one; too much is too much', async (t) => {

@@ -4,10 +4,12 @@
  * the service runs.
  */
 
-import type * as z from 'zod/mini';
+import * as z from 'zod/mini';
 import type { Context } from '#shared/runtime/context.ts';
+import type { Home } from '#shared/runtime/home.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Share } from '#shared/tables/share.ts';
+import * as toolTable from '#shared/tables/tool.ts';
 import type { ToolCall } from '#shared/tables/tool_call.ts';
 import type { config } from './config.ts';
 
@@ -48,12 +50,10 @@ export type Verdict =
 
 /** What a tool's own word about a call goes by. */
 export type Facts = {
-  workspace: string;
-  files: string;
-  directory: string;
-  state: string;
-  persona: string;
+  home: Home;
   shares: readonly Share[];
+  /** Whose words the turn has read; none: only its owner's. */
+  taints: readonly string[];
 };
 
 /** What a call is run with. */
@@ -106,7 +106,11 @@ export type Program = {
   input?: string;
   signal: AbortSignal;
   limits: Limits;
+  /** For whom it runs, in the rows of its connections. */
+  behalf?: Behalf;
 };
+/** As in external_call. */
+export type Behalf = { action: string; payload: string | null; turn_id: string | null };
 export type Limits = {
   cpu_s: number;
   memory_mb: number;
@@ -157,11 +161,55 @@ export type Egress = {
       /** Hosts that may have private addresses. */
       private?: readonly string[];
       signal: AbortSignal;
+      /** The body ends there. */
       most_bytes: number;
       method?: string;
       headers?: Readonly<Record<string, string>>;
       body?: string | Uint8Array;
+      behalf?: Behalf;
     },
   ): Promise<Response>;
   close(): Promise<void>;
 };
+
+export type Registry = {
+  of(name: string): Tool | undefined;
+  names(): string[];
+  /** Makes `tools` the tools of `source` (`built in`, `mcp <server>`), in the place of those that it had, with `more` in the same commit. */
+  put(source: string, tools: readonly Tool[], more?: readonly Op[]): Promise<void>;
+};
+
+export function openRegistry({ store, clock }: Pick<Tools, 'store' | 'clock'>): Registry {
+  const sources = new Map<string, ReadonlyMap<string, Tool>>();
+  return {
+    of: (name) => [...sources.values()].map((tools) => tools.get(name)).find((found) => found),
+    names: () => [...sources.values()].flatMap((tools) => [...tools.keys()]),
+    async put(source, tools, more = []) {
+      sources.set(source, new Map(tools.map((each) => [each.name, each])));
+      const rows = tools.map((each) => ({
+        name: each.name,
+        source,
+        description: each.description,
+        schema_json: JSON.stringify(schemaOf(each)),
+        offer: each.offer,
+        repeatable: each.repeatable ? 1 : 0,
+        changed_at: clock.now(),
+      }));
+      const names = rows.map(({ name }) => name);
+      await store.commit([toolTable.withdraw(source, names), ...rows.map(toolTable.offer), ...more]);
+    },
+  };
+}
+
+/** As the Messages API wants it; what says nothing there is left out, for each request pays for it. */
+function schemaOf({ input, schema }: Tool): object {
+  if (schema) return schema;
+  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(input, {
+    io: 'input',
+    override({ jsonSchema }) {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    },
+  });
+  return rest;
+}

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
+import { nearest } from '../base/spelling.ts';
 import { services } from '../manifest.ts';
 import { integer, type Section, section, setting } from './setting.ts';
 
@@ -190,23 +191,6 @@ function describe(name: string, section: Section, issue: z.core.$ZodIssue, raw: 
 }
 
 function didYouMean(word: string, words: string[]): string {
-  const near = words
-    .map((candidate) => ({ candidate, far: distance(word, candidate) }))
-    .filter(({ far }) => far <= Math.max(2, word.length / 3))
-    .sort((a, b) => a.far - b.far)[0];
-  return near ? `; did you mean '${near.candidate}'?` : `; expected one of ${words.join(', ')}`;
-}
-
-/** How many letters one must change, add or remove to get from one word to the other (Levenshtein). */
-function distance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (let i = 0; i < from.length; i++) {
-    const current = [i + 1];
-    for (let j = 0; j < to.length; j++) {
-      const replaced = (previous[j] ?? 0) + (from[i] === to[j] ? 0 : 1);
-      current.push(Math.min((previous[j + 1] ?? 0) + 1, (current[j] ?? 0) + 1, replaced));
-    }
-    previous = current;
-  }
-  return previous.at(-1) ?? 0;
+  const near = nearest(word, words);
+  return near ? `; did you mean '${near}'?` : `; expected one of ${words.join(', ')}`;
 }

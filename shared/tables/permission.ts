@@ -35,3 +35,23 @@ export function revokeOf(tools: readonly string[], now: number): Op<{ tool: stri
     args: [now, JSON.stringify(tools)],
   };
 }
+
+export function give(permission: Omit<Permission, 'id' | 'revoked_at'>): Op {
+  const { tool, rule_json, scope, given_by, given_at } = permission;
+  return {
+    verb: 'permission.give',
+    sql: 'INSERT INTO permission (tool, rule_json, scope, given_by, given_at) VALUES (?,?,?,?,?)',
+    args: [tool, rule_json, scope, given_by, given_at],
+    durable: true,
+  };
+}
+
+export function revoke(id: number, now: number): Op {
+  return {
+    verb: 'permission.revoke',
+    sql: 'UPDATE permission SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
+    args: [now, id],
+    expect: 1,
+    durable: true,
+  };
+}

@@ -22,6 +22,7 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
 import * as ruling from './ruling.ts';
+import * as schedule from './schedule.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
 import * as summary from './summary.ts';
@@ -50,6 +51,7 @@ const SHORT = [
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
+const aCall = { id: 'c', attempt: 1 } as tool_call.ToolCall;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
 const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
 
@@ -132,6 +134,15 @@ const verbs: (Op | Query<unknown>)[] = [
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,
+  tool_call.next,
+  tool_call.start(aCall, 'o', 1),
+  tool_call.finish(aCall, { state: 'done', result_json: '[]', source: null, now: 1 }),
+  tool_call.orphaned,
+  ...tool_call.adopt('o', { result_json: '[]', now: 1 }),
+  tool_call.putBack(aCall),
+  tool_call.ofRound('t', 1),
+  schedule.named('n'),
+  taint.ofTurn('t'),
 ];
 
 const db = new Database(':memory:');

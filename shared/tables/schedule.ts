@@ -47,3 +47,12 @@ export function of(conversation: string): Query<Schedule> {
     args: [conversation],
   };
 }
+
+/** What a name stands for now, in whatever conversation. */
+export function named(name: string): Query<Schedule> {
+  return {
+    verb: 'schedule.named',
+    sql: 'SELECT * FROM schedule WHERE name = ? ORDER BY id DESC LIMIT 1',
+    args: [name],
+  };
+}

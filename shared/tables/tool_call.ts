@@ -161,3 +161,84 @@ export const orphaned: Query<ToolCall> = {
           AND NOT EXISTS (SELECT 1 FROM turn t WHERE t.id = c.turn_id AND t.state IN ('running', 'waiting'))`,
   args: [],
 };
+
+/** Beyond so many attempts a call is taken to be what kills its service, and left. */
+const MOST_ATTEMPTS = 3;
+
+const AGAIN = `attempt < ${MOST_ATTEMPTS} AND EXISTS (SELECT 1 FROM tool t WHERE t.name = tool_call.tool AND t.repeatable = 1)`;
+
+/**
+ * What dead owners were running, the repeatable and then the rest, in one unit: the first is run again, of the second
+ * nobody knows what came. See `turn.adopt` for why no clock is asked.
+ */
+export function adopt(
+  owner: string,
+  how: { result_json: string; now: number },
+): [Op<{ id: string }>, Op<{ id: string }>] {
+  return [
+    {
+      verb: 'tool_call.adopt',
+      sql: `UPDATE tool_call SET state = 'pending' WHERE ${OPEN} AND state = 'running' AND owner <> ? AND ${AGAIN}
+            RETURNING id`,
+      args: [owner],
+      durable: true,
+    },
+    {
+      verb: 'tool_call.interrupt',
+      sql: `UPDATE tool_call SET state = 'interrupted', result_json = ?, finished_at = ?
+            WHERE ${OPEN} AND state = 'running' AND owner <> ? RETURNING id`,
+      args: [how.result_json, how.now, owner],
+      durable: true,
+      rings: 'inbound',
+    },
+  ];
+}
+
+/** It was stopped before its end, and to run it again does no harm: it waits once more. */
+export function putBack(call: Pick<ToolCall, 'id' | 'attempt'>): Op {
+  return {
+    verb: 'tool_call.putBack',
+    sql: `UPDATE tool_call SET state = 'pending' WHERE id = ? AND state = 'running' AND attempt = ?`,
+    args: [call.id, call.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** It waits for its owner's word. Not when its turn is over: nobody is asked in vain. */
+export function asking(call: Pick<ToolCall, 'id' | 'attempt'>, approval_id: string): Op {
+  return {
+    verb: 'tool_call.asking',
+    sql: `UPDATE tool_call SET state = 'asking', approval_id = ? WHERE id = ? AND state = 'pending' AND attempt = ?
+            AND EXISTS (SELECT 1 FROM turn t WHERE t.id = turn_id AND t.state IN ('running', 'waiting'))`,
+    args: [approval_id, call.id, call.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** Its owner has allowed it: it is looked at again, with what it was granted. */
+export function granted(id: string, approval_id: string): Op {
+  return {
+    verb: 'tool_call.granted',
+    sql: `UPDATE tool_call SET state = 'pending' WHERE id = ? AND state = 'asking' AND approval_id = ?`,
+    args: [id, approval_id],
+    expect: 1,
+    durable: true,
+    rings: 'tool',
+  };
+}
+
+export function of(id: string): Query<ToolCall> {
+  return { verb: 'tool_call.of', sql: 'SELECT * FROM tool_call WHERE id = ?', args: [id] };
+}
+
+/** What the last searches of a conversation brought. */
+export function searches(conversation: string, most: number): Query<{ result_json: string }> {
+  return {
+    verb: 'tool_call.searches',
+    sql: `SELECT result_json FROM tool_call INDEXED BY tool_call_search
+          WHERE conversation = ? AND tool = 'web_search' AND state = 'done' ORDER BY created_at DESC LIMIT ?`,
+    args: [conversation, most],
+  };
+}

@@ -1,0 +1,29 @@
+/** The tools that there are without any server. */
+
+import { editFile, listFiles, readFile, searchFiles, writeFile } from './file.ts';
+import { findTools } from './find.ts';
+import { forget, recall, remember } from './memory.ts';
+import { askOwner, proposePersona, sendFile } from './owner.ts';
+import type { Tool } from './registry.ts';
+import { scheduleChange, scheduleCreate, scheduleDelete, scheduleList } from './schedule.ts';
+import { skill } from './skill.ts';
+
+export const builtIn: readonly Tool[] = [
+  readFile,
+  writeFile,
+  editFile,
+  listFiles,
+  searchFiles,
+  findTools,
+  askOwner,
+  sendFile,
+  scheduleCreate,
+  scheduleList,
+  scheduleChange,
+  scheduleDelete,
+  remember,
+  recall,
+  forget,
+  skill,
+  proposePersona,
+];

@@ -1,0 +1,318 @@
+/**
+ * The sandbox that programs run in: the workspace to write, the owner's shares as they are given, the system to read, and
+ * nothing else of the machine; an environment built from nothing; the network through a door of its own (`egress.ts`), and
+ * limits on what it may take. A program ends with its whole family: at its time limit, when its call is stopped, and
+ * when this service dies, be it by SIGKILL.
+ *
+ * Where the sandbox cannot start, programs are off. There is no way around it.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { messageOf } from '#shared/base/errors.ts';
+import type { Home } from '#shared/runtime/home.ts';
+import type { Share } from '#shared/tables/share.ts';
+import { bubblewrapOptions, DOOR, type View } from './bubblewrap.ts';
+import type { Door } from './door.ts';
+import type { Gate } from './egress.ts';
+import type { Ended, Limits, Program, Sandbox } from './registry.ts';
+import { seatbelt } from './seatbelt.ts';
+import { isWithin, whyNotShare } from './shareable.ts';
+
+const MAC = process.platform === 'darwin';
+/** Where the proxy is found inside. */
+const PORT = 3128;
+const FILE_kb = 2 * 1024 * 1024;
+const OPEN_FILES = 1024;
+const PROBE: Limits = { cpu_s: 10, memory_mb: 256, processes: 64, wall_ms: 20_000, output_bytes: 4096 };
+
+type House = { home: Home; shares(): Promise<readonly Share[]>; egress: Gate };
+
+/** Finds out by running a program whether the sandbox works here. */
+export async function openSandbox(house: House): Promise<Sandbox> {
+  const { workspace } = house.home;
+  mkdirSync(workspace, { recursive: true, mode: 0o700 });
+  try {
+    writeNames(house.home);
+    const nothing = { cwd: workspace, env: {}, hosts: [], signal: AbortSignal.timeout(PROBE.wall_ms) };
+    const { code, stderr, why } = await run(house, { ...nothing, argv: ['true'], limits: PROBE });
+    if (code !== 0) return { available: false, why: whyNot(stderr || (why ?? `it ended with ${code}`)) };
+  } catch (error) {
+    return { available: false, why: whyNot(messageOf(error)) };
+  }
+  return {
+    available: true,
+    run: (program) => run(house, program),
+    async spawn(program) {
+      const { child, door } = await start(house, program);
+      const kill = () => killGroup(child);
+      program.signal.addEventListener('abort', kill, { once: true });
+      if (program.signal.aborted) kill();
+      const exited = ended(child).finally(() => {
+        program.signal.removeEventListener('abort', kill);
+        door.close();
+      });
+      return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill };
+    },
+  };
+}
+
+async function run(house: House, program: Program): Promise<Ended> {
+  const { signal, limits } = program;
+  const { child, door } = await start(house, program);
+  try {
+    const stdout = keep(child.stdout, limits.output_bytes);
+    const stderr = keep(child.stderr, limits.output_bytes);
+    child.stdin.on('error', () => {}); // a program need not read what it is given
+    child.stdin.end(program.input ?? '');
+    let why: string | undefined;
+    const stop = (because: string) => {
+      why ??= because;
+      killGroup(child);
+    };
+    const late = setTimeout(() => stop(`it took longer than ${limits.wall_ms / 1000} s`), limits.wall_ms);
+    const aborted = () => stop(messageOf(signal.reason));
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    const how = await ended(child).finally(() => {
+      clearTimeout(late);
+      signal.removeEventListener('abort', aborted);
+    });
+    return {
+      ...how,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      truncated: stdout.cut() || stderr.cut(),
+      refused: door.refused(),
+      ...(why !== undefined && { why }),
+    };
+  } finally {
+    door.close();
+  }
+}
+
+type Running = { child: ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable }; door: Door };
+
+async function start(
+  house: House,
+  program: Omit<Program, 'limits'> & { limits: Omit<Limits, 'wall_ms' | 'output_bytes'> },
+): Promise<Running> {
+  const { hosts, lan = [], behalf = { action: 'sandbox', payload: null, turn_id: null } } = program;
+  const view = viewOf(house.home, await house.shares(), program);
+  const door = await house.egress.admit({ hosts, lan }, behalf);
+  try {
+    const argv = ['/bin/bash', '-c', LAUNCH, 'sandbox', ...limitsOf(program.limits), ...programOf(program)];
+    const seen = { ...view, env: { ...environment(house.home, door), ...program.env } };
+    const child = MAC
+      ? startProcess(await seatbelt(seen, argv, 'port' in door.at ? door.at.port : null), '')
+      : startProcess(['/bin/sh', '-c', BUBBLEWRAP, 'sh', ...argv], withDoor(house.home, seen, door));
+    return { child, door };
+  } catch (error) {
+    door.close();
+    throw error;
+  }
+}
+
+/**
+ * The first words inside. The port that programs take for their proxy leads to the door; nobody starts before it is open.
+ * Descriptors that this service may have inherited end here: a folder among them would be a way out. The limits are set
+ * inside, where processes are counted by themselves.
+ */
+const LAUNCH = MAC
+  ? `( cat <&3; kill -KILL 0 ) >/dev/null 2>&1 & exec 3<&-
+     ulimit -t "$1" -n "$4" -f "$5" -c 0; shift 5; exec "$@"`
+  : `( socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1
+     until [[ $(</proc/net/tcp) == *:${PORT.toString(16).toUpperCase().padStart(4, '0')}\\ * ]]; do
+       (( SECONDS < 10 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
+     done
+     for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done
+     ulimit -t "$1" -d "$2" -u "$3" -n "$4" -f "$5" -c 0 && shift 5 && exec "$@"`;
+
+/** When memory runs out, the kernel ends these first. */
+const BUBBLEWRAP = 'echo 800 >/proc/self/oom_score_adj; exec bwrap --args 3 -- "$@"';
+
+function limitsOf({ cpu_s, memory_mb, processes }: Omit<Limits, 'wall_ms' | 'output_bytes'>): string[] {
+  return [cpu_s, memory_mb * 1024, processes, OPEN_FILES, FILE_kb].map(String);
+}
+
+function programOf({ argv, script }: Pick<Program, 'argv' | 'script'>): readonly string[] {
+  if (argv) return argv;
+  return ['/bin/bash', '-c', script ?? ''];
+}
+
+/** A group of its own, to be killed as one. What is said by descriptor 3 is in no list of processes. */
+function startProcess([program = '', ...args]: readonly string[], options: string): Running['child'] {
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+    cwd: '/',
+    // Nothing of ours: what a program is given is in `options`, so that none of it acts on what builds the sandbox.
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C' },
+  });
+  const [stdin, stdout, stderr, third] = child.stdio;
+  if (!stdin || !stdout || !stderr || !third) throw new Error('sandbox: its process has no pipes');
+  third.on('error', () => {}); // it was not there, or ended before it read: its exit says so
+  // On macOS it stays open: its end tells the program that this service is gone.
+  if (!MAC) (third as Writable).end(options);
+  return Object.assign(child, { stdin, stdout, stderr });
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    // Linux: the process that is killed is the parent of the sandbox's first, with which all others in it die.
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL'); // it has ended already, or has not become a group yet
+  }
+}
+
+function ended(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+/** The first and the last part of a stream, read to its end: what is dropped between does not hold the program up. */
+function keep(stream: Readable, most_bytes: number): { text(): string; cut(): boolean } {
+  const half = Math.ceil(most_bytes / 2);
+  let head = Buffer.alloc(0);
+  let tail = Buffer.alloc(0);
+  let dropped = 0;
+  stream.on('data', (chunk: Buffer) => {
+    const room = half - head.length;
+    if (room > 0) head = Buffer.concat([head, chunk.subarray(0, room)]);
+    if (chunk.length <= room) return;
+    const all = Buffer.concat([tail, chunk.subarray(Math.max(0, room))]);
+    tail = all.subarray(Math.max(0, all.length - half));
+    dropped += all.length - tail.length;
+  });
+  return {
+    cut: () => dropped > 0,
+    text: () =>
+      dropped === 0
+        ? Buffer.concat([head, tail]).toString('utf8')
+        : `${head.toString('utf8')}\n[… ${dropped} bytes left out …]\n${tail.toString('utf8')}`,
+  };
+}
+
+/** What the program sees, of folders that are what they were when they were shared. */
+function viewOf(
+  home: Home,
+  shares: readonly Share[],
+  { cwd, paths = [] }: Pick<Program, 'cwd' | 'paths'>,
+): View {
+  const { workspace, files } = home;
+  // A folder that has become a link since leads elsewhere: the owner did not share that.
+  const there = shares.filter(({ path }) => isItself(path) && whyNotShare(path, home) === null);
+  const written = there.filter(({ mode }) => mode === 'write').map(({ path }) => path);
+  const granted = paths.map((path) => grantable(path, home));
+  const writable = [workspace, ...written, ...granted];
+  const readable = [files, ...there.filter(({ mode }) => mode === 'read').map(({ path }) => path)];
+  if (![...writable, ...readable].some((folder) => isWithin(cwd, folder))) {
+    throw new Error(`sandbox: expected to work in the workspace or a shared folder, got ${cwd}`);
+  }
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error(`sandbox: there is no folder ${cwd}`);
+  // The owner runs git in these folders too, outside: what it would run there is not the program's to write.
+  const kept = written.flatMap((path) => ['hooks', 'config'].map((name) => join(path, '.git', name)));
+  return { cwd, env: {}, readable, writable, kept: kept.filter((path) => existsSync(path)), placed: [] };
+}
+
+/** A path that an approval names. What is not there yet is made, empty: a place can be shown only if it is there. */
+function grantable(path: string, home: Home): string {
+  const why = whyNotShare(path, home);
+  if (why !== null) throw new Error(`sandbox: ${path} cannot be written from inside: ${why}`);
+  const folder = dirname(path);
+  if (!isItself(folder))
+    throw new Error(`sandbox: expected ${folder} to be a folder, without links on the way`);
+  if (!existsSync(path)) writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+  if (!isItself(path)) throw new Error(`sandbox: ${path} is a link: name the file that it leads to`);
+  return path;
+}
+
+function isItself(path: string): boolean {
+  return existsSync(path) && realpathSync(path) === path;
+}
+
+function environment({ workspace }: Home, { at }: Door): Record<string, string> {
+  const proxy = 'port' in at ? `http://vigil:${at.secret}@127.0.0.1:${at.port}` : `http://127.0.0.1:${PORT}`;
+  const own = 'localhost,127.0.0.1,::1';
+  return {
+    PATH: `${MAC ? '/opt/homebrew/bin:' : ''}/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin`,
+    HOME: workspace,
+    USER: 'vigil',
+    LOGNAME: 'vigil',
+    SHELL: '/bin/bash',
+    LANG: 'C.UTF-8',
+    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    TMPDIR: MAC ? workspace : '/tmp',
+    ...{ HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: own },
+    ...{ http_proxy: proxy, https_proxy: proxy, all_proxy: proxy, no_proxy: own },
+    NODE_USE_ENV_PROXY: '1',
+    ...('path' in at && {
+      GIT_SSH_COMMAND: `ssh -o ProxyCommand='socat - PROXY:127.0.0.1:%h:%p,proxyport=${PORT}'`,
+    }),
+  };
+}
+
+/** Who one is in there, for programs that look it up. */
+function writeNames(home: Home): void {
+  const folder = namesFolder(home);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const files = {
+    passwd: `vigil:x:1000:1000::${home.workspace}:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
+    group: 'vigil:x:1000:\nnogroup:x:65534:\n',
+    hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o644 });
+}
+
+function namesFolder({ state }: Home): string {
+  return join(state, 'run', 'sandbox');
+}
+
+/** As `bwrap --args` reads them: NUL after each. */
+function withDoor(home: Home, view: View, door: Door): string {
+  const names = ['passwd', 'group', 'hosts'].map(
+    (name) => [join(namesFolder(home), name), `/etc/${name}`] as const,
+  );
+  const placed = [...names, ...('path' in door.at ? [[door.at.path, DOOR] as const] : [])];
+  const options = bubblewrapOptions({ ...view, placed });
+  const broken = options.find((option) => option.includes('\0'));
+  if (broken !== undefined)
+    throw new Error(`sandbox: a path or variable has a NUL in it: ${JSON.stringify(broken)}`);
+  return options.map((option) => `${option}\0`).join('');
+}
+
+/** What stood in the way, and what a person does about it. */
+function whyNot(said: string): string {
+  const line = said.trim().split('\n').at(-1) ?? '';
+  const told = `the sandbox does not start (${line})`;
+  if (MAC) return `${told}: commands are off`;
+  const cure = (what: string) => `${told}: commands are off\n  cure: ${what}`;
+  if (/ENOENT|socat/.test(said))
+    return cure('install bubblewrap and socat (Debian: apt-get install bubblewrap socat)');
+  if (/disable-userns|[Uu]nknown option/.test(said)) return cure('install bubblewrap 0.8 or newer');
+  if (kernelSays('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') {
+    return cure(
+      'let bubblewrap make user namespaces: apt-get install apparmor-profiles, then ln -s ' +
+        '/usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ and systemctl reload apparmor',
+    );
+  }
+  if (kernelSays('/proc/sys/kernel/unprivileged_userns_clone') === '0') {
+    return cure('allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1');
+  }
+  if (kernelSays('/proc/sys/user/max_user_namespaces') === '0') {
+    return cure('allow user namespaces: sysctl -w user.max_user_namespaces=10000');
+  }
+  return cure(
+    'run as a user who may make user namespaces: `bwrap --unshare-user --ro-bind / / true` must work',
+  );
+}
+
+function kernelSays(path: string): string | null {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
+}
