@@ -123,9 +123,9 @@ async function start(
 const LAUNCH = MAC
   ? `( cat <&3; kill -KILL 0 ) >/dev/null 2>&1 & exec 3<&-
      ulimit -t "$1" -n "$4" -f "$5" -c 0; shift 5; exec "$@"`
-  : `( socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1
+  : `( PATH=/usr/local/bin:/usr/bin:/bin socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1
      until [[ $(</proc/net/tcp) == *:${PORT.toString(16).toUpperCase().padStart(4, '0')}\\ * ]]; do
-       (( SECONDS < 10 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
+       (( SECONDS < 5 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
      done
      for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done
      ulimit -t "$1" -d "$2" -u "$3" -n "$4" -f "$5" -c 0 && shift 5 && exec "$@"`;
@@ -216,9 +216,11 @@ function viewOf(
   }
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory())
     throw new Error(`sandbox: there is no folder ${cwd}`);
-  // The owner runs git in these folders too, outside: what it would run there is not the program's to write.
-  const kept = written.flatMap((path) => ['hooks', 'config'].map((name) => join(path, '.git', name)));
-  return { cwd, env: {}, readable, writable, kept: kept.filter((path) => existsSync(path)), placed: [] };
+  // The owner runs git in these folders too, outside: what it would run there is not the program's to write. A mount of
+  // its own cannot be moved out of the way.
+  const git = written.map((path) => join(path, '.git')).filter((path) => existsSync(join(path, 'config')));
+  const kept = git.flatMap((path) => [join(path, 'hooks'), join(path, 'config')]);
+  return { cwd, env: {}, readable, writable: [...writable, ...git], kept, placed: [] };
 }
 
 /** A path that an approval names. What is not there yet is made, empty: a place can be shown only if it is there. */
@@ -293,7 +295,7 @@ function whyNot(said: string): string {
   const told = `the sandbox does not start (${line})`;
   if (MAC) return `${told}: commands are off`;
   const cure = (what: string) => `${told}: commands are off\n  cure: ${what}`;
-  if (/ENOENT|socat/.test(said))
+  if (/bwrap: (not found|Permission denied)|socat/.test(said))
     return cure('install bubblewrap and socat (Debian: apt-get install bubblewrap socat)');
   if (/disable-userns|[Uu]nknown option/.test(said)) return cure('install bubblewrap 0.8 or newer');
   if (kernelSays('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1') {
