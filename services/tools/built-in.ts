@@ -1,5 +1,6 @@
 /** The tools that there are without any server. */
 
+import { fetchUrl } from './fetch.ts';
 import { editFile, listFiles, readFile, searchFiles, writeFile } from './file.ts';
 import { findTools } from './find.ts';
 import { forget, recall, remember } from './memory.ts';
@@ -14,6 +15,7 @@ export const builtIn: readonly Tool[] = [
   editFile,
   listFiles,
   searchFiles,
+  fetchUrl,
   findTools,
   askOwner,
   sendFile,

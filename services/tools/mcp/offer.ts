@@ -1,12 +1,11 @@
 /**
  * What a server says of its tools, made fit to be shown to a model. All of it is the word of a stranger, and a
- * description is the favourite place for instructions to whoever reads it: it is bounded, freed of what nobody can
- * see, and framed as what it is.
+ * description is the favourite place for instructions to whoever reads it: it is bounded, and freed of what nobody can
+ * see. `find_tools` frames it as what it is.
  */
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
-import { untrusted } from '#shared/base/untrusted.ts';
 
 export type Offer = {
   /** What the model calls it: `mcp_<server>_<tool>`. */
@@ -46,10 +45,7 @@ export function offersOf(server: string, tools: readonly unknown[]): Offer[] {
           ? slug
           : `${slug.slice(0, LONGEST_NAME - digest.length - 1)}_${digest}`,
       tool: name,
-      description: untrusted(
-        `mcp ${server}`,
-        `${visible(name, 80)}: ${visible(description ?? '', LONGEST_DESCRIPTION)}`,
-      ),
+      description: `${visible(name, 80)}: ${visible(description ?? '', LONGEST_DESCRIPTION)}`,
       schema: schemaOf(inputSchema),
     };
   });
