@@ -1,5 +1,6 @@
 /** The tools that there are without any server. */
 
+import { runCommand } from './command.ts';
 import { fetchUrl } from './fetch.ts';
 import { editFile, listFiles, readFile, searchFiles, writeFile } from './file.ts';
 import { findTools } from './find.ts';
@@ -10,6 +11,7 @@ import { scheduleChange, scheduleCreate, scheduleDelete, scheduleList } from './
 import { skill } from './skill.ts';
 
 export const builtIn: readonly Tool[] = [
+  runCommand,
   readFile,
   writeFile,
   editFile,

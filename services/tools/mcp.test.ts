@@ -66,7 +66,7 @@ async function servers(t: TestContext, toml: string, secret = MAIL_TOKEN): Promi
       await openMcp(ctx, {
         registry,
         egress,
-        sandbox: openAir(pids),
+        sandbox: Promise.resolve(openAir(pids)),
         restart: { first_ms: 20, most_ms: 200 },
       });
       given.resolve({ ctx, registry });
@@ -203,7 +203,7 @@ test('a call is stopped at once when its turn is', async (t) => {
 });
 
 test('an answer without end costs the server its life, not us', async (t) => {
-  const house = await servers(t, stdio);
+  const house = await servers(t, stdio.replace('timeout_s = 1', 'timeout_s = 10'));
   const huge = await house.call('mcp_mail_huge');
   assert.match(JSON.stringify(huge.content), /it said more than 8 MB in one message/);
   assert.match(await house.text('mcp_mail_list'), /lunch/);

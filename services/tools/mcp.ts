@@ -48,7 +48,7 @@ type Kept = { key: string; server: Server };
 /** @param restart how long a server that has died is left alone */
 export async function openMcp(
   ctx: Tools,
-  of: { registry: Registry; sandbox: Sandbox; egress: Egress; restart?: Backoff },
+  of: { registry: Registry; sandbox: Promise<Sandbox>; egress: Egress; restart?: Backoff },
 ): Promise<void> {
   const kept = new Map<string, Kept>();
   let settings = ctx.config.mcp;
@@ -148,8 +148,9 @@ export async function openMcp(
       const { command, url } = setting;
       if (url !== undefined)
         return web(sdk, { setting: { ...setting, url }, secret, egress: of.egress }, over);
-      if (!of.sandbox.available) throw new Error(`there is no sandbox: ${of.sandbox.why}`);
-      const program = await of.sandbox.spawn({
+      const sandbox = await of.sandbox;
+      if (!sandbox.available) throw new Error(`there is no sandbox: ${sandbox.why}`);
+      const program = await sandbox.spawn({
         argv: [command ?? '', ...setting.args],
         cwd: ctx.home.workspace,
         env: { ...setting.env, ...secret },

@@ -21,10 +21,13 @@ import { Fenced } from '#shared/store/store.ts';
 import * as share from '#shared/tables/share.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
-import { approvals, ask, type Wanted } from './approve.ts';
+import { approvals, ask } from './approve.ts';
 import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
+import { openEgress } from './egress.ts';
 import { judge } from './judge.ts';
+import { openMcp } from './mcp.ts';
+import { placeOf, verdictAt } from './place.ts';
 import {
   type Allowed,
   type Call,
@@ -36,8 +39,11 @@ import {
   type Sandbox,
   type Tool,
   type Tools,
+  type Verdict,
 } from './registry.ts';
 import { bounded, text } from './result.ts';
+import { openSandbox } from './sandbox.ts';
+import { searchTools } from './search.ts';
 
 /** How long before its stop time the service interrupts what still runs, to have the time to say so. */
 const LAST_WORD_ms = 5000;
@@ -59,17 +65,12 @@ class Stopped extends Error {
 
 const HALTED = new Stopped('halt', 'stopped: everything was halted');
 
-/** Until there is a way out, there is none. */
-const closed: Egress = {
-  fetch: async (url) => {
-    throw new Error(`${url}: there is no way out to the network`);
-  },
-  close: async () => {},
-};
+const NOTHING: Allowed = { hosts: [], paths: [] };
 
+type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };
-type Outside = { sandbox: Sandbox; egress: Egress };
+type Outside = { sandbox: Promise<Sandbox>; egress: Egress };
 
 /** The service with these tools of its own. */
 export const toolsWith = (own: readonly Tool[]) =>
@@ -83,16 +84,24 @@ export const toolsWith = (own: readonly Tool[]) =>
       const now = ctx.clock.now();
       await registry.put(
         'built in',
-        own,
+        [...own, ...searchTools(ctx.config)],
         tool_call.adopt(ctx.instance, { result_json: JSON.stringify(text(INTERRUPTED)), now }),
       );
-      const outside: Outside = { sandbox: { available: false, why: 'there is no sandbox' }, egress: closed };
+      const egress = openEgress(ctx);
+      const sandbox = openSandbox({ home: ctx.home, shares: () => ctx.store.read(share.all), egress });
+      sandbox.then((opened) => {
+        if (!opened.available) ctx.problem(`commands are off: ${opened.why}`);
+      });
+      await openMcp(ctx, { registry, sandbox, egress });
+      ctx.onEnd(async () => {
+        await sandbox;
+        await egress.close();
+      });
       const running = new Map<string, AbortController>();
       const stopAll = (why: Stopped) => {
         for (const stop of running.values()) stop.abort(why);
       };
 
-      approvals(ctx);
       ctx.doing('waiting for calls');
       ctx.work<Begun>({
         name: 'calls',
@@ -102,11 +111,12 @@ export const toolsWith = (own: readonly Tool[]) =>
         look: () => take(ctx, registry, running),
         async act(begun) {
           const { id, turn_id } = begun.call;
-          await withIds({ turn: turn_id, call: id }, () => act(ctx, begun, outside)).finally(() =>
+          await withIds({ turn: turn_id, call: id }, () => act(ctx, begun, { sandbox, egress })).finally(() =>
             running.delete(id),
           );
         },
       });
+      approvals(ctx);
       // In a loop of its own: a /stop shall not wait until a lane is free.
       ctx.work<never>({
         name: 'stops',
@@ -142,9 +152,8 @@ async function take(
       ctx.log.error('call.unjudged', { call: call.id, error });
       return { failed: `${call.tool} could not be judged: ${messageOf(error)}` };
     });
-    if ('ask' in piece) {
-      await ask(ctx, call, piece.ask).catch((error) => {
-        // Its turn is over.
+    if ('wanted' in piece) {
+      await ask(ctx, call, piece.wanted).catch((error) => {
         if (!(error instanceof Fenced)) throw error;
         return cancelOrphans(ctx, running);
       });
@@ -171,12 +180,12 @@ async function take(
   }
 }
 
-/** What is to run, or why it will not. */
+/** What is to run, or why it will not, or what its owner is to be asked. */
 async function judged(
   ctx: Tools,
   registry: Registry,
   call: tool_call.ToolCall,
-): Promise<Piece | { failed: string } | { denied: string } | { ask: Wanted }> {
+): Promise<Piece | { failed: string } | { denied: string } | { wanted: Wanted }> {
   const tool = registry.of(call.tool);
   if (!tool) {
     const near = nearest(call.tool, registry.names());
@@ -191,11 +200,16 @@ async function judged(
     return { failed: `${tool.name}: ${faults.join('; ')}` };
   }
   const known = { ...call, input: parsed.data };
-  const verdict = await judge(ctx, tool, known);
-  if (verdict.do === 'allow')
-    return { call: known, tool, allowed: verdict.grants ?? { hosts: [], paths: [] } };
-  if (verdict.do !== 'deny') return { ask: verdict };
-  return { denied: `not allowed: ${tool.about(known.input)}: ${verdict.why}` };
+  const shares = await ctx.store.read(share.all);
+  const bounds = { home: ctx.home, shares };
+  const about = tool.about(known.input);
+  const verdict = await judge(ctx, known, {
+    about,
+    own: await tool.policy(known.input, bounds),
+    at: (path, reach) => verdictAt(placeOf(path, ctx.home), reach, bounds),
+  });
+  if (verdict.do === 'allow') return { call: known, tool, allowed: verdict.grants ?? NOTHING };
+  return verdict.do === 'deny' ? { denied: `not allowed: ${about}: ${verdict.why}` } : { wanted: verdict };
 }
 
 async function act(ctx: Tools, { call, tool, allowed, stop }: Begun, outside: Outside): Promise<void> {
@@ -207,7 +221,14 @@ async function act(ctx: Tools, { call, tool, allowed, stop }: Begun, outside: Ou
     // The halt may have come between the look and here; nothing has happened yet.
     if (ctx.halt.on()) return void (await ctx.persist([tool_call.putBack(call)]));
     const shares = await ctx.store.read(share.all);
-    const result = await outcome(tool, call, { ctx, signal: stop.signal, allowed, shares, ...outside });
+    const result = await outcome(tool, call, {
+      ctx,
+      signal: stop.signal,
+      allowed,
+      shares,
+      sandbox: await outside.sandbox,
+      egress: outside.egress,
+    });
     const why: unknown = result.failed ? stop.signal.reason : undefined;
     const state = why instanceof Stopped ? endOf(why, tool) : result.failed ? 'failed' : 'done';
     if (state === 'pending') await ctx.persist([tool_call.putBack(call)]);
