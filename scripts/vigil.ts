@@ -10,6 +10,7 @@ import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { mcp } from './cli/mcp.ts';
 import { permissions } from './cli/permissions.ts';
 import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
@@ -21,7 +22,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, config, loadtest])
+for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, mcp, config, loadtest])
   add(program);
 
 // `vigil status | head -1`: whoever read has read enough.

@@ -26,6 +26,7 @@ import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
 import { openEgress } from './egress.ts';
 import { judge } from './judge.ts';
+import { openMcp } from './mcp.ts';
 import {
   type Allowed,
   type Call,
@@ -40,6 +41,7 @@ import {
 } from './registry.ts';
 import { bounded, text } from './result.ts';
 import { openSandbox } from './sandbox.ts';
+import { searchTools } from './search.ts';
 
 /** How long before its stop time the service interrupts what still runs, to have the time to say so. */
 const LAST_WORD_ms = 5000;
@@ -77,7 +79,7 @@ export const toolsWith = (own: readonly Tool[]) =>
       const now = ctx.clock.now();
       await registry.put(
         'built in',
-        own,
+        [...own, ...searchTools(ctx.config)],
         tool_call.adopt(ctx.instance, { result_json: JSON.stringify(text(INTERRUPTED)), now }),
       );
       const egress = openEgress(ctx);
@@ -85,6 +87,7 @@ export const toolsWith = (own: readonly Tool[]) =>
       sandbox.then((opened) => {
         if (!opened.available) ctx.problem(`commands are off: ${opened.why}`);
       });
+      await openMcp(ctx, { registry, sandbox, egress });
       ctx.onEnd(async () => {
         await sandbox;
         await egress.close();
@@ -94,7 +97,6 @@ export const toolsWith = (own: readonly Tool[]) =>
         for (const stop of running.values()) stop.abort(why);
       };
 
-      approvals(ctx);
       ctx.doing('waiting for calls');
       ctx.work<Begun>({
         name: 'calls',
@@ -109,6 +111,7 @@ export const toolsWith = (own: readonly Tool[]) =>
           );
         },
       });
+      approvals(ctx);
       // In a loop of its own: a /stop shall not wait until a lane is free.
       ctx.work<never>({
         name: 'stops',
