@@ -16,6 +16,7 @@ import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
+import * as preview from './preview.ts';
 import * as spend from './spend.ts';
 import * as throttle from './throttle.ts';
 import * as total from './total.ts';
@@ -30,6 +31,8 @@ const SHORT = [
   'call_open',
   'press_pending',
   'incident_open',
+  'draft_open',
+  'preview_shown',
   'batch_due',
 ];
 
@@ -98,6 +101,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  preview.stale(1),
+  preview.of('t'),
+  preview.queued('7'),
+  preview.unseen(1),
+  outbound.refsOf('k'),
+  outbound.newestRefs('c'),
+  outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,

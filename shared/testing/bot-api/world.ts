@@ -20,9 +20,10 @@ export type Sent = {
   method: string;
   chat_id: number;
   message_id: number;
+  /** Or the words below a file. */
   text: string;
   /** The message as the chat shows it from now on. */
-  message: Message.TextMessage;
+  message: Message;
 };
 
 export type QueuedUpdate = { update_id: number; json: string; expires_s: number };
