@@ -113,7 +113,7 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
       ...(entities.length > 0 && { caption_entities: entities }),
       ...(reply_markup && { reply_markup }),
     };
-    return deliver(call, kind === 'photo' ? 'sendPhoto' : 'sendDocument', message as Message);
+    return deliver(call, kind === 'photo' ? 'sendPhoto' : 'sendDocument', message as Sent['message']);
   }
 
   function editMessageText(call: Call): Answer {
@@ -159,7 +159,7 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
     return deliver(call, method, { ...rest, ...content, edit_date: nowSeconds() });
   }
 
-  function deliver(call: Call, method: string, message: Message): Answer {
+  function deliver(call: Call, method: string, message: Sent['message']): Answer {
     const sent: Sent = {
       seq: (world.sent.at(-1)?.seq ?? 0) + 1,
       at_ms: call.at_ms,
