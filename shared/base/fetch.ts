@@ -77,8 +77,8 @@ export function httpFetch(options: FetchOptions = {}): typeof fetch {
       });
       outgoing.once('response', (incoming) => resolve(responseOf(incoming)));
       if (!isStream) outgoing.end(body);
-      // What is broken at its source breaks the request, which tells it to whoever waits.
-      else pipeline(body as AsyncIterable<Uint8Array>, outgoing).catch((error) => outgoing.destroy(error));
+      // A stream that breaks destroys the request, whose own 'error' tells it.
+      else pipeline(body as AsyncIterable<Uint8Array>, outgoing).catch(() => {});
     });
   };
 }
