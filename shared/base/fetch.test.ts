@@ -173,7 +173,7 @@ test('a stream is sent as it comes, and one that breaks breaks the request', asy
         if (broken) throw new Error('torn');
         yield Buffer.from('two');
       })(),
-    ) as unknown as RequestInit['body'];
+    ) as unknown as NonNullable<RequestInit['body']>;
   const answer = await httpFetch()(root, { method: 'POST', body: body(false) });
   assert.equal(await answer.text(), 'one two');
   await assert.rejects(httpFetch()(root, { method: 'POST', body: body(true) }));
