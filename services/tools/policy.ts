@@ -182,7 +182,7 @@ function commandNature(asked: Asked): Nature {
 }
 
 /** The sandbox has its own of these. */
-const SINKS = ['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/fd', '/dev/tty', '/tmp'];
+const SINKS = ['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/fd', '/dev/tty', '/tmp', '/var/tmp'];
 const SYSTEM = /^\/(bin|boot|dev|etc|lib\d*|proc|run|sbin|sys|usr|var)(\/|$)|^\/(System|Library)(\/|$)/;
 
 /** An address that somebody else made up may bear away whatever the model knows, in its very letters. */
