@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 3.
+-- Generated from shared/store/migrations: the schema after migration 6.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -39,7 +39,7 @@ CREATE TABLE approval (
   answered_at   INTEGER,
   asked_at      INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL
-) STRICT;
+, grants_json TEXT) STRICT;
 
 CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
 
@@ -534,6 +534,8 @@ CREATE TABLE tool_call (
 CREATE INDEX tool_call_open ON tool_call (state, created_at) WHERE state IN ('pending', 'asking', 'running');
 
 CREATE UNIQUE INDEX tool_call_place ON tool_call (turn_id, round, place);
+
+CREATE INDEX tool_call_search ON tool_call (conversation, created_at) WHERE tool = 'web_search' AND state = 'done';
 
 CREATE TABLE total (
   hour_at                INTEGER NOT NULL,

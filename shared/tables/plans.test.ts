@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as approval from './approval.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
 import * as exchange from './exchange.ts';
@@ -15,7 +16,9 @@ import * as incident from './incident.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as permission from './permission.ts';
 import * as press from './press.ts';
+import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
 import * as spend from './spend.ts';
 import * as taint from './taint.ts';
@@ -35,6 +38,8 @@ const SHORT = [
   'incident_open',
   'batch_due',
   'tool_call_open',
+  'approval_open',
+  'ruling_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -115,6 +120,21 @@ const verbs: (Op | Query<unknown>)[] = [
   tool_call.ofRound('t', 1),
   schedule.named('n'),
   taint.ofTurn('t'),
+  tool_call.asking(aCall, 'a'),
+  tool_call.granted('c', 'a'),
+  tool_call.of('c'),
+  tool_call.searches('c', 1),
+  message.naming('c', 'x'),
+  approval.of('a'),
+  approval.open,
+  approval.called('a'),
+  approval.over(1),
+  approval.nextExpiry,
+  approval.close('a', { state: 'denied', choice: null, by: null, now: 1 }),
+  permission.revoke(1, 1),
+  ruling.next,
+  ruling.of(1),
+  ruling.handled(1, '', 1),
 ];
 
 const db = new Database(':memory:');
