@@ -9,31 +9,4 @@ import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
-import { permissions } from './cli/permissions.ts';
-import { send } from './cli/send.ts';
-import { status } from './cli/status.ts';
-
-const program = new Command('vigil')
-  .description('Vigil, an always-on personal AI agent.')
-  .version(version)
-  .exitOverride()
-  .showHelpAfterError('--help says what is expected')
-  .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, approve, permissions, key, config]) add(program);
-
-// `vigil status | head -1`: whoever read has read enough.
-process.stdout.on('error', (error) => {
-  if (codeOf(error) !== 'EPIPE') throw error;
-  process.exit(0);
-});
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 64; // EX_USAGE of sysexits.h; commander has said what is wrong
-  } else if (error instanceof Misconfigured) {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 78;
-  } else throw error;
-}
+import { loadtest } from './cli/loadtest.ts';

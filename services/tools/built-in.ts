@@ -1,5 +1,6 @@
 /** The tools that there are without any server. */
 
+import { runCommand } from './command.ts';
 import { editFile, listFiles, readFile, searchFiles, writeFile } from './file.ts';
 import { findTools } from './find.ts';
 import { forget, recall, remember } from './memory.ts';
@@ -9,6 +10,7 @@ import { scheduleChange, scheduleCreate, scheduleDelete, scheduleList } from './
 import { skill } from './skill.ts';
 
 export const builtIn: readonly Tool[] = [
+  runCommand,
   readFile,
   writeFile,
   editFile,

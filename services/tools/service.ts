@@ -24,6 +24,7 @@ import * as tool_call from '#shared/tables/tool_call.ts';
 import { approvals, ask, type Wanted } from './approve.ts';
 import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
+import { openEgress } from './egress.ts';
 import { judge } from './judge.ts';
 import {
   type Allowed,
@@ -38,6 +39,7 @@ import {
   type Tools,
 } from './registry.ts';
 import { bounded, text } from './result.ts';
+import { openSandbox } from './sandbox.ts';
 
 /** How long before its stop time the service interrupts what still runs, to have the time to say so. */
 const LAST_WORD_ms = 5000;
@@ -59,14 +61,6 @@ class Stopped extends Error {
 
 const HALTED = new Stopped('halt', 'stopped: everything was halted');
 
-/** Until there is a way out, there is none. */
-const closed: Egress = {
-  fetch: async (url) => {
-    throw new Error(`${url}: there is no way out to the network`);
-  },
-  close: async () => {},
-};
-
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };
 type Outside = { sandbox: Sandbox; egress: Egress };
@@ -86,7 +80,12 @@ export const toolsWith = (own: readonly Tool[]) =>
         own,
         tool_call.adopt(ctx.instance, { result_json: JSON.stringify(text(INTERRUPTED)), now }),
       );
-      const outside: Outside = { sandbox: { available: false, why: 'there is no sandbox' }, egress: closed };
+      const egress = openEgress(ctx);
+      ctx.onEnd(() => egress.close());
+      const shares = () => ctx.store.read(share.all);
+      const sandbox = await openSandbox({ home: ctx.home, shares, egress });
+      if (!sandbox.available) ctx.problem(sandbox.why);
+      const outside: Outside = { sandbox, egress };
       const running = new Map<string, AbortController>();
       const stopAll = (why: Stopped) => {
         for (const stop of running.values()) stop.abort(why);
