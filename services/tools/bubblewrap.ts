@@ -2,7 +2,7 @@
  * What a program in the sandbox sees on Linux, in bubblewrap's words. The view is built from nothing: what is not named
  * here is not there. So the store, sockets, credentials, other homes and the system's secrets need no list of their own.
  *
- * Namespaces of its own for users, processes, network, IPC and names: no process of the machine is visible or can be
+ * Namespaces of its own for users, processes, network, IPC and mounts: no process of the machine is visible or can be
  * signalled, loopback is its own, abstract sockets of the machine are out of reach. No capability, no further namespace.
  */
 
