@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { halt, resume } from '#shared/runtime/halt.ts';
 import { homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { run, service } from '#shared/runtime/service.ts';
+import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
 import * as permission from '#shared/tables/permission.ts';
+import * as share from '#shared/tables/share.ts';
+import * as taint from '#shared/tables/taint.ts';
 import * as tool_row from '#shared/tables/tool.ts';
 import { homeServer, type Lamps } from '#shared/testing/mcp-home.ts';
 import { MAIL_TOKEN, mailServer, serveMcp } from '#shared/testing/mcp-mail.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
+import { openWorkbench } from '#shared/testing/workbench.ts';
 import { config } from './config.ts';
 import { openEgress } from './egress.ts';
 import { openMcp } from './mcp.ts';
@@ -366,4 +370,46 @@ test('a server that listens and has forgotten the session is asked again in a ne
       description.includes('eve@example.com'),
     ),
   );
+});
+
+test('in the real sandbox a server is found, asked about, allowed and called, and its secret is nobody else’s', async (t) => {
+  const config = `${stdio.replace('timeout_s = 1', 'timeout_s = 20')}tools = { list = "allow" }\n`;
+  const bench = await openWorkbench({ config });
+  t.after(() => bench.close());
+  const { home } = bench.house;
+  writeFileSync(join(home.credentials, 'mcp-mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, { mode: 0o600 });
+  const cli = await bench.house.store();
+  // Node and the server lie where this sandbox does not look by itself.
+  const now = Date.now();
+  await cli.commit(
+    [root, realpathSync(join(root, 'node_modules')), join(process.execPath, '..', '..')].map((path) =>
+      share.open({ path, mode: 'read', given_at: now }),
+    ),
+  );
+  await bench.house.serve('tools');
+  const state = await until('the server is there, or cannot be', async () => {
+    const [mail] = await bench.store.read(mcp_server.all);
+    return mail && mail.state !== 'starting' ? mail : null;
+  });
+  if (/there is no sandbox/.test(state.error ?? '')) return t.skip(state.error ?? '');
+  assert.deepEqual([state.state, state.error], ['ready', null]);
+
+  const turn = await bench.turn();
+  const found = await bench.call('find_tools', { query: 'send mail' }, turn);
+  assert.match(found.text, /^mcp_mail_send: <untrusted source="mcp mail">\nsend: Sends a mail\.\ninput: /m);
+  assert.match((await bench.call('mcp_mail_list', {}, turn)).text, /lunch/);
+  assert.deepEqual(
+    (await bench.store.read(taint.ofTurn(turn.id))).map(({ source }) => source),
+    ['mcp mail'],
+  );
+
+  const sending = await bench.ask('mcp_mail_send', { to: 'ann', text: 'hi' });
+  const asked = await bench.asked(sending);
+  assert.match(asked.scope, /^send of the MCP server mail, with \{"to":"ann","text":"hi"\}/);
+  await bench.rule(asked, 'once');
+  assert.match((await bench.over(sending)).text, /sent to ann \(hi\): 1 in all/);
+  const looking = await bench.call('run_command', { command: 'env; cat /proc/[0-9]*/environ' });
+  assert.ok(!looking.text.includes(MAIL_TOKEN));
+  const [tools] = (await bench.store.read(heartbeat.all)).filter(({ service }) => service === 'tools');
+  assert.equal(tools?.problem, null);
 });

@@ -52,7 +52,9 @@ export function pipe(
       });
       program.stdin.on('error', (error) => end(`it does not listen: ${messageOf(error)}`));
       program.exited.then(({ code, signal }) => {
-        const last = complaint.trim().split('\n').at(-1) ?? '';
+        const lines = complaint.trim().split('\n');
+        const last =
+          lines.findLast((line) => /error|fail|denied|not found/i.test(line)) ?? lines.at(-1) ?? '';
         over(`it ended with ${signal ?? `exit code ${code}`}${last && `: ${last.slice(0, 300)}`}`);
         transport.onclose?.();
       });
