@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { untrusted } from '#shared/base/untrusted.ts';
 import { halt } from '#shared/runtime/halt.ts';
 import * as share from '#shared/tables/share.ts';
 import * as turn from '#shared/tables/turn.ts';
@@ -19,6 +20,9 @@ async function bench(t: TestContext) {
   const run = (command: string, more: object = {}) => bench.call('run_command', { command, ...more });
   return { ...bench, run };
 }
+
+/** What a program printed stands in a frame. */
+const said = (words: string, stream = 'stdout') => untrusted(stream, words);
 
 /** Whether a program with this word among its arguments runs on the machine. */
 function runs(word: string): boolean {
@@ -43,11 +47,11 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
     const first = await run('mkdir sub; echo out; echo err >&2; exit 4');
     assert.deepEqual(
       [first.state, first.text, first.source],
-      ['done', 'exit code 4\nstdout:\nout\nstderr:\nerr', null],
+      ['done', `exit code 4\n${said('out')}\n${said('err', 'stderr')}`, 'what a command printed'],
     );
     assert.equal(
       (await run('pwd', { cwd: 'sub' })).text,
-      `exit code 0\nstdout:\n${house.home.workspace}/sub`,
+      `exit code 0\n${said(`${house.home.workspace}/sub`)}`,
     );
     const outside = await run('pwd', { cwd: '/etc' });
     assert.deepEqual(
@@ -59,12 +63,14 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
   test('a command that takes too long is a failure, with what it said until then', async (t) => {
     const { run } = await bench(t);
     const { state, text } = await run('echo begun; sleep 60', { timeout_s: 1 });
-    assert.deepEqual([state, text], ['failed', 'stopped: it took longer than 1 s\nstdout:\nbegun']);
+    assert.deepEqual([state, text], ['failed', `stopped: it took longer than 1 s\n${said('begun')}`]);
   });
 
   test('hosts that were refused are named, so that they can be asked for', async (t) => {
-    const { run } = await bench(t);
-    const { text } = await run('curl -s https://one.test https://two.test; echo done');
+    const { run, call } = await bench(t);
+    // In the command line itself they would be seen, and asked for.
+    await call('write_file', { path: 'fetch.sh', content: 'curl -s https://one.test https://two.test\n' });
+    const { text } = await run('bash fetch.sh; echo done');
     assert.match(text, /refused by the sandbox: one\.test, two\.test\. Name a host in `hosts`/);
   });
 
@@ -74,7 +80,7 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
     writeFileSync(join(path, 'recipe'), 'bread');
     assert.match((await run(`cat ${path}/recipe`)).text, /No such file/);
     await (await house.store()).commit([share.open({ path, mode: 'read', given_at: 0 })]);
-    assert.equal((await run(`cat ${path}/recipe`)).text, 'exit code 0\nstdout:\nbread');
+    assert.equal((await run(`cat ${path}/recipe`)).text, `exit code 0\n${said('bread')}`);
   });
 
   test('/stop and the halt end what runs within a second, with all that it has started', async (t) => {

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import * as z from 'zod/mini';
+import { untrusted } from '#shared/base/untrusted.ts';
 import { integer } from '#shared/runtime/setting.ts';
 import { type Ended, type Limits, tool } from './registry.ts';
 
@@ -47,15 +48,17 @@ export const runCommand = tool({
       behalf: { action: 'run_command', payload: `tool_call ${call.id}`, turn_id: call.turn_id },
     });
     signal.throwIfAborted();
-    return { content: [{ type: 'text', text: told(ended) }], failed: ended.why !== undefined };
+    // What a program prints may be anybody's words: those of a file, or of a page that it has fetched.
+    const source = ended.stdout || ended.stderr ? 'what a command printed' : null;
+    return { content: [{ type: 'text', text: told(ended) }], failed: ended.why !== undefined, source };
   },
 });
 
 function told({ code, stdout, stderr, refused, why }: Ended): string {
   return [
     why === undefined ? `exit code ${code}` : `stopped: ${why}`,
-    ...(stdout ? [`stdout:\n${stdout.trimEnd()}`] : []),
-    ...(stderr ? [`stderr:\n${stderr.trimEnd()}`] : []),
+    ...(stdout ? [untrusted('stdout', stdout.trimEnd())] : []),
+    ...(stderr ? [untrusted('stderr', stderr.trimEnd())] : []),
     ...(refused.length > 0
       ? [`refused by the sandbox: ${refused.join(', ')}. Name a host in \`hosts\` to reach it.`]
       : []),

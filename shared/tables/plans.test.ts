@@ -20,6 +20,7 @@ import * as incident from './incident.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
 import * as ruling from './ruling.ts';
@@ -152,6 +153,19 @@ const verbs: (Op | Query<unknown>)[] = [
   tool_call.putBack(aCall),
   tool_call.ofRound('t', 1),
   schedule.named('n'),
+  tool_call.asking(aCall, 'a'),
+  tool_call.granted('c', 'a'),
+  tool_call.of('c'),
+  tool_call.searches('c', 1),
+  message.naming('c', 'x'),
+  approval.of('a'),
+  approval.called('a'),
+  approval.over(1),
+  approval.nextExpiry,
+  approval.close('a', { state: 'denied', choice: null, by: null, now: 1 }),
+  permission.revoke(1, 1),
+  ruling.of(1),
+  ruling.handled(1, '', 1),
   taint.ofTurn('t'),
 ];
 
