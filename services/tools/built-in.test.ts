@@ -316,6 +316,11 @@ test('skills are listed, loaded, and what is wrong with one is said', async () =
   assert.match(found.text, /skill "brew"/);
   await bench.asked(await bench.ask('write_file', { path: 'skills/evil/SKILL.md', content: 'x' }));
   assert.ok(!existsSync(join(workspace, 'skills/evil')));
+  const command = await bench.call('run_command', {
+    command: 'mkdir skills/evil; mv skills other; rm -r skills',
+  });
+  assert.ok(existsSync(join(workspace, 'skills/brew/SKILL.md')), command.text);
+  assert.ok(!existsSync(join(workspace, 'skills/evil')), command.text);
 });
 
 test('tools that are not offered are found by words, with what they take', async () => {

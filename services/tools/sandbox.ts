@@ -222,7 +222,11 @@ function viewOf(
   // The owner runs git in these folders too, outside: what it would run there is not the program's to write. A mount of
   // its own cannot be moved out of the way.
   const git = written.map((path) => join(path, '.git')).filter((path) => existsSync(join(path, 'config')));
-  const kept = git.flatMap((path) => [join(path, 'hooks'), join(path, 'config')]);
+  // Skills are instructions that later turns follow.
+  const kept = [
+    join(workspace, 'skills'),
+    ...git.flatMap((path) => [join(path, 'hooks'), join(path, 'config')]),
+  ];
   return { cwd, env: {}, readable, writable: [...writable, ...git], kept };
 }
 

@@ -10,6 +10,7 @@
  */
 
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { sleep } from '#shared/base/clock.ts';
 import { messageOf } from '#shared/base/errors.ts';
 import { withIds } from '#shared/base/log.ts';
@@ -73,7 +74,8 @@ export const toolsWith = (own: readonly Tool[]) =>
     name: 'tools',
     config,
     async start(ctx) {
-      for (const folder of [ctx.home.workspace, ctx.home.files])
+      // A folder of skills that is not there could be made by any program.
+      for (const folder of [join(ctx.home.workspace, 'skills'), ctx.home.files])
         mkdirSync(folder, { recursive: true, mode: 0o700 });
       const registry = openRegistry(ctx);
       const now = ctx.clock.now();
