@@ -3,7 +3,8 @@
  * times a second, so that no program needs to be alive, or to listen, for it to work.
  */
 
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf } from '../base/errors.ts';
 
 const LOOK_ms = 250;
@@ -34,15 +35,27 @@ export function watchHalt(file: string): Halt {
 
 /** @param why who, and what for: it is what the file says. @returns false when all is halted already */
 export function halt(file: string, why: string): boolean {
+  let made: number;
   try {
-    const made = openSync(file, 'wx', 0o660);
-    writeSync(made, `${new Date().toISOString()} ${why}\n`);
-    closeSync(made);
-    return true;
+    made = openSync(file, 'wx', 0o660);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
+  try {
+    writeSync(made, `${new Date().toISOString()} ${why}\n`);
+    fsyncSync(made);
+  } catch (error) {
+    // A full disk has no room for the words; the file alone halts.
+    if (codeOf(error) !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(made);
+  }
+  // Its name is in the folder: unflushed, a power cut would end the halt.
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+  return true;
 }
 
 /** @returns false when nothing was halted */
