@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as z from 'zod/mini';
@@ -63,6 +63,18 @@ test('a file that somebody made by hand halts, whatever is in it', async (t) => 
   rmSync(file);
   await until('its end is told', () => heard.length === 2);
   assert.deepEqual(heard, [true, false]);
+});
+
+test('what cannot be read halts too', (t) => {
+  const file = join(scratch(t), 'HALTED');
+  mkdirSync(file);
+  const watched = watchHalt(file);
+  t.after(watched.close);
+  assert.equal(watched.on(), true);
+  assert.match(haltedBecause(file) ?? '', /HALTED cannot be read \(EISDIR\)$/);
+  assert.equal(halt(file, 'the owner'), false);
+  assert.equal(resume(file), true);
+  assert.equal(watched.on(), false);
 });
 
 test('a full disk halts too, without the words', { skip: noSmallDisk }, (t) => {

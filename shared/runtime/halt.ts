@@ -61,7 +61,7 @@ export function halt(file: string, why: string): boolean {
 /** @returns false when nothing was halted */
 export function resume(file: string): boolean {
   const was = existsSync(file);
-  rmSync(file, { force: true });
+  rmSync(file, { force: true, recursive: true });
   return was;
 }
 
@@ -71,6 +71,7 @@ export function haltedBecause(file: string): string | null {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
-    throw error;
+    // It halts all the same: what root made, or a folder.
+    return `${file} cannot be read (${codeOf(error)})`;
   }
 }

@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 3.
+-- Generated from shared/store/migrations: the schema after migration 4.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -383,6 +383,21 @@ CREATE TABLE rating (
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE replay (
+  step          TEXT PRIMARY KEY,
+  turn_id       TEXT NOT NULL,
+  worker        INTEGER NOT NULL,
+  owner         TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  status        INTEGER,
+  headers_json  TEXT,
+  body          BLOB
+) STRICT;
+
+CREATE INDEX replay_at ON replay (at);
+
+CREATE INDEX replay_making ON replay (worker, owner) WHERE status IS NULL;
 
 CREATE TABLE ruling (
   id          INTEGER PRIMARY KEY,

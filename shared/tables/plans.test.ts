@@ -16,6 +16,7 @@ import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
+import * as replay from './replay.ts';
 import * as spend from './spend.ts';
 import * as throttle from './throttle.ts';
 import * as total from './total.ts';
@@ -31,6 +32,7 @@ const SHORT = [
   'press_pending',
   'incident_open',
   'batch_due',
+  'replay_making',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -98,6 +100,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  replay.begin({ step: 't:1', turn_id: 't', worker: 0, owner: 'o', now: 1 }),
+  replay.keep('t:1', 'o', { status: 200, headers_json: '{}', body: Buffer.alloc(0) }, 1),
+  replay.drop('t:1', 'o'),
+  replay.abandon(0, 'o'),
+  replay.workers,
+  replay.of('t:1'),
+  replay.prune(1, 1),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,

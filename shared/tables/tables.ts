@@ -26,6 +26,7 @@ import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as rating } from './rating.ts';
+import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
 import { table as share } from './share.ts';
@@ -66,6 +67,7 @@ export const tables: readonly Table[] = [
   poller,
   press,
   rating,
+  replay,
   ruling,
   schedule,
   share,
