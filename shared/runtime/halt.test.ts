@@ -65,6 +65,19 @@ test('a file that somebody made by hand halts, whatever is in it', async (t) => 
   assert.deepEqual(heard, [true, false]);
 });
 
+test('a halt that follows a resume at once is told, for work may have begun between them', async (t) => {
+  const file = join(scratch(t), 'HALTED');
+  halt(file, 'first');
+  const watched = watchHalt(file);
+  t.after(watched.close);
+  const heard: boolean[] = [];
+  watched.onChange((halted) => heard.push(halted));
+  resume(file);
+  halt(file, 'second');
+  await until('it is told', () => heard.length > 0);
+  assert.deepEqual(heard, [true]);
+});
+
 test('what cannot be read halts too', (t) => {
   const file = join(scratch(t), 'HALTED');
   mkdirSync(file);

@@ -3,7 +3,16 @@
  * times a second, so that no program needs to be alive, or to listen, for it to work.
  */
 
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '../base/errors.ts';
 
@@ -12,19 +21,21 @@ const LOOK_ms = 250;
 export type Halt = {
   /** Whether all is halted now; asks the disk. */
   on(): boolean;
-  /** Tells of each change, from now on. */
+  /** Tells of each change, from now on; of a halt that has followed a resume at once, too. */
   onChange(handler: (halted: boolean) => void): void;
   close(): void;
 };
 
 export function watchHalt(file: string): Halt {
   const handlers: ((halted: boolean) => void)[] = [];
-  let known = existsSync(file);
+  /** Between two looks one file can have taken the place of another: what began meanwhile must end too. */
+  const look = () => statSync(file, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? null;
+  let known = look();
   const timer = setInterval(() => {
-    const now = existsSync(file);
+    const now = look();
     if (now === known) return;
     known = now;
-    for (const handler of handlers) handler(now);
+    for (const handler of handlers) handler(now !== null);
   }, LOOK_ms).unref();
   return {
     on: () => existsSync(file),
