@@ -65,7 +65,7 @@ test('an answer goes an hour after its turn has ended, and after seven days what
       {
         verb: 'test',
         sql: `INSERT INTO turn (id, conversation, channel, state, attempt, due_at, changed_at, owner, boot_id,
-                lease_until_at, created_at, finished_at) VALUES (?1, ?1, 'terminal', ?2, 1, 1, 1, 'o', 'b', 1, 1, ?3)`,
+                lease_until_at, created_at, finished_at) VALUES (?, 'c', 'terminal', ?, 1, 1, 1, 'o', 'b', 1, 1, ?)`,
         args: [id, finished_at === null ? 'running' : 'done', finished_at],
       },
     ]);
