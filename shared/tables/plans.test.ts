@@ -7,8 +7,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as approval from './approval.ts';
+import * as attachment from './attachment.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as conversation from './conversation.ts';
+import * as decision from './decision.ts';
+import * as draft from './draft.ts';
 import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
@@ -17,8 +22,13 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
 import * as replay from './replay.ts';
+import * as ruling from './ruling.ts';
 import * as spend from './spend.ts';
+import * as step from './step.ts';
+import * as summary from './summary.ts';
+import * as taint from './taint.ts';
 import * as throttle from './throttle.ts';
+import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
 
@@ -33,6 +43,11 @@ const SHORT = [
   'incident_open',
   'batch_due',
   'replay_making',
+  'draft_open',
+  'tool_call_open',
+  'approval_open',
+  'ruling_pending',
+  'attachment_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -67,6 +82,22 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t', 1),
   message.ofTurn('t'),
+  step.of('t'),
+  step.recent('c', { after: '', since_at: 0, most: 9 }),
+  summary.newest('c'),
+  conversation.of('c'),
+  attachment.ofTurn('t'),
+  taint.ofTurn('t'),
+  taint.ofTurns(['t']),
+  decision.ofTurn('t'),
+  draft.open,
+  tool_call.next,
+  tool_call.orphaned,
+  tool_call.ofTurn('t'),
+  tool_call.ofRound('t', 1),
+  approval.open,
+  ruling.next,
+  call.usedBy('t'),
   message.recent('c', 10, 't'),
   outbound.claim('o', 1),
   outbound.sendable(1),
