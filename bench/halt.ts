@@ -158,7 +158,8 @@ const WAYS: readonly What[] = ['halt', 'halt, core under SIGSTOP', 'stop'];
 
 /** A message whose answer is in the making, or whose tool runs; then the end of it in each of the ways. */
 async function wholeHouse(kind: 'house' | 'tools'): Promise<void> {
-  const house = await buildHouse({ telegram: false, config: '[tools.policy]\nrun_command = "allow"\n' });
+  const config = kind === 'tools' ? '[tools.policy]\nrun_command = "allow"\n' : '';
+  const house = await buildHouse({ telegram: false, config });
   let nth = 0;
   try {
     await house.start();
@@ -171,7 +172,7 @@ async function wholeHouse(kind: 'house' | 'tools'): Promise<void> {
         const id = await begun(house, kind, tools, `${kind}-${++nth}`);
         if (way === 'halt, core under SIGSTOP') process.kill(core, 'SIGSTOP');
         const began = performance.now();
-        if (way === 'stop') await pressed(house, `stop:${id}`, `press-${nth}`);
+        if (way === 'stop') await pressed(house, `stop:${id}`, `${kind}-${nth}`);
         else halt(house.home.halted, 'bench');
         const ends = [
           patiently('the call to end', house.model.idle()).then(() => calls_ms?.push(since(began))),

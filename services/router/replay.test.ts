@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
+import Database from 'better-sqlite3';
 import { openStore, type Store } from '#shared/store/store.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
@@ -94,6 +95,15 @@ const settled = (id: string) =>
 
 const slowly = () => house.model.latency({ per_chunk_ms: 30 });
 
+/** The first answer from now on does not come. */
+function firstHangs(): void {
+  let calls = 0;
+  house.model.script(() => {
+    calls += 1;
+    return calls === 1 ? { text: WORDS, delay_ms: 60_000 } : WORDS;
+  });
+}
+
 /** The text of a stream. */
 const textIn = (events: string) =>
   [...events.matchAll(/"text_delta","text":"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text).join('');
@@ -149,7 +159,7 @@ test('whoever asks while the answer is being made hears along, and at another ro
 
 test('whoever waits for a router that dies asks anew', async () => {
   const id = await newTurn();
-  house.model.script((_, call) => (call === 1 ? { text: WORDS, delay_ms: 60_000 } : WORDS));
+  firstHangs();
   const lost = assert.rejects(ask(id));
   await until('it is on its way', async () => (await callsOf(id)).length > 0);
   const waiting = ask(id, { worker: 1 });
@@ -183,6 +193,23 @@ test('a turn that is stopped while nobody hears its answer takes the call along 
   await house.model.idle();
   assert.ok(performance.now() - stopped_at < 1000, `${performance.now() - stopped_at} ms`);
   assert.deepEqual(await settled(id), ['left']);
+});
+
+test('whoever asks while the end of a broken call is being written down asks anew', async (t) => {
+  const id = await newTurn();
+  firstHangs();
+  await askAndLeave(id, false);
+  await stop(id);
+  const hog = new Database(core.file);
+  t.after(() => hog.close());
+  hog.exec('BEGIN IMMEDIATE');
+  await house.model.idle();
+  const again = ask(id);
+  // Answered in this order: by now the router has it.
+  await ask('turn-nobody-knows', { headers: { 'x-vigil-step': 'wrong' } });
+  hog.exec('COMMIT');
+  assert.deepEqual([textIn((await again).text), (await again).headers['x-vigil-replay']], [WORDS, undefined]);
+  assert.deepEqual((await settled(id)).toSorted(), ['left', 'ok']);
 });
 
 test('an answer that failed is not kept: whoever asks again asks the model again', async () => {

@@ -37,6 +37,11 @@ export async function join(router: Router, step: Step, outgoing: ServerResponse)
   const { store, state, clock, worker, instance: owner } = router;
   while (!outgoing.destroyed) {
     const made = state.makings.get(step.id);
+    if (made && (made.destroyed || made.writableFinished)) {
+      // Whether there is an answer is known once it is written down.
+      await made.gone;
+      continue;
+    }
     if (made) {
       made.follow(outgoing, true);
       return null;
@@ -116,9 +121,8 @@ function begin(router: Router, step: Step): Making {
         followers.delete(outgoing);
         alone().catch((error) => router.log.error('answer.unwatched', { error }));
       });
-      if (head) outgoing.writeHead(head.status, again ? { ...head.headers, ...AGAIN } : head.headers);
+      if (head) outgoing.writeHead(head.status, { ...head.headers, ...AGAIN });
       for (const chunk of chunks) outgoing.write(chunk);
-      if (ended) outgoing.end();
     },
     kept: () => ({
       status: head?.status ?? 0,

@@ -78,6 +78,19 @@ test('a halt that follows a resume at once is told, for work may have begun betw
   assert.deepEqual(heard, [true]);
 });
 
+test('a halt that somebody was told of is told to all, and its end too, however short it was', async (t) => {
+  const file = join(scratch(t), 'HALTED');
+  const watched = watchHalt(file);
+  t.after(watched.close);
+  const heard: boolean[] = [];
+  watched.onChange((halted) => heard.push(halted));
+  halt(file, 'for a moment');
+  assert.equal(watched.on(), true);
+  resume(file);
+  await until('its end is told', () => heard.length === 2);
+  assert.deepEqual(heard, [true, false]);
+});
+
 test('what cannot be read halts too', (t) => {
   const file = join(scratch(t), 'HALTED');
   mkdirSync(file);

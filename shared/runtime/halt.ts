@@ -28,17 +28,21 @@ export type Halt = {
 
 export function watchHalt(file: string): Halt {
   const handlers: ((halted: boolean) => void)[] = [];
-  /** Between two looks one file can have taken the place of another: what began meanwhile must end too. */
-  const look = () => statSync(file, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? null;
-  let known = look();
-  const timer = setInterval(() => {
-    const now = look();
-    if (now === known) return;
-    known = now;
-    for (const handler of handlers) handler(now !== null);
-  }, LOOK_ms).unref();
+  /** Its time too: one file can have taken the place of another, and what began between them must end. */
+  const made = () => statSync(file, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? null;
+  let known = made();
+  /** Whoever asks is told no more than all are: work that was held back would not hear that it may go on. */
+  function look(): boolean {
+    const now = made();
+    if (now !== known) {
+      known = now;
+      for (const handler of handlers) handler(now !== null);
+    }
+    return now !== null;
+  }
+  const timer = setInterval(look, LOOK_ms).unref();
   return {
-    on: () => existsSync(file),
+    on: look,
     onChange: (handler) => void handlers.push(handler),
     close: () => clearInterval(timer),
   };
