@@ -21,6 +21,7 @@ import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
+import * as preview from './preview.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as spend from './spend.ts';
@@ -41,6 +42,8 @@ const SHORT = [
   'call_open',
   'press_pending',
   'incident_open',
+  'draft_open',
+  'preview_shown',
   'batch_due',
   'replay_making',
   'draft_open',
@@ -138,6 +141,13 @@ const verbs: (Op | Query<unknown>)[] = [
   replay.workers,
   replay.of('t:1'),
   replay.prune(1, 1),
+  preview.stale(1),
+  preview.of('t'),
+  preview.queued('7'),
+  preview.unseen(1),
+  outbound.refsOf('k'),
+  outbound.newestRefs('c'),
+  outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,
