@@ -9,7 +9,10 @@ import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as decision from './decision.ts';
+import * as error from './error.ts';
 import * as exchange from './exchange.ts';
+import * as externalCall from './external_call.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
 import * as message from './message.ts';
@@ -17,6 +20,7 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
 import * as spend from './spend.ts';
+import * as task from './task.ts';
 import * as throttle from './throttle.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
@@ -31,12 +35,36 @@ const SHORT = [
   'press_pending',
   'incident_open',
   'batch_due',
+  'task_running',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
 const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
+
+const aTask = {
+  id: 1,
+  state: 'running',
+  phase: 'work',
+  iteration: 1,
+  failures: 0,
+  turn_id: null,
+} as task.Task;
+const [anError, itsCount] = error.record(
+  {
+    service: 's',
+    event: 'e',
+    type: 't',
+    message: 'm',
+    trace: null,
+    recovery: 'r',
+    severity: 'error',
+    turn_id: null,
+    at: 1,
+  },
+  1,
+);
 
 const verbs: (Op | Query<unknown>)[] = [
   inbound.take('t', 1),
@@ -100,6 +128,31 @@ const verbs: (Op | Query<unknown>)[] = [
   exchange.of('c'),
   press.next,
   press.handled(1, '', 1),
+  press.of('telegram', '1'),
+  inbound.withdraw('c'),
+  inbound.of(1),
+  inbound.ofTurn('t'),
+  turn.stopAll('c', { now: 1, error: '' }),
+  turn.stood('t', 1),
+  turn.found('0190'),
+  message.answer('t'),
+  outbound.ofTurn('t'),
+  decision.found('0190'),
+  decision.latest(1, 'tool', 20),
+  decision.ofTurn('t'),
+  call.ofTurn('t'),
+  total.ofConversation('c', 1),
+  externalCall.ofTurn('t'),
+  externalCall.prune('core', 1),
+  error.ofTurn('t'),
+  error.prune('core', 1),
+  anError,
+  itsCount,
+  task.next(1),
+  task.running,
+  task.of(1),
+  task.ofConversation('c', 5),
+  task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
 ];
 
