@@ -167,6 +167,15 @@ export function of(id: number): Query<Told> {
   return { verb: 'inbound.of', sql: 'SELECT * FROM inbound WHERE id = ?', args: [id] };
 }
 
+/** By its name where it comes from. */
+export function keyed(source: string, source_key: string): Query<Told> {
+  return {
+    verb: 'inbound.keyed',
+    sql: 'SELECT * FROM inbound WHERE source = ? AND source_key = ?',
+    args: [source, source_key],
+  };
+}
+
 export function ofTurn(turn_id: string): Query<Told> {
   return {
     verb: 'inbound.ofTurn',

@@ -131,6 +131,7 @@ const verbs: (Op | Query<unknown>)[] = [
   press.of('telegram', '1'),
   inbound.withdraw('c'),
   inbound.of(1),
+  inbound.keyed('task', '1:1'),
   inbound.ofTurn('t'),
   turn.stopAll('c', { now: 1, error: '' }),
   turn.stood('t', 1),
