@@ -7,9 +7,12 @@ import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { decisions } from './cli/decisions.ts';
+import { explain } from './cli/explain.ts';
 import { key } from './cli/key.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
+import { task } from './cli/task.ts';
 
 const program = new Command('vigil')
   .description('Vigil, an always-on personal AI agent.')
@@ -17,7 +20,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, config]) add(program);
+for (const add of [status, chat, send, task, explain, decisions, cost, budget, key, config]) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {
