@@ -10,6 +10,7 @@ import { cost } from './cli/cost.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { key } from './cli/key.ts';
+import { loadtest } from './cli/loadtest.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
@@ -20,7 +21,9 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, task, explain, decisions, cost, budget, key, config]) add(program);
+for (const add of [status, chat, send, task, explain, decisions, cost, budget, key, config, loadtest]) {
+  add(program);
+}
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -104,7 +104,7 @@ async function build(t: TestContext, wish: Partial<task.Wish> = {}) {
         'SELECT * FROM outbound ORDER BY id',
       ),
     /** Core takes up the iteration's message, and the turn comes to an end. */
-    async turnEnds(how: 'done' | 'dead' | 'held', said = 'I did it'): Promise<string> {
+    async turnEnds(how: 'done' | 'dead' | 'held' | 'refused', said = 'I did it'): Promise<string> {
       const now = time.now;
       const turn_id = uuid(now);
       const [[mine]] = await store.commit([
@@ -118,6 +118,11 @@ async function build(t: TestContext, wish: Partial<task.Wish> = {}) {
         await store.commit([turn.hold(mine, { now, error: 'it goes in circles' })]);
         return turn_id;
       }
+      if (how === 'refused') {
+        const why = { now, due_at: now + 86_400_000, spend_id: 'day 1', error: 'the day has no room' };
+        await store.commit([turn.refused(mine, why)]);
+        return turn_id;
+      }
       await store.commit([
         turn.finish(mine, { now, state: how, error: how === 'dead' ? 'too long' : null }),
         inbound.close(turn_id, how === 'done' ? 'answered' : 'dead'),
@@ -126,7 +131,7 @@ async function build(t: TestContext, wish: Partial<task.Wish> = {}) {
       return turn_id;
     },
     /** The sandbox has run the check. */
-    async checkEnds(state: 'done' | 'failed' | 'denied' | 'interrupted', said: string): Promise<void> {
+    async checkEnds(state: 'done' | 'failed' | 'denied', said: string): Promise<void> {
       const [call] = await tools.read(tool_call.next);
       assert.ok(call, 'a check is asked for');
       const [[started]] = await tools.commit([tool_call.start(call, 'o', time.now)]);
@@ -183,12 +188,16 @@ test('a task goes on in fresh turns until its command succeeds', async (t) => {
   await house.turnEnds('done');
   await house.steps();
   assert.equal((await house.now()).phase, 'check');
-  await house.checkEnds('failed', 'exit code 1\n3 tests fail');
+  await house.checkEnds('done', 'exit code 1\nstdout:\n3 tests fail\nexit code 0');
   await house.spend(0.25);
   await house.steps();
   const [, second] = await house.told();
   assert.match(second?.text ?? '', /iteration 2 of 3/);
-  assert.match(second?.text ?? '', /<untrusted source="check">\n[^<]*3 tests fail/);
+  assert.match(
+    second?.text ?? '',
+    /<untrusted source="check">\n[^<]*3 tests fail/,
+    'the first exit code counts',
+  );
   assert.match(second?.text ?? '', /Left: \$0\.75/);
   await house.turnEnds('done');
   await house.steps();
@@ -210,7 +219,7 @@ test('its progress is one message that is edited, and its end a message of its o
   await house.steps();
   await house.turnEnds('done');
   await house.steps();
-  await house.checkEnds('done', 'fine');
+  await house.checkEnds('done', 'exit code 0');
   await house.steps();
   const seen = await house.seen();
   const key = `task:${house.id}:progress`;
@@ -261,7 +270,7 @@ for (const [what, wish, spend, ahead_ms, why] of [
     await house.steps();
     if (spend) await house.spend(spend);
     house.time.now += ahead_ms;
-    await house.checkEnds('failed', 'still red');
+    await house.checkEnds('done', 'exit code 2\nstill red');
     await house.steps();
     const { state, note } = await house.now();
     assert.equal(state, 'failed');
@@ -279,7 +288,7 @@ test('a little money, and a little time, is enough for one more iteration', asyn
   await house.steps();
   await house.spend(0.99);
   house.time.now += 7_199_000 - 10;
-  await house.checkEnds('failed', 'red');
+  await house.checkEnds('done', 'exit code 1\nred');
   await house.steps();
   assert.equal((await house.told()).length, 2);
 });
@@ -288,7 +297,7 @@ test('three failures in a row hold it and ask its owner, who lets it go on', asy
   const house = await build(t, { most_iterations: 9 });
   for (let failure = 1; failure <= MOST_FAILURES; failure++) {
     await house.steps();
-    await house.turnEnds(failure === 2 ? 'held' : 'dead');
+    await house.turnEnds((['dead', 'held', 'refused'] as const)[failure - 1] ?? 'dead');
     await house.steps();
     assert.equal((await house.now()).failures, failure);
     house.time.now += 300_001;
@@ -298,7 +307,7 @@ test('three failures in a row hold it and ask its owner, who lets it go on', asy
   assert.match(word?.buttons_json ?? '', /task-resume:.*task-cancel:/);
   await house.steps();
   assert.equal((await house.told()).length, 3, 'nothing further is tried');
-  const held = await house.read<{ state: string }>(`SELECT state FROM turn WHERE state = 'held'`);
+  const held = await house.read<{ state: string }>(`SELECT state FROM turn WHERE finished_at IS NULL`);
   assert.deepEqual(held, [], 'nobody is left to wait for a decision');
   await house.press(`task-resume:${house.id}`);
   await house.steps();
@@ -312,7 +321,7 @@ test('a check that works in between ends a row of failures', async (t) => {
     await house.steps();
     await house.turnEnds(how);
     await house.steps();
-    if (how === 'done') await house.checkEnds('failed', 'red');
+    if (how === 'done') await house.checkEnds('done', 'exit code 1\nred');
     await house.steps();
     house.time.now += 300_001;
   }
@@ -323,7 +332,7 @@ test('a check that was refused is made again, and three times hold the task', as
   const house = await build(t);
   await house.steps();
   await house.turnEnds('done');
-  for (const state of ['denied', 'interrupted', 'denied'] as const) {
+  for (const state of ['denied', 'failed', 'denied'] as const) {
     await house.steps();
     await house.checkEnds(state, 'nobody said yes');
     await house.steps();
@@ -358,7 +367,7 @@ test('a cancelled task ends at once, with what was in work for it', async (t) =>
   assert.ok(mine);
   await house.press(`task-cancel:${house.id}`);
   assert.equal((await house.now()).state, 'cancelled');
-  assert.equal((await house.store.read(turn.of('working')))[0]?.state, 'dead');
+  assert.equal((await house.store.read(turn.of('working')))[0]?.state, 'done');
   await house.press(`task-cancel:${house.id}`);
   await house.steps();
   assert.equal((await house.told()).length, 1);
@@ -410,11 +419,11 @@ test('a core that is killed before or after any commit of a task loses and repea
       await steps();
       await house.turnEnds('done');
       await steps();
-      await house.checkEnds('failed', 'red');
+      await house.checkEnds('done', 'exit code 1\nred');
       await steps();
       await house.turnEnds('done');
       await steps();
-      await house.checkEnds('done', 'green');
+      await house.checkEnds('done', 'exit code 0\ngreen');
       await steps();
       assert.deepEqual([(await house.now()).state, (await house.now()).iteration], ['done', 2]);
       assert.equal((await house.told()).length, 2);

@@ -130,7 +130,7 @@ async function change(desk: Desk, standing: task.Standing, to: task.Change): Pro
   const over = [
     ...(turn_id === null ? [] : [turn.stood(turn_id, now)]),
     // What its task has given up waits for nobody's decision any more.
-    ...(worker === 'held' && worker_id
+    ...((worker === 'held' || worker === 'waiting') && worker_id
       ? [
           turn.stop(worker_id, { now, error: 'its task goes on without it' }),
           inbound.close(worker_id, 'dead'),

@@ -449,6 +449,7 @@ CREATE TABLE summary (
   conversation  TEXT NOT NULL,
   upto_turn_id  TEXT NOT NULL,
   text          TEXT NOT NULL,
+  taint         TEXT,
   call_id       TEXT,
   at            INTEGER NOT NULL
 ) STRICT;
@@ -581,5 +582,7 @@ CREATE TABLE turn (
 , spend_id TEXT, alias TEXT, sender TEXT, waits_for TEXT CHECK (waits_for IN ('model', 'budget', 'tools', 'owner')), unasked INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running', 'waiting');
+
+CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');

@@ -181,3 +181,13 @@ export function ofTurn(turn_id: string): Query<Call> {
     args: [turn_id],
   };
 }
+
+/** What a turn's calls have come to so far. */
+export function usedBy(turn_id: string): Query<{ tokens: number; latency_ms: number }> {
+  return {
+    verb: 'call.usedBy',
+    sql: `SELECT coalesce(sum(latency_ms), 0) AS latency_ms, coalesce(sum(input_tokens + output_tokens + cache_read_tokens
+            + cache_write_5m_tokens + cache_write_1h_tokens), 0) AS tokens FROM call WHERE turn_id = ?`,
+    args: [turn_id],
+  };
+}

@@ -7,9 +7,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as approval from './approval.ts';
+import * as attachment from './attachment.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
+import * as draft from './draft.ts';
 import * as error from './error.ts';
 import * as exchange from './exchange.ts';
 import * as externalCall from './external_call.ts';
@@ -19,9 +23,14 @@ import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as press from './press.ts';
+import * as ruling from './ruling.ts';
 import * as spend from './spend.ts';
+import * as step from './step.ts';
+import * as summary from './summary.ts';
+import * as taint from './taint.ts';
 import * as task from './task.ts';
 import * as throttle from './throttle.ts';
+import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
 
@@ -36,6 +45,11 @@ const SHORT = [
   'incident_open',
   'batch_due',
   'task_running',
+  'draft_open',
+  'tool_call_open',
+  'approval_open',
+  'ruling_pending',
+  'attachment_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -93,6 +107,22 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t', 1),
   message.ofTurn('t'),
+  step.of('t'),
+  step.recent('c', { after: '', since_at: 0, most: 9 }),
+  summary.newest('c'),
+  conversation.of('c'),
+  attachment.ofTurn('t'),
+  taint.ofTurn('t'),
+  taint.ofTurns(['t']),
+  decision.ofTurn('t'),
+  draft.open,
+  tool_call.next,
+  tool_call.orphaned,
+  tool_call.ofTurn('t'),
+  tool_call.ofRound('t', 1),
+  approval.open,
+  ruling.next,
+  call.usedBy('t'),
   message.recent('c', 10, 't'),
   outbound.claim('o', 1),
   outbound.sendable(1),

@@ -108,7 +108,8 @@ export type Standing = Task & {
 };
 
 /**
- * The next one of which something has come to an end. Goes along those that run, which are few; for each, by keys, to
+ * The next one of which something has come to an end, or to a decision that nobody is asked for: a task's turn that is held,
+ * or for which the house has no money, is its task's failure. Goes along those that run, which are few; for each, by keys, to
  * its message, that one's turn, and the call of its check.
  */
 export function next(now: number): Query<Standing> {
@@ -121,7 +122,8 @@ export function next(now: number): Query<Standing> {
           LEFT JOIN turn w ON w.id = i.turn_id
           LEFT JOIN tool_call c ON c.turn_id = t.turn_id AND c.round = 1 AND c.place = 0
           WHERE t.state = 'running' AND (t.due_at <= ? OR t.changed_at > ?) AND (
-            (t.phase = 'work' AND (i.id IS NULL OR i.state IN ('answered', 'dead') OR w.state = 'held'))
+            (t.phase = 'work' AND (i.id IS NULL OR i.state IN ('answered', 'dead') OR w.state = 'held'
+              OR (w.state = 'waiting' AND w.waits_for = 'budget')))
             OR (t.phase = 'check' AND (t.turn_id IS NULL OR c.state NOT IN ('pending', 'asking', 'running'))))
           ORDER BY t.changed_at, t.id LIMIT 1`,
     args: [now, now],

@@ -3,12 +3,12 @@
 import * as approval from '#shared/tables/approval.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as ruling from '#shared/tables/ruling.ts';
-import { timeInWords } from '../context.ts';
+import { timeInWords } from '../time.ts';
 import { type Act, type Control, type Desk, only, settled } from './control.ts';
 
 const CHOICES = ['once', 'always', 'deny'] as const;
-/** An id may be told by its first characters. */
-const SHORTEST_ID = 8;
+/** An id is told by its end, which tells those apart that are open: its beginning is the time. */
+const SHORTEST_ID = 6;
 
 /** The buttons `once`, `always` and `deny`. */
 export function ruled(choice: (typeof CHOICES)[number]): Act {
@@ -32,16 +32,13 @@ export const approve: Act = async (desk, press, rest) => {
   if (first === 'revoke') return revoke(desk, second, press.sender);
   const open = await desk.store.read(approval.open);
   if (first === '') return list(open);
-  const meant =
-    first.length >= SHORTEST_ID ? open.filter(({ id }) => id.startsWith(first.toLowerCase())) : [];
+  const meant = first.length >= SHORTEST_ID ? open.filter(({ id }) => id.endsWith(first.toLowerCase())) : [];
   const [found] = meant;
-  if (meant.length > 1) return only('ambiguous', `Several begin so; tell more of the id.\n\n${lines(meant)}`);
+  if (meant.length > 1) return only('ambiguous', `Several end so; tell more of the id.\n\n${lines(meant)}`);
   if (!found) return only('unknown', `Nothing with that id waits for you.\n\n${list(open).tell}`);
   if (second === '')
     return only('no choice', `${lines([found])}\n\nSay /approve ${first} ${choicesOf(found)}.`);
-  // A person counts from 1.
-  const number = /^\d+$/.test(second) ? String(Number(second) - 1) : second.toLowerCase();
-  return give(desk, found, number, press.sender, `Passed on: ${second}, for ${found.scope}`);
+  return give(desk, found, second.toLowerCase(), press.sender, `Passed on: ${second}, for ${found.scope}`);
 };
 
 function give(
@@ -64,7 +61,7 @@ function give(
 
 function choicesOf({ kind, choices_json }: approval.Approval): string {
   const choices: unknown[] = JSON.parse(choices_json);
-  return kind === 'approval' ? choices.join('|') : choices.map((_, i) => i + 1).join('|');
+  return kind === 'approval' ? choices.join('|') : choices.map((_, i) => i).join('|');
 }
 
 function lines(approvals: readonly approval.Approval[]): string {
@@ -72,11 +69,11 @@ function lines(approvals: readonly approval.Approval[]): string {
     .map((one) => {
       const others = approvals.filter((other) => other !== one);
       let length = SHORTEST_ID;
-      while (others.some(({ id }) => id.startsWith(one.id.slice(0, length)))) length += 1;
-      const about = `${one.id.slice(0, length)}  ${one.tool}: ${one.scope} (until ${timeInWords(one.expires_at)})`;
+      while (others.some(({ id }) => id.endsWith(one.id.slice(-length)))) length += 1;
+      const about = `${one.id.slice(-length)}  ${one.tool}: ${one.scope} (until ${timeInWords(one.expires_at)})`;
       if (one.kind === 'approval') return about;
       const choices: unknown[] = JSON.parse(one.choices_json);
-      return [about, ...choices.map((choice, i) => `    ${i + 1}. ${choice}`)].join('\n');
+      return [about, ...choices.map((choice, i) => `    ${i}  ${choice}`)].join('\n');
     })
     .join('\n');
 }

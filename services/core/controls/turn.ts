@@ -4,31 +4,11 @@ import { uuid } from '#shared/base/ids.ts';
 import * as decision from '#shared/tables/decision.ts';
 import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
-import type { Buttons } from '#shared/tables/outbound.ts';
 import type { Press } from '#shared/tables/press.ts';
 import * as rating from '#shared/tables/rating.ts';
 import * as turn from '#shared/tables/turn.ts';
+import { heldButtons } from '../buttons.ts';
 import { type Act, type Control, type Desk, mayTouch, only, settled } from './control.ts';
-
-/** Below the message that says that a turn is held. */
-export function heldButtons(turn_id: string): Buttons {
-  return [
-    [
-      { text: 'Retry', data: `retry:${turn_id}` },
-      { text: 'Drop', data: `drop:${turn_id}` },
-    ],
-  ];
-}
-
-/** Below an answer. */
-export function ratingButtons(turn_id: string): Buttons {
-  return [
-    [
-      { text: '👍', data: `good:${turn_id}` },
-      { text: '👎', data: `bad:${turn_id}` },
-    ],
-  ];
-}
 
 /** The Stop button: this turn. */
 export const stopTurn: Act = async (desk, press, id) => {
@@ -82,7 +62,7 @@ export const retry: Act = async (desk, press, id) => {
   // `turn.release` would be fenced off, and this press looked at again and again, with all that wait behind it.
   if ((await desk.store.read(turn.active(found.conversation))).length > 0) {
     const tell = 'I am at another message of yours: press Retry once that is answered.';
-    return { ...only('busy', tell), buttons: heldButtons(id) };
+    return { ...only('busy', tell), buttons: heldButtons(found) };
   }
   return {
     outcome: 'released',

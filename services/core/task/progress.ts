@@ -5,7 +5,7 @@ import type { Op } from '#shared/tables/op.ts';
 import type { Buttons } from '#shared/tables/outbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import type { Task } from '#shared/tables/task.ts';
-import { timeInWords } from '../context.ts';
+import { timeInWords } from '../time.ts';
 
 /** @param task as it is after the step that is shown; until then, `changed_at` is when it last changed */
 export function progressOf(task: Task, now: number): Op {

@@ -4,10 +4,12 @@ import { backoff_ms } from '#shared/base/backoff.ts';
 import { usd } from '#shared/base/money.ts';
 import { untrusted } from '#shared/base/untrusted.ts';
 import type { Change, Standing, Task } from '#shared/tables/task.ts';
-import { timeInWords } from '../context.ts';
+import { timeInWords } from '../time.ts';
 
 /** So many failures in a row, and its owner decides. */
 export const MOST_FAILURES = 3;
+/** How the result of a command begins that came to its end, in time and by itself. */
+const EXIT_CODE = /^exit code (\d+)(?:\n|$)/;
 const AGAIN = { first_ms: 10_000, most_ms: 300_000 };
 
 export type Step =
@@ -34,10 +36,11 @@ export function nextStep(task: Standing, now: number): Step {
   }
   if (task.turn_id === null) return { do: task.check_kind === 'command' ? 'run check' : 'ask' };
   const said = textOf(task.result_json);
-  if (task.verdict === 'done' || task.verdict === 'failed') {
-    return { do: 'change', to: afterCheck(task, { yes: task.verdict === 'done', why: said }, now) };
+  const code = task.verdict === 'done' ? EXIT_CODE.exec(said)?.[1] : undefined;
+  if (code === undefined) {
+    return { do: 'change', to: unchecked(task, `the check was ${task.verdict}: ${said}`, now) };
   }
-  return { do: 'change', to: unchecked(task, `the check was ${task.verdict}: ${said}`, now) };
+  return { do: 'change', to: afterCheck(task, { yes: code === '0', why: said }, now) };
 }
 
 /** Why there will be no further iteration. */
