@@ -11,6 +11,7 @@ import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
@@ -21,7 +22,20 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, task, explain, decisions, cost, budget, key, config, loadtest]) {
+for (const add of [
+  status,
+  chat,
+  send,
+  task,
+  explain,
+  decisions,
+  retry,
+  cost,
+  budget,
+  key,
+  config,
+  loadtest,
+]) {
   add(program);
 }
 

@@ -2,15 +2,12 @@ import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
-import { systemClock } from '#shared/base/clock.ts';
-import { uuid } from '#shared/base/ids.ts';
 import { commandList, commands, readCommand } from '#shared/commands.ts';
 import { halt, haltedBecause, resume } from '#shared/runtime/halt.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
-import * as press from '#shared/tables/press.ts';
-import { CONVERSATION, demandRunning, follow, openHouse, say } from './house.ts';
+import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed, say } from './house.ts';
 
 export function chat(program: Command): void {
   program
@@ -58,7 +55,7 @@ async function talk(home: Home, store: Store): Promise<void> {
     }
     saying += 1;
     if (called === undefined) unanswered.add(await say(store, text));
-    else unhandled.add(await type(store, text));
+    else unhandled.add(await pressed(store, text));
     saying -= 1;
   });
   terminal.on('SIGINT', () => {
@@ -79,8 +76,7 @@ async function talk(home: Home, store: Store): Promise<void> {
       if (status?.state === 'answered' || status?.state === 'dead') unanswered.delete(id);
     }
     for (const key of unhandled) {
-      const [pressed] = await store.read(press.of('terminal', key));
-      if (pressed?.handled_at) unhandled.delete(key);
+      if ((await outcomeOf(store, key)) !== null) unhandled.delete(key);
     }
     for (const row of await store.read(outbound.after(CONVERSATION, seen))) {
       seen = row.id;
@@ -109,24 +105,4 @@ function answerOf(home: Home, called: string, text: string): string | null {
     return `${why === null ? 'Nothing is halted.' : `All is halted: ${why}.`} vigil status tells the rest.`;
   }
   return commandList();
-}
-
-/** A command for core, under the name by which one hears what became of it. */
-async function type(store: Store, text: string): Promise<string> {
-  const now = systemClock.now();
-  const source_key = uuid(now);
-  await store.commit([
-    press.receive({
-      source: 'terminal',
-      source_key,
-      channel: 'terminal',
-      conversation: CONVERSATION,
-      chat: null,
-      sender: userInfo().username,
-      data: text.toWellFormed(),
-      message_ref: null,
-      received_at: now,
-    }),
-  ]);
-  return source_key;
 }

@@ -2,14 +2,12 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { uuid } from '#shared/base/ids.ts';
 import { nanousdOf, usd } from '#shared/base/money.ts';
 import * as inbound from '#shared/tables/inbound.ts';
-import * as press from '#shared/tables/press.ts';
 import * as tasks from '#shared/tables/task.ts';
 import { MOST, PRESETS, spanOf } from '../../services/core/controls/task.ts';
 import { harmless, timeOf } from './explain.ts';
-import { CONVERSATION, demandRunning, follow, openHouse } from './house.ts';
+import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed } from './house.ts';
 import { excerpt } from './life.ts';
 import { count, raise } from './money.ts';
 import { table } from './table.ts';
@@ -170,24 +168,8 @@ function steering(verb: 'pause' | 'resume' | 'cancel') {
       const [row] = await store.read(tasks.of(id));
       if (!row) throw unknown(id);
       await demandRunning(home);
-      const now = systemClock.now();
-      const named = { source: 'terminal', source_key: uuid(now) };
-      await store.commit([
-        press.receive({
-          ...named,
-          channel: 'terminal',
-          conversation: CONVERSATION,
-          chat: null,
-          sender: userInfo().username,
-          data: `task-${verb}:${id}`,
-          message_ref: null,
-          received_at: now,
-        }),
-      ]);
-      await follow(store, async () => {
-        const [pressed] = await store.read(press.of(named.source, named.source_key));
-        return pressed?.handled_at != null;
-      });
+      const key = await pressed(store, `task-${verb}:${id}`);
+      await follow(store, async () => (await outcomeOf(store, key)) !== null);
       const [after] = await store.read(tasks.of(id));
       process.stdout.write(`Task ${id} is ${after?.state}.\n`);
     } finally {
