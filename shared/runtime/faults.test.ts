@@ -1,15 +1,19 @@
 /** What a service logs as gone wrong, and what it asks of the outside, as rows of a real store. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { withIds } from '../base/log.ts';
+import { root } from '../base/root.ts';
 import { openStore } from '../store/store.ts';
 import type { Fault } from '../tables/error.ts';
 import type { ExternalCall } from '../tables/external_call.ts';
 import { scratch, until } from '../testing/scratch.ts';
 import type { Context } from './context.ts';
+import { RECOVERY } from './faults.ts';
 import { homeOf, prepareHome } from './home.ts';
 import { run, service } from './service.ts';
 import { section } from './setting.ts';
@@ -143,4 +147,21 @@ test('a call of the outside is a row, with its outcome and how long it took, and
     { ...both, action: 'getMe', payload: 'outbound 12', status: 'ok', retries: 2, turn_id: 't2' },
     { ...both, action: 'sendMessage', payload: null, status: '429', retries: 0, turn_id: null },
   ]);
+});
+
+test('what is said to be done about an event belongs to one that is logged', () => {
+  const files = execFileSync('git', ['ls-files', 'services/*.ts', 'shared/*.ts'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const sources = files
+    .trim()
+    .split('\n')
+    .filter((file) => !file.endsWith('.test.ts') && !file.endsWith('/faults.ts'))
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('\n');
+  assert.deepEqual(
+    Object.keys(RECOVERY).filter((event) => !sources.includes(`('${event}'`)),
+    [],
+  );
 });

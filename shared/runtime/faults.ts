@@ -12,15 +12,15 @@ import type { Store } from '../store/store.ts';
 import * as error from '../tables/error.ts';
 
 /** What is done about it when the line itself does not say (field `recovery`). */
-const RECOVERY: { readonly [event: string]: string } = {
+export const RECOVERY: { readonly [event: string]: string } = {
   'bill.unwritten': 'written again, until it is',
   'batch.deferred': 'asked again later',
   'batch.unread': 'asked again later',
   'breaker.opened': 'left alone for a while, others answer',
+  'draft.unwritten': 'shown with the next change',
   'external_call.unwritten': 'left out of the accounts',
   'heartbeat.failed': 'the next one tells the same',
   'lease.unrenewed': 'renewed again at the next time',
-  'lines.dropped': 'the log goes on',
   'message.buried': 'given up: it can never be sent',
   'message.doubted': 'sent again, and marked as perhaps sent twice',
   'message.postponed': 'sent again later',
@@ -31,6 +31,7 @@ const RECOVERY: { readonly [event: string]: string } = {
   'service.failed': 'the service ends; its supervisor starts it again unless a person must act',
   'step.failed': 'tried again later',
   'task.unchecked': 'the check is made again',
+  'turn.escalated': 'held until its owner decides',
   'turn.fenced': 'left to whoever has it now',
   'turn.postponed': 'tried again later',
   'turn.refused': 'waits for its sender to decide, or for the next period',
