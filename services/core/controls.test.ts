@@ -297,11 +297,11 @@ test('/model chooses what answers here, refuses what the router does not know, a
   const house = await build(t);
   const alias = async () => (await house.store.read(conversation.of('telegram:7')))[0]?.alias;
   assert.match((await house.say('/model')).tell ?? '', /^default answers here/);
-  await house.say('/model deep');
-  assert.equal(await alias(), 'deep', 'the router is away: it will judge');
-  assert.match((await house.say('/model')).tell ?? '', /^deep answers here/);
+  await house.say('/model some-model');
+  assert.equal(await alias(), 'some-model', 'the router is away: it will judge');
+  assert.match((await house.say('/model')).tell ?? '', /^some-model answers here/);
   const router = createServer((request, response) => {
-    response.statusCode = request.url === '/v1/models/quick' ? 200 : 404;
+    response.statusCode = request.url === '/v1/models/their-model' ? 200 : 404;
     response.end('{}');
   });
   const path = socketOf(house.home, 'router');
@@ -314,9 +314,13 @@ test('/model chooses what answers here, refuses what the router does not know, a
   });
   assert.equal((await house.say('/model quikc')).outcome, 'unknown');
   assert.equal((await house.say('/model a b')).outcome, 'unknown');
+  assert.equal(await alias(), 'some-model');
+  await house.say('/model their-model');
+  assert.equal(await alias(), 'their-model');
+  await house.say('/model deep');
   assert.equal(await alias(), 'deep');
-  await house.say('/model quick');
-  assert.equal(await alias(), 'quick');
+  await house.say('/model local/llama');
+  assert.equal(await alias(), 'local/llama');
   await house.say('/model usual');
   assert.equal(await alias(), null);
 });

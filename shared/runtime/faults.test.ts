@@ -1,8 +1,9 @@
 /** What a service logs as gone wrong, and what it asks of the outside, as rows of a real store. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
@@ -120,6 +121,33 @@ test('what brings a service down is written before it is gone', async (t) => {
   assert.deepEqual(
     rows.map(({ event, message, severity }) => [event, message, severity]),
     [['service.failed', 'cannot begin', 'fatal']],
+  );
+});
+
+test('a process that crashes writes down why', async (t) => {
+  const home = homeOf({ VIGIL_HOME: realpathSync(scratch(t)) });
+  prepareHome(home);
+  const program = join(home.directory, 'service.mjs');
+  const from = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+  writeFileSync(
+    program,
+    `import { main } from ${from('./main.ts')};
+    import { service } from ${from('./service.ts')};
+    import { section } from ${from('./setting.ts')};
+    const start = async () => void setTimeout(() => { throw new Error('out of the blue'); });
+    main(import.meta.filename, service({ name: 'tools', config: section({}), start }));`,
+  );
+  const child = spawn(process.execPath, [program], {
+    env: { ...process.env, VIGIL_HOME: home.directory, VIGIL_CONSOLE: 'off' },
+    stdio: 'ignore',
+  });
+  assert.deepEqual(await once(child, 'close'), [1, null]);
+  const store = await openStore({ directory: home.state, principal: 'cli' });
+  t.after(() => store.close());
+  const rows = await store.read<Row>({ verb: 'test', sql: 'SELECT * FROM error', args: [] });
+  assert.deepEqual(
+    rows.map(({ event, message }) => [event, message]),
+    [['process.crashed', 'out of the blue']],
   );
 });
 

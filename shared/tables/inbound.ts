@@ -184,7 +184,7 @@ export function ofTurn(turn_id: string): Query<Told> {
   };
 }
 
-/** By the name that its channel gave it; chats number their messages each for itself, so there may be several. */
+/** By the name that its channel gave it, the newest; each chat counts for itself. Looks through all there is: for a person who asks. */
 export function named(message_ref: string): Query<Told> {
   return {
     verb: 'inbound.named',

@@ -15,10 +15,13 @@ export const fresh: Act = ({ clock }, press) => ({
 
 /** The word for what the config says. */
 const USUAL = 'usual';
-/** The six that every router has. */
-const ALIASES = `quick, classify: fast
-default, write: standard
-deep, review: for hard questions`;
+/** Those that every router has, by tier. */
+const TIERS = { fast: ['quick', 'classify'], standard: ['default', 'write'], complex: ['deep', 'review'] };
+const ALIASES = Object.entries(TIERS)
+  .map(([tier, names]) => `${names.join(', ')} (${tier})`)
+  .join('\n');
+/** /stop may wait behind this question. */
+const PATIENCE_ms = 500;
 
 export const model: Act = async (desk, press, rest) => {
   const { store, clock, shared } = desk;
@@ -39,7 +42,9 @@ export const model: Act = async (desk, press, rest) => {
     };
   }
   if (!/^[\w.:/@-]{1,100}$/.test(rest)) return only('unknown', `That is no model's name.\n\n${ALIASES}`);
-  if (await isUnknown(desk, rest)) {
+  // Of another provider's models, `provider/model`, the router has no list.
+  const known = rest.includes('/') || Object.values(TIERS).flat().includes(rest);
+  if (!known && (await isUnknown(desk, rest))) {
     return only('unknown', `The router knows no '${rest}'. It has:\n${ALIASES}`);
   }
   return {
@@ -56,7 +61,7 @@ async function isUnknown({ home }: Desk, name: string): Promise<boolean> {
     const path = `http://router/v1/models/${encodeURIComponent(name)}`;
     const answer = await ask(path, {
       headers: { 'x-api-key': 'suite', 'anthropic-version': '2023-06-01' },
-      signal: AbortSignal.timeout(2000),
+      signal: AbortSignal.timeout(PATIENCE_ms),
     });
     await answer.text();
     return answer.status === 404;
