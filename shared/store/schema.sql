@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 8.
+-- Generated from shared/store/migrations: the schema after migration 10.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -373,7 +373,7 @@ CREATE TABLE press (
   message_ref   TEXT,
   received_at   INTEGER NOT NULL,
   handled_at    INTEGER,
-  outcome       TEXT,
+  outcome       TEXT, owner INTEGER NOT NULL DEFAULT 1,
   UNIQUE (source, source_key)
 ) STRICT;
 
@@ -517,7 +517,9 @@ CREATE TABLE task (
   created_at       INTEGER NOT NULL,
   changed_at       INTEGER NOT NULL,
   finished_at      INTEGER
-) STRICT;
+, due_at INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX task_conversation ON task (conversation, id);
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
 
