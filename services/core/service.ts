@@ -33,7 +33,7 @@ import { heldButtons, questionOf } from './buttons.ts';
 import { compact } from './compact.ts';
 import { config } from './config.ts';
 import { control, unitOf } from './controls.ts';
-import { attempt, type Core, type Desk, end, MOST_MESSAGES, reply } from './loop.ts';
+import { attempt, type Core, type Desk, decided, end, MOST_MESSAGES, reply } from './loop.ts';
 import { personaReader } from './prompt.ts';
 import { tasks } from './tasks.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
@@ -210,6 +210,7 @@ async function escalate(ctx: Core, mine: turn.Turn, text: string, error: string)
   const how = mine.channel === 'terminal' ? `\nscripts/vigil retry ${mine.id} tries again.` : '';
   await ctx.persist([
     turn.hold(mine, { now, error }),
+    decided(ctx, mine, 0, { action: 'escalate' }, JSON.stringify({ error })).op,
     draft.close(mine.id, now),
     ...reply(mine, 'notice', `${text}${how}`, now, more),
     incident.open({ cause: `turn ${mine.id}`, service: 'core', severity: 'warning', text, now }),
