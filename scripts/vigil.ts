@@ -3,12 +3,15 @@
 import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { approve } from './cli/approve.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { mcp } from './cli/mcp.ts';
+import { permissions } from './cli/permissions.ts';
 import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
@@ -19,7 +22,8 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, share, config, loadtest]) add(program);
+for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, mcp, config, loadtest])
+  add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -1,11 +1,84 @@
-/** Whether a call may run: all facts about it are gathered here, and a verdict is asked for. */
+/** Gathers the facts about a call, for the policy to judge, and what its owner has granted. */
 
+import * as approval from '#shared/tables/approval.ts';
+import type { Part } from '#shared/tables/inbound.ts';
+import * as message from '#shared/tables/message.ts';
+import * as permission from '#shared/tables/permission.ts';
 import * as share from '#shared/tables/share.ts';
+import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
+import * as tool_call from '#shared/tables/tool_call.ts';
+import { placeOf, verdictAt } from './place.ts';
 import type { Call, Tool, Tools, Verdict } from './registry.ts';
 
+/** A page of results, and a few before it. */
+const MOST_SEARCHES = 10;
+
 export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict> {
-  const shares = await ctx.store.read(share.all);
-  const taints = await ctx.store.read(taint.ofTurn(call.turn_id));
-  return tool.policy(call.input, { home: ctx.home, shares, taints: taints.map(({ source }) => source) });
+  const { store, config, home } = ctx;
+  const shares = await store.read(share.all);
+  const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
+  const given = await store.read(permission.inForce);
+  // The reader of command lines is not loaded before the first call.
+  const { verdictOn } = await import('./policy.ts');
+  const verdict = verdictOn({
+    tool: tool.name,
+    input: call.input,
+    about: tool.about(call.input),
+    own: await tool.policy(call.input, { home, shares }),
+    settings: config,
+    permissions: given.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
+    taints,
+    known: tool.name === 'fetch_url' ? await known(ctx, call) : [],
+    workspace: home.workspace,
+    at: (path, reach) => verdictAt(placeOf(path, home), reach, { home, shares }),
+  });
+  if (verdict.do !== 'ask' || call.approval_id === null) return verdict;
+  const [asked] = await store.read(approval.of(call.approval_id));
+  // What was granted is what was shown, not what would be asked now.
+  if (asked?.state !== 'granted' || asked.grants_json === null) return verdict;
+  return { do: 'allow', grants: JSON.parse(asked.grants_json) };
+}
+
+/** The addresses that the owner has written themselves, and those that searches have brought. */
+async function known({ store }: Tools, call: Call): Promise<string[]> {
+  const host = URL.parse((call.input as { url: string }).url)?.hostname ?? '';
+  // A name in other letters than ASCII is written in them, and looked up in ASCII.
+  const needle = host.includes('xn--') ? '' : host;
+  const said = (await store.read(message.naming(call.conversation, needle)))
+    .filter(
+      ({ parts_json }) => !(JSON.parse(parts_json ?? '[]') as Part[]).some(({ kind }) => kind === 'forward'),
+    )
+    .flatMap(({ text }) => addressesIn(text));
+  const searched = (await store.read(tool_call.searches(call.conversation, MOST_SEARCHES))).flatMap(
+    ({ result_json }) =>
+      addressesIn(
+        JSON.parse(result_json)
+          .map(({ text = '' }) => text)
+          .join('\n'),
+      ),
+  );
+  const steps = await store.read(step.of(call.turn_id));
+  return [...said, ...searched, ...steps.flatMap(({ content_json }) => found(JSON.parse(content_json)))];
+}
+
+/** Addresses as people write them: what has no scheme is meant as https. */
+export function addressesIn(text: string): string[] {
+  const words =
+    text.match(/(?:https?:\/\/)?[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+(?::\d+)?(?:[/?#][^\s<>"'`]*)?/giu) ??
+    [];
+  return words.flatMap((word) => {
+    // The end of a sentence, or of a bracket around it, is perhaps none of it.
+    const bare = word.replace(/[.,;:!?)\]}*_]+$/, '');
+    return [word, bare].map((one) => (/^https?:/i.test(one) ? one : `https://${one}`));
+  });
+}
+
+/** What the provider's own search found (Messages API: `web_search_tool_result`). */
+function found(content: unknown): string[] {
+  if (!Array.isArray(content)) return [];
+  return content
+    .filter((block) => block.type === 'web_search_tool_result' && Array.isArray(block.content))
+    .flatMap((block) => block.content.map(({ url }: { url?: unknown }) => url))
+    .filter((url) => typeof url === 'string');
 }

@@ -39,7 +39,7 @@ CREATE TABLE approval (
   answered_at   INTEGER,
   asked_at      INTEGER NOT NULL,
   expires_at    INTEGER NOT NULL
-) STRICT;
+, grants_json TEXT) STRICT;
 
 CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
 
@@ -283,6 +283,14 @@ CREATE TABLE inspection (
   finished_at  INTEGER NOT NULL,
   verdict      TEXT NOT NULL,
   took_ms      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mcp_server (
+  name      TEXT PRIMARY KEY,
+  state     TEXT NOT NULL CHECK (state IN ('starting', 'ready', 'failed', 'halted')),
+  error     TEXT,
+  tools     INTEGER NOT NULL,
+  since_at  INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE message (
@@ -551,6 +559,8 @@ CREATE TABLE tool_call (
 CREATE INDEX tool_call_open ON tool_call (state, created_at) WHERE state IN ('pending', 'asking', 'running');
 
 CREATE UNIQUE INDEX tool_call_place ON tool_call (turn_id, round, place);
+
+CREATE INDEX tool_call_search ON tool_call (conversation, created_at) WHERE tool = 'web_search' AND state = 'done';
 
 CREATE TABLE total (
   hour_at                INTEGER NOT NULL,

@@ -3,7 +3,7 @@
  * expired | moot. A `question` is the model's own, with choices of its own. It works once, and over a restart.
  */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'approval',
@@ -23,6 +23,8 @@ export type Approval = {
   scope: string;
   /** What "always for this" would allow; null: it can be allowed once only. */
   rule_json: string | null;
+  /** What the call may do beyond what all may, once it is granted. */
+  grants_json: string | null;
   /** The choices that there are: `once`, `always`, `deny`, or the question's own. */
   choices_json: string;
   /** Where the words of strangers come from that the turn had read. */
@@ -42,5 +44,74 @@ export function of(id: string): Query<Approval> {
 export const open: Query<Approval> = {
   verb: 'approval.open',
   sql: `SELECT * FROM approval INDEXED BY approval_open WHERE state = 'open' ORDER BY expires_at`,
+  args: [],
+};
+
+export type Wish = Omit<Approval, 'state' | 'choice' | 'answered_by' | 'answered_at'>;
+
+export function ask(wish: Wish): Op {
+  return {
+    verb: 'approval.ask',
+    sql: `INSERT INTO approval (id, call_id, turn_id, conversation, kind, tool, scope, rule_json, grants_json, choices_json,
+            taint, state, asked_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,'open',?,?)`,
+    args: [
+      wish.id,
+      wish.call_id,
+      wish.turn_id,
+      wish.conversation,
+      wish.kind,
+      wish.tool,
+      wish.scope,
+      wish.rule_json,
+      wish.grants_json,
+      wish.choices_json,
+      wish.taint,
+      wish.asked_at,
+      wish.expires_at,
+    ],
+    durable: true,
+  };
+}
+
+/** The one end of it: whoever comes second finds it closed (`Fenced`). */
+export function close(
+  id: string,
+  how: { state: Exclude<Approval['state'], 'open'>; choice: string | null; by: string | null; now: number },
+): Op {
+  return {
+    verb: 'approval.close',
+    sql: `UPDATE approval SET state = ?, choice = ?, answered_by = ?, answered_at = ? WHERE id = ? AND state = 'open'`,
+    args: [how.state, how.choice, how.by, how.now, id],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** Those that a person may mean by the end of an id, or its beginning. */
+export function called(part: string): Query<Approval> {
+  return {
+    verb: 'approval.called',
+    sql: `SELECT * FROM approval INDEXED BY approval_open WHERE state = 'open'
+            AND ? IN (substr(id, -length(?)), substr(id, 1, length(?)))`,
+    args: [part, part, part],
+  };
+}
+
+/** One that nobody can answer any more: its time is over, or its call waits no longer. */
+export function over(now: number): Query<Approval & { waits: number }> {
+  return {
+    verb: 'approval.over',
+    sql: `SELECT * FROM (
+            SELECT a.*, EXISTS (SELECT 1 FROM tool_call c JOIN turn t ON t.id = c.turn_id
+              WHERE c.id = a.call_id AND c.state = 'asking' AND t.state IN ('running', 'waiting')) AS waits
+            FROM approval a INDEXED BY approval_open WHERE a.state = 'open')
+          WHERE waits = 0 OR expires_at <= ? LIMIT 1`,
+    args: [now],
+  };
+}
+
+export const nextExpiry: Query<{ expires_at: number | null }> = {
+  verb: 'approval.nextExpiry',
+  sql: `SELECT min(expires_at) AS expires_at FROM approval WHERE state = 'open'`,
   args: [],
 };

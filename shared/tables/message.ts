@@ -77,3 +77,13 @@ export function recent(conversation: string, most: number, turn_id: string): Que
     args: [conversation, most, turn_id],
   };
 }
+
+/** Which of the last messages that came in name `what`, in small letters. */
+export function naming(conversation: string, what: string): Query<Pick<Message, 'text' | 'parts_json'>> {
+  return {
+    verb: 'message.naming',
+    sql: `SELECT text, parts_json FROM (SELECT text, parts_json, role FROM message WHERE conversation = ? ORDER BY id DESC LIMIT 400)
+          WHERE role = 'user' AND instr(lower(text), ?) > 0`,
+    args: [conversation, what],
+  };
+}

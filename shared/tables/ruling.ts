@@ -17,12 +17,16 @@ export type Ruling = {
   choice: string;
   given_by: string;
   given_at: number;
+  /** Once it is handled: what came of it. */
+  outcome: string | null;
 };
 
-export function give(ruling: Pick<Ruling, 'about' | 'choice'> & { by: string; now: number }): Op {
+export function give(
+  ruling: Pick<Ruling, 'about' | 'choice'> & { by: string; now: number },
+): Op<{ id: number }> {
   return {
     verb: 'ruling.give',
-    sql: 'INSERT INTO ruling (about, choice, given_by, given_at) VALUES (?,?,?,?)',
+    sql: 'INSERT INTO ruling (about, choice, given_by, given_at) VALUES (?,?,?,?) RETURNING id',
     args: [ruling.about, ruling.choice, ruling.by, ruling.now],
     durable: true,
     rings: 'tool',
@@ -34,6 +38,10 @@ export const next: Query<Ruling> = {
   sql: 'SELECT * FROM ruling WHERE handled_at IS NULL ORDER BY id LIMIT 1',
   args: [],
 };
+
+export function of(id: number): Query<Ruling> {
+  return { verb: 'ruling.of', sql: 'SELECT * FROM ruling WHERE id = ?', args: [id] };
+}
 
 /** In the unit that does what was ruled: done once. */
 export function handled(id: number, outcome: string, now: number): Op {

@@ -204,3 +204,41 @@ export function putBack(call: Pick<ToolCall, 'id' | 'attempt'>): Op {
     durable: true,
   };
 }
+
+/** It waits for its owner's word. Not when its turn is over: nobody is asked in vain. */
+export function asking(call: Pick<ToolCall, 'id' | 'attempt'>, approval_id: string): Op {
+  return {
+    verb: 'tool_call.asking',
+    sql: `UPDATE tool_call SET state = 'asking', approval_id = ? WHERE id = ? AND state = 'pending' AND attempt = ?
+            AND EXISTS (SELECT 1 FROM turn t WHERE t.id = turn_id AND t.state IN ('running', 'waiting'))`,
+    args: [approval_id, call.id, call.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** Its owner has allowed it: it is looked at again, with what it was granted. */
+export function granted(id: string, approval_id: string): Op {
+  return {
+    verb: 'tool_call.granted',
+    sql: `UPDATE tool_call SET state = 'pending' WHERE id = ? AND state = 'asking' AND approval_id = ?`,
+    args: [id, approval_id],
+    expect: 1,
+    durable: true,
+    rings: 'tool',
+  };
+}
+
+export function of(id: string): Query<ToolCall> {
+  return { verb: 'tool_call.of', sql: 'SELECT * FROM tool_call WHERE id = ?', args: [id] };
+}
+
+/** What the last searches of a conversation brought. */
+export function searches(conversation: string, most: number): Query<{ result_json: string }> {
+  return {
+    verb: 'tool_call.searches',
+    sql: `SELECT result_json FROM tool_call INDEXED BY tool_call_search
+          WHERE conversation = ? AND tool = 'web_search' AND state = 'done' ORDER BY created_at DESC LIMIT ?`,
+    args: [conversation, most],
+  };
+}
