@@ -62,9 +62,10 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
     assert.deepEqual([state, text], ['failed', 'stopped: it took longer than 1 s\nstdout:\nbegun']);
   });
 
-  test('hosts that were refused are named, so that they can be asked for', async (t) => {
-    const { run } = await bench(t);
-    const { text } = await run('curl -s https://one.test https://two.test; echo done');
+  test('hosts that a program asked for, unseen in its command line, are refused and named', async (t) => {
+    const { run, house } = await bench(t);
+    writeFileSync(join(house.home.workspace, 'ask'), 'curl -s https://one.test https://two.test; echo done');
+    const { text } = await run('sh ask');
     assert.match(text, /refused by the sandbox: one\.test, two\.test\. Name a host in `hosts`/);
   });
 
