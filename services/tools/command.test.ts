@@ -66,11 +66,10 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
     assert.deepEqual([state, text], ['failed', `stopped: it took longer than 1 s\n${said('begun')}`]);
   });
 
-  test('hosts that were refused are named, so that they can be asked for', async (t) => {
-    const { run, call } = await bench(t);
-    // In the command line itself they would be seen, and asked for.
-    await call('write_file', { path: 'fetch.sh', content: 'curl -s https://one.test https://two.test\n' });
-    const { text } = await run('bash fetch.sh; echo done');
+  test('hosts that a program asked for, unseen in its command line, are refused and named', async (t) => {
+    const { run, house } = await bench(t);
+    writeFileSync(join(house.home.workspace, 'ask'), 'curl -s https://one.test https://two.test; echo done');
+    const { text } = await run('sh ask');
     assert.match(text, /refused by the sandbox: one\.test, two\.test\. Name a host in `hosts`/);
   });
 

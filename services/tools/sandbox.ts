@@ -120,8 +120,9 @@ async function start(
  * inside, where processes are counted by themselves.
  */
 const LAUNCH = MAC
-  ? `( cat <&3; kill -KILL 0 ) >/dev/null 2>&1 & exec 3<&-
-     ulimit -t "$1" -n "$4" -f "$5" -c 0; shift 5; exec "$@"`
+  ? `{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & guard=$!
+     exec 3<&-; ulimit -t "$1" -n "$4" -f "$5" -c 0; shift 5; "$@"; code=$?
+     kill -KILL $guard; exit $code`
   : `( PATH=/usr/local/bin:/usr/bin:/bin socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1
      until [[ $(</proc/net/tcp) == *:${PORT.toString(16).toUpperCase().padStart(4, '0')}\\ * ]]; do
        (( SECONDS < 5 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
@@ -167,7 +168,7 @@ function killGroup(child: ChildProcess): void {
     // Linux: the process that is killed is the parent of the sandbox's first, with which all others in it die.
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    child.kill('SIGKILL'); // it has ended already, or has not become a group yet
+    child.kill('SIGKILL'); // its group has ended already
   }
 }
 
@@ -182,22 +183,25 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: stri
 function keep(stream: Readable, most_bytes: number): { text(): string; cut(): boolean } {
   const half = Math.ceil(most_bytes / 2);
   let head = Buffer.alloc(0);
-  let tail = Buffer.alloc(0);
-  let dropped = 0;
+  const later: Buffer[] = [];
+  let later_bytes = 0;
+  let all_bytes = 0;
   stream.on('data', (chunk: Buffer) => {
-    const room = half - head.length;
-    if (room > 0) head = Buffer.concat([head, chunk.subarray(0, room)]);
-    if (chunk.length <= room) return;
-    const all = Buffer.concat([tail, chunk.subarray(Math.max(0, room))]);
-    tail = all.subarray(Math.max(0, all.length - half));
-    dropped += all.length - tail.length;
+    all_bytes += chunk.length;
+    const rest = chunk.subarray(half - head.length);
+    if (head.length < half) head = Buffer.concat([head, chunk.subarray(0, half - head.length)]);
+    later.push(rest);
+    later_bytes += rest.length;
+    while (later_bytes - (later[0]?.length ?? 0) > half) later_bytes -= later.shift()?.length ?? 0;
   });
+  const tail = () => Buffer.concat(later).subarray(-half);
+  const dropped = () => all_bytes - head.length - tail().length;
   return {
-    cut: () => dropped > 0,
+    cut: () => dropped() > 0,
     text: () =>
-      dropped === 0
-        ? Buffer.concat([head, tail]).toString('utf8')
-        : `${head.toString('utf8')}\n[… ${dropped} bytes left out …]\n${tail.toString('utf8')}`,
+      dropped() === 0
+        ? Buffer.concat([head, tail()]).toString('utf8')
+        : `${head.toString('utf8')}\n[… ${dropped()} bytes left out …]\n${tail().toString('utf8')}`,
   };
 }
 
@@ -272,7 +276,7 @@ function whyNot(said: string): string {
   const line = said.trim().split('\n').at(-1) ?? '';
   const told = `the sandbox does not start (${line})`;
   if (MAC) return `${told}: commands are off`;
-  const cure = (what: string) => `${told}: commands are off\n  cure: ${what}`;
+  const cure = (what: string) => `${told}: commands are off; cure: ${what}`;
   if (/bwrap: (not found|Permission denied)|socat/.test(said))
     return cure('install bubblewrap and socat (Debian: apt-get install bubblewrap socat)');
   if (/disable-userns|[Uu]nknown option/.test(said)) return cure('install bubblewrap 0.8 or newer');
