@@ -53,8 +53,8 @@ const common: import('esbuild').BuildOptions = {
   target: 'node24',
   sourcemap: 'linked',
   sourcesContent: false,
-  // Its compiled half cannot be bundled.
-  external: ['better-sqlite3'],
+  // The compiled half of the one cannot be bundled; the other is read on macOS only, by its first program.
+  external: ['better-sqlite3', '@anthropic-ai/sandbox-runtime'],
   plugins: [noCalendar],
   logLevel: 'warning',
 };

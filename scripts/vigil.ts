@@ -13,6 +13,7 @@ import { loadtest } from './cli/loadtest.ts';
 import { mcp } from './cli/mcp.ts';
 import { permissions } from './cli/permissions.ts';
 import { send } from './cli/send.ts';
+import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 
 const program = new Command('vigil')
@@ -21,7 +22,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, mcp, config, loadtest, approve, permissions])
+for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, mcp, config, loadtest])
   add(program);
 
 // `vigil status | head -1`: whoever read has read enough.

@@ -23,6 +23,8 @@ export type Service = {
   stop_s: number;
   /** launchd's word for how much throttling it bears: a person waits for `interactive` ones. */
   pace: 'interactive' | 'standard';
+  /** It starts programs of the machine, in a sandbox that it makes itself. */
+  exec?: true;
   /** It may run as several processes, its workers, on one store (VIGIL_WORKER=1, 2 …). */
   workers?: true;
 };
@@ -59,6 +61,7 @@ export const services: readonly Service[] = [
     quiet_s: 30,
     stop_s: 20,
     pace: 'interactive',
+    exec: true,
   },
   {
     name: 'telegram',

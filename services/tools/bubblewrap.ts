@@ -2,7 +2,7 @@
  * What a program in the sandbox sees on Linux, in bubblewrap's words. The view is built from nothing: what is not named
  * here is not there. So the store, sockets, credentials, other homes and the system's secrets need no list of their own.
  *
- * Namespaces of its own for users, processes, network, IPC and host name: no process of the machine is visible or can be
+ * Namespaces of its own for users, processes, network, IPC and mounts: no process of the machine is visible or can be
  * signalled, loopback is its own, abstract sockets of the machine are out of reach. No capability, no further namespace.
  */
 
@@ -57,13 +57,34 @@ export type View = {
   writable: readonly string[];
   /** In a writable folder, and yet not to be changed. */
   kept: readonly string[];
-  /** What is elsewhere on the machine than where the program finds it: [source, target]. */
-  placed: readonly (readonly [string, string])[];
 };
 
+/** Who one is in there, for programs that look it up. */
+const WHO = {
+  '/etc/passwd': (home: string) =>
+    `vigil:x:1000:1000::${home}:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
+  '/etc/group': () => 'vigil:x:1000:\nnogroup:x:65534:\n',
+  '/etc/hosts': () => '127.0.0.1 localhost\n::1 localhost\n',
+};
+
+/**
+ * The command line that `argv` is added to, and what is to be said to its descriptors from 3 on: what is said there is in
+ * no list of processes. When memory runs out, the kernel ends these programs first.
+ * @param door the Unix socket that is to be the program's door
+ */
+export function bubblewrap(view: View, home: string, door: string): { command: string[]; said: string[] } {
+  const options = optionsOf(view, door);
+  const broken = options.find((option) => option.includes('\0'));
+  if (broken !== undefined)
+    throw new Error(`sandbox: a path or variable has a NUL in it: ${JSON.stringify(broken)}`);
+  return {
+    command: ['/bin/sh', '-c', 'echo 800 >/proc/self/oom_score_adj; exec bwrap --args 3 -- "$@"', 'sh'],
+    said: [options.map((option) => `${option}\0`).join(''), ...Object.values(WHO).map((text) => text(home))],
+  };
+}
+
 /** Later mounts lie over earlier ones. */
-export function bubblewrapOptions(view: View): string[] {
-  const { cwd, env, readable, writable, kept, placed } = view;
+function optionsOf({ cwd, env, readable, writable, kept }: View, door: string): string[] {
   return [
     ...[
       '--unshare-user',
@@ -75,7 +96,7 @@ export function bubblewrapOptions(view: View): string[] {
     ],
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--disable-userns'],
     // One name for whoever it runs as, root too: /etc/passwd here knows it.
-    ...['--uid', '1000', '--gid', '1000', '--hostname', 'sandbox'],
+    ...['--uid', '1000', '--gid', '1000'],
     ...[
       '--ro-bind',
       '/usr',
@@ -92,7 +113,8 @@ export function bubblewrapOptions(view: View): string[] {
     ...readable.flatMap(readOnly),
     ...writable.flatMap((path) => ['--bind', path, path]),
     ...kept.flatMap(readOnly),
-    ...placed.flatMap(([source, target]) => ['--ro-bind', source, target]),
+    ...Object.keys(WHO).flatMap((path, index) => ['--file', String(4 + index), path]),
+    ...['--ro-bind', door, DOOR],
     ...['--remount-ro', '/', '--chdir', cwd, '--clearenv'],
     ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
   ];

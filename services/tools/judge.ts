@@ -1,38 +1,37 @@
 /** Gathers the facts about a call, for the policy to judge, and what its owner has granted. */
 
-import type { Context } from '#shared/runtime/context.ts';
 import * as approval from '#shared/tables/approval.ts';
 import type { Part } from '#shared/tables/inbound.ts';
 import * as message from '#shared/tables/message.ts';
 import * as permission from '#shared/tables/permission.ts';
+import * as share from '#shared/tables/share.ts';
 import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
-import type { Asked, Settings } from './policy.ts';
-import type { Call, Verdict } from './registry.ts';
+import { placeOf, verdictAt } from './place.ts';
+import type { Call, Tool, Tools, Verdict } from './registry.ts';
 
 /** A page of results, and a few before it. */
 const MOST_SEARCHES = 10;
 
-/** `about`, `own` and `at` are the tool's and its folders' part; the rest is looked up here. */
-export async function judge(
-  ctx: Pick<Context<Settings>, 'store' | 'config' | 'home'>,
-  call: Call,
-  of: Pick<Asked, 'about' | 'own' | 'at'>,
-): Promise<Verdict> {
+export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict> {
   const { store, config, home } = ctx;
+  const shares = await store.read(share.all);
+  const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
+  const given = await store.read(permission.inForce);
   // The reader of command lines is not loaded before the first call.
   const { verdictOn } = await import('./policy.ts');
-  const given = await store.read(permission.inForce);
   const verdict = verdictOn({
-    ...of,
-    tool: call.tool,
+    tool: tool.name,
     input: call.input,
+    about: tool.about(call.input),
+    own: await tool.policy(call.input, { home, shares }),
     settings: config,
     permissions: given.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
-    taints: (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source),
-    known: call.tool === 'fetch_url' ? await known(ctx, call) : [],
+    taints,
+    known: tool.name === 'fetch_url' ? await known(ctx, call) : [],
     workspace: home.workspace,
+    at: (path, reach) => verdictAt(placeOf(path, home), reach, { home, shares }),
   });
   if (verdict.do !== 'ask' || call.approval_id === null) return verdict;
   const [asked] = await store.read(approval.of(call.approval_id));
@@ -42,7 +41,7 @@ export async function judge(
 }
 
 /** The addresses that the owner has written themselves, and those that searches have brought. */
-async function known({ store }: Pick<Context<unknown>, 'store'>, call: Call): Promise<string[]> {
+async function known({ store }: Tools, call: Call): Promise<string[]> {
   const host = URL.parse((call.input as { url: string }).url)?.hostname ?? '';
   // A name in other letters than ASCII is written in them, and looked up in ASCII.
   const needle = host.includes('xn--') ? '' : host;

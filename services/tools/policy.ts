@@ -60,7 +60,7 @@ type Nature = {
 /** What cannot be shown in full cannot be asked. Telegram's messages hold 4,096 characters. */
 const LONGEST_SCOPE_chars = 3000;
 /** What it does outlasts the turn. Schedules say the same of themselves. */
-const LASTING = new Set(['forget']);
+const LASTING = new Set(['schedule_create', 'schedule_change', 'schedule_delete', 'forget']);
 const NOTHING: Allowed = { hosts: [], paths: [] };
 
 export function verdictOn(asked: Asked): Verdict {
@@ -182,7 +182,7 @@ function commandNature(asked: Asked): Nature {
 }
 
 /** The sandbox has its own of these. */
-const SINKS = ['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/fd', '/dev/tty', '/tmp'];
+const SINKS = ['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/fd', '/dev/tty', '/tmp', '/var/tmp'];
 const SYSTEM = /^\/(bin|boot|dev|etc|lib\d*|proc|run|sbin|sys|usr|var)(\/|$)|^\/(System|Library)(\/|$)/;
 
 /** An address that somebody else made up may bear away whatever the model knows, in its very letters. */

@@ -14,7 +14,7 @@ import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '#shared/base/errors.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import type { Share } from '#shared/tables/share.ts';
-import { bubblewrapOptions, DOOR, type View } from './bubblewrap.ts';
+import { bubblewrap, DOOR, type View } from './bubblewrap.ts';
 import type { Door } from './door.ts';
 import type { Gate } from './egress.ts';
 import type { Ended, Limits, Program, Sandbox } from './registry.ts';
@@ -35,7 +35,6 @@ export async function openSandbox(house: House): Promise<Sandbox> {
   const { workspace } = house.home;
   mkdirSync(workspace, { recursive: true, mode: 0o700 });
   try {
-    writeNames(house.home);
     const nothing = { cwd: workspace, env: {}, hosts: [], signal: AbortSignal.timeout(PROBE.wall_ms) };
     const { code, stderr, why } = await run(house, { ...nothing, argv: ['true'], limits: PROBE });
     if (code !== 0) return { available: false, why: whyNot(stderr || (why ?? `it ended with ${code}`)) };
@@ -105,10 +104,10 @@ async function start(
   try {
     const argv = ['/bin/bash', '-c', LAUNCH, 'sandbox', ...limitsOf(program.limits), ...programOf(program)];
     const seen = { ...view, env: { ...environment(house.home, door), ...program.env } };
-    const child = MAC
-      ? startProcess(await seatbelt(seen, argv, 'port' in door.at ? door.at.port : null), '')
-      : startProcess(['/bin/sh', '-c', BUBBLEWRAP, 'sh', ...argv], withDoor(house.home, seen, door));
-    return { child, door };
+    if ('port' in door.at)
+      return { child: startProcess([...(await seatbelt(seen, argv, door.at.port))], null), door };
+    const { command, said } = bubblewrap(seen, house.home.workspace, door.at.path);
+    return { child: startProcess([...command, ...argv], said), door };
   } catch (error) {
     door.close();
     throw error;
@@ -130,9 +129,6 @@ const LAUNCH = MAC
      for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done
      ulimit -t "$1" -d "$2" -u "$3" -n "$4" -f "$5" -c 0 && shift 5 && exec "$@"`;
 
-/** When memory runs out, the kernel ends these first. */
-const BUBBLEWRAP = 'echo 800 >/proc/self/oom_score_adj; exec bwrap --args 3 -- "$@"';
-
 function limitsOf({ cpu_s, memory_mb, processes }: Omit<Limits, 'wall_ms' | 'output_bytes'>): string[] {
   return [cpu_s, memory_mb * 1024, processes, OPEN_FILES, FILE_kb].map(String);
 }
@@ -142,20 +138,27 @@ function programOf({ argv, script }: Pick<Program, 'argv' | 'script'>): readonly
   return ['/bin/bash', '-c', script ?? ''];
 }
 
-/** A group of its own, to be killed as one. What is said by descriptor 3 is in no list of processes. */
-function startProcess([program = '', ...args]: readonly string[], options: string): Running['child'] {
+/**
+ * A group of its own, to be killed as one.
+ * @param said to the descriptors from 3 on; null: descriptor 3 stays open, and its end says that this service is gone
+ */
+function startProcess(
+  [program = '', ...args]: readonly string[],
+  said: readonly string[] | null,
+): Running['child'] {
   const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(said ?? ['']).map(() => 'pipe' as const)],
     detached: true,
     cwd: '/',
-    // Nothing of ours: what a program is given is in `options`, so that none of it acts on what builds the sandbox.
+    // Nothing of ours, and nothing of the program's, which would act on what builds the sandbox.
     env: { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C' },
   });
-  const [stdin, stdout, stderr, third] = child.stdio;
-  if (!stdin || !stdout || !stderr || !third) throw new Error('sandbox: its process has no pipes');
-  third.on('error', () => {}); // it was not there, or ended before it read: its exit says so
-  // On macOS it stays open: its end tells the program that this service is gone.
-  if (!MAC) (third as Writable).end(options);
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('sandbox: its process has no pipes');
+  for (const [index, pipe] of child.stdio.slice(3).entries()) {
+    pipe?.on('error', () => {}); // it ended before it read: its exit says so
+    if (said && pipe && 'end' in pipe) pipe.end(said[index]);
+  }
   return Object.assign(child, { stdin, stdout, stderr });
 }
 
@@ -220,7 +223,7 @@ function viewOf(
   // its own cannot be moved out of the way.
   const git = written.map((path) => join(path, '.git')).filter((path) => existsSync(join(path, 'config')));
   const kept = git.flatMap((path) => [join(path, 'hooks'), join(path, 'config')]);
-  return { cwd, env: {}, readable, writable: [...writable, ...git], kept, placed: [] };
+  return { cwd, env: {}, readable, writable: [...writable, ...git], kept };
 }
 
 /** A path that an approval names. What is not there yet is made, empty: a place can be shown only if it is there. */
@@ -258,35 +261,6 @@ function environment({ workspace }: Home, { at }: Door): Record<string, string> 
       GIT_SSH_COMMAND: `ssh -o ProxyCommand='socat - PROXY:127.0.0.1:%h:%p,proxyport=${PORT}'`,
     }),
   };
-}
-
-/** Who one is in there, for programs that look it up. */
-function writeNames(home: Home): void {
-  const folder = namesFolder(home);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const files = {
-    passwd: `vigil:x:1000:1000::${home.workspace}:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
-    group: 'vigil:x:1000:\nnogroup:x:65534:\n',
-    hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
-  };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o644 });
-}
-
-function namesFolder({ state }: Home): string {
-  return join(state, 'run', 'sandbox');
-}
-
-/** As `bwrap --args` reads them: NUL after each. */
-function withDoor(home: Home, view: View, door: Door): string {
-  const names = ['passwd', 'group', 'hosts'].map(
-    (name) => [join(namesFolder(home), name), `/etc/${name}`] as const,
-  );
-  const placed = [...names, ...('path' in door.at ? [[door.at.path, DOOR] as const] : [])];
-  const options = bubblewrapOptions({ ...view, placed });
-  const broken = options.find((option) => option.includes('\0'));
-  if (broken !== undefined)
-    throw new Error(`sandbox: a path or variable has a NUL in it: ${JSON.stringify(broken)}`);
-  return options.map((option) => `${option}\0`).join('');
 }
 
 /** What stood in the way, and what a person does about it. */

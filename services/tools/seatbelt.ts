@@ -19,7 +19,7 @@ const CLOSED = [
 ];
 
 /** @returns a program and its arguments: a shell that becomes sandbox-exec, which becomes `argv` */
-export async function seatbelt(view: View, argv: readonly string[], port: number | null): Promise<string[]> {
+export async function seatbelt(view: View, argv: readonly string[], port: number): Promise<string[]> {
   // The one function that is needed, which the package's front does not give out; 10 MB, at the first program.
   const { wrapCommandWithSandboxMacOS } = await import(
     '@anthropic-ai/sandbox-runtime/dist/sandbox/macos-sandbox-utils.js'
@@ -30,7 +30,7 @@ export async function seatbelt(view: View, argv: readonly string[], port: number
     // The profile's log tag says what ran: not the words of the command, which may hold secrets.
     commandId: 'vigil',
     needsNetworkRestriction: true,
-    ...(port !== null && { httpProxyPort: port }),
+    httpProxyPort: port,
     readConfig: {
       denyOnly: [],
       literalDenyOnly: CLOSED,

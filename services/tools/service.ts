@@ -21,13 +21,12 @@ import { Fenced } from '#shared/store/store.ts';
 import * as share from '#shared/tables/share.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
-import { approvals, ask } from './approve.ts';
+import { approvals, ask, type Wanted } from './approve.ts';
 import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
 import { openEgress } from './egress.ts';
 import { judge } from './judge.ts';
 import { openMcp } from './mcp.ts';
-import { placeOf, verdictAt } from './place.ts';
 import {
   type Allowed,
   type Call,
@@ -39,7 +38,6 @@ import {
   type Sandbox,
   type Tool,
   type Tools,
-  type Verdict,
 } from './registry.ts';
 import { bounded, text } from './result.ts';
 import { openSandbox } from './sandbox.ts';
@@ -65,9 +63,6 @@ class Stopped extends Error {
 
 const HALTED = new Stopped('halt', 'stopped: everything was halted');
 
-const NOTHING: Allowed = { hosts: [], paths: [] };
-
-type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };
 type Outside = { sandbox: Promise<Sandbox>; egress: Egress };
@@ -152,8 +147,9 @@ async function take(
       ctx.log.error('call.unjudged', { call: call.id, error });
       return { failed: `${call.tool} could not be judged: ${messageOf(error)}` };
     });
-    if ('wanted' in piece) {
-      await ask(ctx, call, piece.wanted).catch((error) => {
+    if ('ask' in piece) {
+      await ask(ctx, call, piece.ask).catch((error) => {
+        // Its turn is over.
         if (!(error instanceof Fenced)) throw error;
         return cancelOrphans(ctx, running);
       });
@@ -180,12 +176,12 @@ async function take(
   }
 }
 
-/** What is to run, or why it will not, or what its owner is to be asked. */
+/** What is to run, or why it will not. */
 async function judged(
   ctx: Tools,
   registry: Registry,
   call: tool_call.ToolCall,
-): Promise<Piece | { failed: string } | { denied: string } | { wanted: Wanted }> {
+): Promise<Piece | { failed: string } | { denied: string } | { ask: Wanted }> {
   const tool = registry.of(call.tool);
   if (!tool) {
     const near = nearest(call.tool, registry.names());
@@ -200,16 +196,11 @@ async function judged(
     return { failed: `${tool.name}: ${faults.join('; ')}` };
   }
   const known = { ...call, input: parsed.data };
-  const shares = await ctx.store.read(share.all);
-  const bounds = { home: ctx.home, shares };
-  const about = tool.about(known.input);
-  const verdict = await judge(ctx, known, {
-    about,
-    own: await tool.policy(known.input, bounds),
-    at: (path, reach) => verdictAt(placeOf(path, ctx.home), reach, bounds),
-  });
-  if (verdict.do === 'allow') return { call: known, tool, allowed: verdict.grants ?? NOTHING };
-  return verdict.do === 'deny' ? { denied: `not allowed: ${about}: ${verdict.why}` } : { wanted: verdict };
+  const verdict = await judge(ctx, tool, known);
+  if (verdict.do === 'allow')
+    return { call: known, tool, allowed: verdict.grants ?? { hosts: [], paths: [] } };
+  if (verdict.do !== 'deny') return { ask: verdict };
+  return { denied: `not allowed: ${tool.about(known.input)}: ${verdict.why}` };
 }
 
 async function act(ctx: Tools, { call, tool, allowed, stop }: Begun, outside: Outside): Promise<void> {

@@ -201,6 +201,7 @@ function walk(node: SyntaxNode, found: Found, stdin: Input, depth: number): void
     case 'Assignment': {
       const value = node.value.type === 'Word' ? literalOf(node.value) : null;
       noHiddenCode(value ?? '');
+      pathsOf(value, found);
       break;
     }
     case 'Redirected': {

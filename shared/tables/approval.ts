@@ -87,12 +87,13 @@ export function close(
   };
 }
 
-/** Those that a person may mean by the end of an id. */
-export function called(end: string): Query<Approval> {
+/** Those that a person may mean by the end of an id, or its beginning. */
+export function called(part: string): Query<Approval> {
   return {
     verb: 'approval.called',
-    sql: `SELECT * FROM approval INDEXED BY approval_open WHERE state = 'open' AND substr(id, -length(?)) = ?`,
-    args: [end, end],
+    sql: `SELECT * FROM approval INDEXED BY approval_open WHERE state = 'open'
+            AND ? IN (substr(id, -length(?)), substr(id, 1, length(?)))`,
+    args: [part, part, part],
   };
 }
 

@@ -13,6 +13,8 @@ import { killAfter_s, nodeOptions, note } from '#shared/units/process.ts';
 const release = '/opt/vigil/current';
 /** A Node process has about a dozen threads; this leaves room for a handful of workers. */
 const tasksMax = 64;
+/** What the programs that a service starts may take besides, all together. */
+const programs = { memory_mb: 2048, tasks: 448 };
 
 export function systemdFiles(services: readonly Service[]): { path: string; text: string }[] {
   return [
@@ -23,7 +25,7 @@ export function systemdFiles(services: readonly Service[]): { path: string; text
 }
 
 function unit(service: Service): string {
-  const { name, about, network, secrets, memory_mb, quiet_s } = service;
+  const { name, about, network, secrets, quiet_s, exec } = service;
   const node = [`${release}/bin/node`, ...nodeOptions(service), `${release}/services/${name}.cjs`].join(' ');
   return `# ${note}
 [Unit]
@@ -48,10 +50,10 @@ RestartPreventExitStatus=78
 SuccessExitStatus=143
 
 Slice=vigil.slice
-MemoryMax=${memory_mb}M
+MemoryMax=${memoryOf(service)}M
 MemorySwapMax=0
-TasksMax=${tasksMax}
-LimitNOFILE=4096
+TasksMax=${tasksOf(service)}
+${exec ? programDies : ''}LimitNOFILE=4096
 LimitCORE=0
 
 User=vigil-${name}
@@ -73,10 +75,8 @@ ProtectHome=yes
 ProtectProc=invisible
 ProtectClock=yes
 ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
+${exec ? '' : 'ProtectKernelLogs=yes\n'}ProtectKernelModules=yes
+${exec ? '' : 'ProtectKernelTunables=yes\n'}ProtectControlGroups=yes
 PrivateTmp=yes
 PrivateDevices=yes
 DevicePolicy=closed
@@ -88,7 +88,7 @@ KeyringMode=private
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
-RestrictNamespaces=yes
+RestrictNamespaces=${exec ? 'ipc mnt net pid user' : 'yes'}
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -96,14 +96,36 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources @setuid @keyring
 SystemCallErrorNumber=EPERM
-# Only the release, its launcher and the system's libraries can be executed: no shell, no downloaded program.
-# Each writable folder is a mount of its own, which the first path does not reach.
-NoExecPaths=/ /dev/shm /tmp /var/tmp /var/lib/vigil /var/log/vigil/${name}
-ExecPaths=/opt/vigil /usr/bin/perl /usr/lib /lib -/usr/lib64 -/lib64
-
+${exec ? forPrograms : forItself(service)}
 [Install]
 WantedBy=vigil.target
 `;
+}
+
+const programDies = '# One program that takes too much ends alone.\nOOMPolicy=continue\n';
+
+/**
+ * bubblewrap makes namespaces and mounts, without any privilege, and the kernel lets it show a new /proc only where the
+ * service's own is whole: no part of it is covered here, and the sandbox shows it read-only.
+ */
+const forPrograms = `# What bubblewrap needs to build the sandbox, in which nobody has a use for it.
+SystemCallFilter=capset mount pivot_root umount2
+`;
+
+function forItself({ name }: Service): string {
+  return `# Only the release, its launcher and the system's libraries can be executed: no shell, no downloaded program.
+# Each writable folder is a mount of its own, which the first path does not reach.
+NoExecPaths=/ /dev/shm /tmp /var/tmp /var/lib/vigil /var/log/vigil/${name}
+ExecPaths=/opt/vigil /usr/bin/perl /usr/lib /lib -/usr/lib64 -/lib64
+`;
+}
+
+function memoryOf({ memory_mb, exec }: Service): number {
+  return memory_mb + (exec ? programs.memory_mb : 0);
+}
+
+function tasksOf({ exec }: Service): number {
+  return tasksMax + (exec ? programs.tasks : 0);
 }
 
 /**
@@ -124,14 +146,14 @@ function addresses(network: Service['network']): string {
 }
 
 function slice(services: readonly Service[]): string {
-  const memory_mb = services.reduce((sum, service) => sum + service.memory_mb, 0);
+  const memory_mb = services.reduce((sum, service) => sum + memoryOf(service), 0);
   return `# ${note}
 [Unit]
 Description=What Vigil may take from this machine
 
 [Slice]
 MemoryMax=${memory_mb}M
-TasksMax=${tasksMax * services.length}
+TasksMax=${services.reduce((sum, service) => sum + tasksOf(service), 0)}
 `;
 }
 
