@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
-import { kindOf } from './mcp/answer.ts';
+import { kindOf } from './kind.ts';
 import { type Call, type Hands, type Result, tool } from './registry.ts';
 import { RESULTS } from './result.ts';
 

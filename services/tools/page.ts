@@ -9,6 +9,7 @@ const MOST_LINKS = 60;
 function textOf(html: string, base: string): string {
   const links = new Map<string, number>();
   const skipped = [
+    'title',
     'img',
     'nav',
     'footer',
