@@ -26,15 +26,18 @@ const noCalendar = {
 };
 
 /**
- * The SDK is by far the largest thing that core may need, and a core that nobody talks to does not: as a file of its
- * own it is not even read before the first question.
+ * The SDKs are by far the largest things that core and tools may need, and what nobody talks to does not: as files of
+ * their own they are not even read before the first question.
  */
-const sdkApart = {
-  name: 'sdk-apart',
+const sdksApart = {
+  name: 'sdks-apart',
   setup(builder: import('esbuild').PluginBuild) {
-    builder.onResolve({ filter: /^@anthropic-ai\/sdk$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './anthropic-sdk.cjs', external: true } : undefined,
-    );
+    const apart = { '@anthropic-ai/sdk': './anthropic-sdk.cjs', './sdk.ts': './mcp-sdk.cjs' };
+    for (const [name, path] of Object.entries(apart)) {
+      builder.onResolve({ filter: RegExp(`^${name}$`) }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path, external: true } : undefined,
+      );
+    }
   },
 };
 
@@ -63,9 +66,12 @@ await Promise.all([
     entryPoints: {
       ...Object.fromEntries(services.map(({ name }) => [`services/${name}`, `services/${name}/service.ts`])),
       'services/anthropic-sdk': '@anthropic-ai/sdk',
+      'services/mcp-sdk': 'services/tools/mcp/sdk.ts',
+      // A thread of its own.
+      'services/tools-page': 'services/tools/page.ts',
       suite: 'scripts/suite.ts',
     },
-    plugins: [noCalendar, sdkApart],
+    plugins: [noCalendar, sdksApart],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     define: {

@@ -41,9 +41,9 @@ for (const add of [
   budget,
   approve,
   permissions,
+  key,
   share,
   mcp,
-  key,
   config,
   loadtest,
 ]) {

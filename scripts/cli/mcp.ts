@@ -9,7 +9,7 @@ import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
-import { SERVER_NAME } from '../../services/tools/mcp/setting.ts';
+import { SERVER_NAME } from '../../services/tools/mcp/name.ts';
 import { openHouse } from './house.ts';
 import { table } from './table.ts';
 

@@ -4,18 +4,18 @@
  */
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
-import { kindOf } from './mcp/answer.ts';
+import { kindOf } from './kind.ts';
 import { type Call, type Hands, type Result, tool } from './registry.ts';
 import { RESULTS } from './result.ts';
 
 const MOST_bytes = 2 * 2 ** 20;
 /** What is told at once; a call's result holds 16 KB, its frame and head included. */
 const PIECE_bytes = 14_000;
-const MOST_LINKS = 60;
 const LIMIT_ms = 30_000;
+const PAGE_ms = 5000;
 
 export const fetchUrl = tool({
   name: 'fetch_url',
@@ -26,7 +26,7 @@ export const fetchUrl = tool({
   }),
   offer: 'always',
   repeatable: true,
-  limit_ms: LIMIT_ms + 5000,
+  limit_ms: LIMIT_ms + 2 * PAGE_ms,
   about: ({ url }) => `open ${url}`,
   // The policy has its own word on addresses: it knows which ones the owner has named.
   policy: ({ url }) => ({ do: 'ask', scope: `open ${url}`, rule: null, grants: { hosts: [], paths: [] } }),
@@ -79,7 +79,7 @@ async function read(
   }
   const written = decoded(bytes, type);
   const isPage = /html/.test(type) || (type === '' && /^\s*<(!doctype html|html)/i.test(written));
-  const text = isPage ? await pageOf(written, response.url || url) : written.trim();
+  const text = isPage ? await pageOf(written, response.url || url, signal) : written.trim();
   return told(piece(text, start));
 }
 
@@ -104,53 +104,30 @@ function decoded(bytes: Uint8Array, type: string): string {
   return '';
 }
 
-/** The title, the text with numbers for its links, and the links. */
-async function pageOf(html: string, base: string): Promise<string> {
-  // 13 MB in a process that may never read a page.
-  const { convert } = await import('html-to-text');
-  const links = new Map<string, number>();
-  const skipped = [
-    'img',
-    'nav',
-    'footer',
-    'script',
-    'style',
-    'noscript',
-    'svg',
-    'iframe',
-    'form',
-    '[hidden]',
-  ];
-  const text = convert(html, {
-    wordwrap: false,
-    limits: { maxInputLength: MOST_bytes, maxDepth: 200, maxChildNodes: 10_000 },
-    formatters: {
-      reference(element, walk, builder) {
-        walk(element.children, builder);
-        const url = URL.parse(element.attribs?.href ?? '', base);
-        if (!url || !/^https?:$/.test(url.protocol) || url.href.split('#')[0] === base.split('#')[0]) return;
-        if (!links.has(url.href) && links.size < MOST_LINKS) links.set(url.href, links.size + 1);
-        const number = links.get(url.href);
-        if (number !== undefined) builder.addInline(` [${number}]`);
-      },
-    },
-    selectors: [
-      { selector: 'a', format: 'reference' },
-      ...['h1', 'h2', 'h3', 'h4'].map((selector) => ({ selector, options: { uppercase: false } })),
-      {
-        selector: 'table',
-        format: 'dataTable',
-        options: { uppercaseHeaderCells: false, maxColumnWidth: 60 },
-      },
-      ...skipped.map((selector) => ({ selector, format: 'skip' })),
-    ],
+/** In a thread of its own: a hostile page of 2 MB takes a minute to be read, and nobody else shall wait for it. */
+async function pageOf(html: string, base: string, signal: AbortSignal): Promise<string> {
+  const { Worker } = await import('node:worker_threads');
+  const file = import.meta.filename.endsWith('.ts') ? 'page.ts' : 'tools-page.cjs';
+  const worker = new Worker(join(dirname(import.meta.filename), file), {
+    workerData: { html, base },
+    resourceLimits: { maxOldGenerationSizeMb: 256 },
   });
-  const title = /<title[^>]*>([^<]{1,500})/i.exec(html)?.[1];
-  return [
-    ...(title ? [`# ${convert(title, { wordwrap: false })}`] : []),
-    text.replace(/\n{3,}/g, '\n\n').trim(),
-    ...(links.size > 0 ? [[...links].map(([href, number]) => `[${number}] ${href}`).join('\n')] : []),
-  ].join('\n\n');
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(PAGE_ms)]);
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      limit.addEventListener(
+        'abort',
+        () => reject(new Error(`${base}: this page cannot be made into text`)),
+        {
+          once: true,
+        },
+      );
+    });
+  } finally {
+    await worker.terminate();
+  }
 }
 
 /** From `start`, as much as a result holds; where it goes on is said. */

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
+import { kindOf } from '../kind.ts';
 import type { Block, Result } from '../registry.ts';
 import type { Answer } from './server.ts';
 
@@ -22,22 +23,6 @@ const resource = z.object({
   }),
 });
 const link = z.object({ uri: z.string(), name: z.optional(z.string()) });
-
-/** What the model can look at, by the first bytes: what a server calls it proves nothing. */
-const KINDS = [
-  { mime: 'image/png', ending: 'png', begins: '\x89PNG\r\n' },
-  { mime: 'image/jpeg', ending: 'jpg', begins: '\xff\xd8\xff' },
-  { mime: 'image/gif', ending: 'gif', begins: 'GIF8' },
-  { mime: 'image/webp', ending: 'webp', begins: 'RIFF' },
-  { mime: 'application/pdf', ending: 'pdf', begins: '%PDF-' },
-];
-
-export function kindOf(bytes: Uint8Array): { mime: string; ending: string } | undefined {
-  const first = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
-  return KINDS.find(
-    ({ begins, mime }) => first.startsWith(begins) && (mime !== 'image/webp' || first.endsWith('WEBP')),
-  );
-}
 
 /** @param at the folder for files, and what their names begin with */
 export function resultOf(

@@ -2,14 +2,12 @@
 
 import * as z from 'zod/mini';
 import { integer } from '#shared/runtime/setting.ts';
+import { SERVER_NAME } from './name.ts';
 
 const word = z.string().check(z.minLength(1));
 const policy = z.enum(['allow', 'ask', 'deny']);
 /** As the name of a variable of the environment. */
 const variable = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/));
-
-/** Letters and digits alone: with `_` two servers could mean the same tool by `mcp_<server>_<tool>`. */
-export const SERVER_NAME = /^[a-z][a-z0-9]{0,19}$/;
 
 export const serverSetting = z
   .strictObject({
