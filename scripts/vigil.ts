@@ -10,3 +10,34 @@ import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { mcp } from './cli/mcp.ts';
+import { permissions } from './cli/permissions.ts';
+import { send } from './cli/send.ts';
+import { share } from './cli/share.ts';
+import { status } from './cli/status.ts';
+
+const program = new Command('vigil')
+  .description('Vigil, an always-on personal AI agent.')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('--help says what is expected')
+  .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
+for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, mcp, config, loadtest])
+  add(program);
+
+// `vigil status | head -1`: whoever read has read enough.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 64; // EX_USAGE of sysexits.h; commander has said what is wrong
+  } else if (error instanceof Misconfigured) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 78;
+  } else throw error;
+}

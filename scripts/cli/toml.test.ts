@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { withSetting } from './toml.ts';
+import { withoutTable, withSetting, withTable } from './toml.ts';
 
 const day5 = (text: string) => withSetting(text, 'budget', 'day_usd', 5);
 
@@ -61,3 +61,42 @@ for (const [what, text] of [
     );
   });
 }
+
+const path = ['tools', 'mcp', 'mail'];
+const mail = { command: 'mail "x"', args: ['-v'], env: { LANG: 'C' } };
+const MAIL =
+  '[tools.mcp.mail]\ncommand = "mail \\"x\\""\nargs = [ "-v" ]\n\n[tools.mcp.mail.env]\nLANG = "C"\n';
+
+for (const [what, text] of [
+  ['to a text with comments', '# mine\n[tools] # here\nparallel_calls = 3\n\n# the log\n[log]\nfiles = 3\n'],
+  ['beside another one', '[tools.mcp.home]\nurl = "http://home"\n'],
+  ['to nothing', ''],
+] as const) {
+  test(`a table is added ${what}, and taken out again, and nothing else changes`, () => {
+    const added = withTable(text, path, mail);
+    assert.equal(added, `${text}${text && '\n'}${MAIL}`);
+    assert.equal(withoutTable(added, path), text);
+  });
+}
+
+test('a table is taken out of the middle, and the comment above the next one stays', () => {
+  const text = `[tools]\n${MAIL}\n# about the log\n[log]\nfiles = 3\n`;
+  assert.equal(withoutTable(text, path), '[tools]\n\n# about the log\n[log]\nfiles = 3\n');
+});
+
+for (const [what, text] of [
+  ['a table in one line', '[tools.mcp]\nmail = { command = "x" }\n'],
+  ['a dotted key', 'tools.mcp.mail.command = "x"\n'],
+  ['a header within a text of many lines', `note = """\n${MAIL}"""\n${MAIL}`],
+] as const) {
+  test(`a table that cannot be taken out safely is left to its owner: ${what}`, () => {
+    assert.throws(() => withoutTable(text, path), {
+      name: 'Misconfigured',
+      cure: 'edit it by hand: remove [tools.mcp.mail]',
+    });
+  });
+}
+
+test('a table is not added to one that is closed', () => {
+  assert.throws(() => withTable('tools = { parallel_calls = 3 }\n', path, mail), { name: 'Misconfigured' });
+});

@@ -1,33 +1,86 @@
 /**
- * Changes one number in a TOML text and leaves everything else, comments and layout too, as it is. It knows the usual
- * ways of writing only, and proves its work: whoever writes otherwise is asked to edit by hand.
+ * Changes one number or one table in a TOML text and leaves everything else, comments and layout too, as it is. It knows
+ * the usual ways of writing only, and proves its work: whoever writes otherwise is asked to edit by hand.
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import { parse, TomlError } from 'smol-toml';
+import { parse, stringify, TomlError } from 'smol-toml';
 import { Misconfigured } from '#shared/base/errors.ts';
 
 /** @throws Misconfigured when anything but this setting would change */
 export function withSetting(text: string, section: string, key: string, value: number): string {
   const edited = edit(text, section, key, value);
+  if (same(parsed(edited), put(parse(text), [section, key], value))) return edited;
+  throw unsafe(`[${section}] ${key}`, `${key} = ${value} below [${section}]`);
+}
+
+/** Appends a table. @throws Misconfigured when anything but this would change */
+export function withTable(text: string, path: readonly string[], table: object): string {
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const gap = text === '' ? '' : text.endsWith('\n') ? eol : eol + eol;
+  const nested = path.reduceRight<object>((inner, key) => ({ [key]: inner }), table);
+  // What holds nothing but inner tables needs no header of its own.
+  const own = stringify(nested).replace(/^(\[[\w.]+\]\n)(?=\[)/gm, '');
+  const edited = text + gap + own.replaceAll('\n', eol);
+  if (same(parsed(edited), put(parse(text), path, table))) return edited;
+  throw unsafe(`[${path.join('.')}]`, `append ${own.trim()}`);
+}
+
+/** Takes a table and its inner tables out. @throws Misconfigured when anything but this would change */
+export function withoutTable(text: string, path: readonly string[]): string {
+  const name = path.join('.');
+  const kept: string[] = [];
+  let within = false;
+  /** Comments at the table's end stay: they may be about what follows. */
+  let trailing: string[] = [];
+  for (const line of text.split('\n')) {
+    const header = /^[ \t]*\[+[ \t]*([^\]]+?)[ \t]*\]/.exec(line)?.[1];
+    if (header !== undefined) within = header === name || header.startsWith(`${name}.`);
+    const remark = /^[ \t]*(#.*)?\r?$/.test(line);
+    if (within) trailing = remark ? [...trailing, line] : [];
+    else kept.push(...trailing.splice(0), line);
+  }
+  const edited = [...kept, ...trailing].join('\n').replace(/(\r?\n)\s+$/, '$1');
   const before = parse(text);
-  const of = before[section];
-  const wanted = { ...before, [section]: { ...(typeof of === 'object' && of), [key]: value } };
-  if (same(edited, wanted)) return edited;
-  throw new Misconfigured(
-    `config: [${section}] ${key} is written in a way that cannot be changed safely from here; nothing was changed`,
-    `edit it by hand: ${key} = ${value} below [${section}]`,
+  const after = parsed(edited);
+  // Put back, it must make the very text that was there.
+  if (after && at(after, path) === undefined && same(put(after, path, at(before, path)), before))
+    return edited;
+  throw unsafe(`[${name}]`, `remove [${name}]`);
+}
+
+function at(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], tree);
+}
+
+/** A copy with `value` at `path`. */
+function put(tree: object, [key = '', ...rest]: readonly string[], value: unknown): object {
+  const inner = at(tree, [key]);
+  return {
+    ...tree,
+    [key]: rest.length === 0 ? value : put(typeof inner === 'object' && inner ? inner : {}, rest, value),
+  };
+}
+
+function unsafe(what: string, byHand: string): Misconfigured {
+  return new Misconfigured(
+    `config: ${what} is written in a way that cannot be changed safely from here; nothing was changed`,
+    `edit it by hand: ${byHand}`,
   );
 }
 
-function same(text: string, wanted: object): boolean {
+function parsed(text: string): object | null {
   try {
-    // Copied, since the parser's objects have no prototype.
-    return isDeepStrictEqual(structuredClone(parse(text)), structuredClone(wanted));
+    return parse(text);
   } catch (error) {
-    if (error instanceof TomlError) return false;
+    if (error instanceof TomlError) return null;
     throw error;
   }
+}
+
+/** Copied first, since the parser's objects have no prototype. */
+function same(one: object | null, other: object): boolean {
+  return isDeepStrictEqual(structuredClone(one), structuredClone(other));
 }
 
 function edit(text: string, section: string, key: string, value: number): string {

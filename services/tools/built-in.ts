@@ -1,6 +1,7 @@
 /** The tools that there are without any server. */
 
 import { runCommand } from './command.ts';
+import { fetchUrl } from './fetch.ts';
 import { editFile, listFiles, readFile, searchFiles, writeFile } from './file.ts';
 import { findTools } from './find.ts';
 import { forget, recall, remember } from './memory.ts';
@@ -16,6 +17,7 @@ export const builtIn: readonly Tool[] = [
   editFile,
   listFiles,
   searchFiles,
+  fetchUrl,
   findTools,
   askOwner,
   sendFile,

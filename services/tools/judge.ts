@@ -25,7 +25,7 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
     tool: tool.name,
     input: call.input,
     about: tool.about(call.input),
-    own: await tool.policy(call.input, { home, shares, taints }),
+    own: await tool.policy(call.input, { home, shares }),
     settings: config,
     permissions: given.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
     taints,

@@ -52,8 +52,6 @@ export type Verdict =
 export type Facts = {
   home: Home;
   shares: readonly Share[];
-  /** Whose words the turn has read; none: only its owner's. */
-  taints: readonly string[];
 };
 
 /** What a call is run with. */

@@ -1,13 +1,15 @@
 /**
  * Schedules: what shall be said to the agent when. They are rows that another service fires. What a schedule says is taken
- * for the owner's words when it is due: a turn that has read words of strangers asks before it sets one.
+ * for the owner's words when it is due: the policy asks before a turn sets one that has read words of strangers.
  */
 
 import * as z from 'zod/mini';
 import { nextOf, readSpec } from '#shared/base/cron.ts';
 import * as schedule from '#shared/tables/schedule.ts';
-import { type Call, type Facts, type Hands, tool, type Verdict } from './registry.ts';
+import { type Call, type Hands, tool } from './registry.ts';
 import { text } from './result.ts';
+
+const allow = { do: 'allow' } as const;
 
 const name = z
   .string()
@@ -25,8 +27,7 @@ export const scheduleCreate = tool({
   offer: 'on demand',
   repeatable: true,
   about: (input) => `schedule "${input.name}" (${input.when}): ${input.prompt}`,
-  policy: (input, facts) =>
-    unlessTainted(facts, `set the schedule "${input.name}" (${input.when}), to do: ${input.prompt}`),
+  policy: () => allow,
   async run(call, hands) {
     const [taken] = await hands.ctx.store.read(schedule.named(call.input.name));
     // To run this again after a crash finds nothing: what it posts is committed with its end.
@@ -44,7 +45,7 @@ export const scheduleList = tool({
   offer: 'on demand',
   repeatable: true,
   about: () => 'list the schedules',
-  policy: () => ({ do: 'allow' }),
+  policy: () => allow,
   async run(call, { ctx }) {
     const all = await ctx.store.read(schedule.of(call.conversation));
     const lines = all.map(
@@ -65,13 +66,11 @@ export const scheduleChange = tool({
   }),
   offer: 'on demand',
   repeatable: true,
-  about: (input) => `change the schedule "${input.name}"`,
-  policy(input, facts) {
-    const changes = Object.entries(input)
-      .filter(([key]) => key !== 'name')
-      .map(([key, value]) => `${key} = ${value}`);
-    return unlessTainted(facts, `change the schedule "${input.name}": ${changes.join(', ')}`);
+  about({ name, ...changes }) {
+    const words = Object.entries(changes).map(([key, value]) => `${key} = ${value}`);
+    return `change the schedule "${name}": ${words.join(', ')}`;
   },
+  policy: () => allow,
   async run(call, hands) {
     const { name, when, prompt, state } = call.input;
     const now = await known(call, hands, name);
@@ -87,18 +86,12 @@ export const scheduleDelete = tool({
   offer: 'on demand',
   repeatable: true,
   about: (input) => `delete the schedule "${input.name}"`,
-  policy: (input, facts) => unlessTainted(facts, `delete the schedule "${input.name}"`),
+  policy: () => allow,
   async run(call, hands) {
     const { spec, prompt } = await known(call, hands, call.input.name);
     return put(call, hands, { name: call.input.name, state: 'deleted', spec, prompt });
   },
 });
-
-function unlessTainted({ taints }: Facts, scope: string): Verdict {
-  return taints.length === 0
-    ? { do: 'allow' }
-    : { do: 'ask', scope, rule: null, grants: { hosts: [], paths: [] } };
-}
 
 async function known(call: Call, { ctx }: Hands, name: string): Promise<schedule.Schedule> {
   const all = await ctx.store.read(schedule.of(call.conversation));

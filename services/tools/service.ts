@@ -26,6 +26,7 @@ import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
 import { openEgress } from './egress.ts';
 import { judge } from './judge.ts';
+import { openMcp } from './mcp.ts';
 import {
   type Allowed,
   type Call,
@@ -40,6 +41,7 @@ import {
 } from './registry.ts';
 import { bounded, text } from './result.ts';
 import { openSandbox } from './sandbox.ts';
+import { searchTools } from './search.ts';
 
 /** How long before its stop time the service interrupts what still runs, to have the time to say so. */
 const LAST_WORD_ms = 5000;
@@ -63,7 +65,7 @@ const HALTED = new Stopped('halt', 'stopped: everything was halted');
 
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };
-type Outside = { sandbox: Sandbox; egress: Egress };
+type Outside = { sandbox: Promise<Sandbox>; egress: Egress };
 
 /** The service with these tools of its own. */
 export const toolsWith = (own: readonly Tool[]) =>
@@ -77,21 +79,24 @@ export const toolsWith = (own: readonly Tool[]) =>
       const now = ctx.clock.now();
       await registry.put(
         'built in',
-        own,
+        [...own, ...searchTools(ctx.config)],
         tool_call.adopt(ctx.instance, { result_json: JSON.stringify(text(INTERRUPTED)), now }),
       );
       const egress = openEgress(ctx);
-      ctx.onEnd(() => egress.close());
-      const shares = () => ctx.store.read(share.all);
-      const sandbox = await openSandbox({ home: ctx.home, shares, egress });
-      if (!sandbox.available) ctx.problem(sandbox.why);
-      const outside: Outside = { sandbox, egress };
+      const sandbox = openSandbox({ home: ctx.home, shares: () => ctx.store.read(share.all), egress });
+      sandbox.then((opened) => {
+        if (!opened.available) ctx.problem(`commands are off: ${opened.why}`);
+      });
+      await openMcp(ctx, { registry, sandbox, egress });
+      ctx.onEnd(async () => {
+        await sandbox;
+        await egress.close();
+      });
       const running = new Map<string, AbortController>();
       const stopAll = (why: Stopped) => {
         for (const stop of running.values()) stop.abort(why);
       };
 
-      approvals(ctx);
       ctx.doing('waiting for calls');
       ctx.work<Begun>({
         name: 'calls',
@@ -101,11 +106,12 @@ export const toolsWith = (own: readonly Tool[]) =>
         look: () => take(ctx, registry, running),
         async act(begun) {
           const { id, turn_id } = begun.call;
-          await withIds({ turn: turn_id, call: id }, () => act(ctx, begun, outside)).finally(() =>
+          await withIds({ turn: turn_id, call: id }, () => act(ctx, begun, { sandbox, egress })).finally(() =>
             running.delete(id),
           );
         },
       });
+      approvals(ctx);
       // In a loop of its own: a /stop shall not wait until a lane is free.
       ctx.work<never>({
         name: 'stops',
@@ -206,7 +212,14 @@ async function act(ctx: Tools, { call, tool, allowed, stop }: Begun, outside: Ou
     // The halt may have come between the look and here; nothing has happened yet.
     if (ctx.halt.on()) return void (await ctx.persist([tool_call.putBack(call)]));
     const shares = await ctx.store.read(share.all);
-    const result = await outcome(tool, call, { ctx, signal: stop.signal, allowed, shares, ...outside });
+    const result = await outcome(tool, call, {
+      ctx,
+      signal: stop.signal,
+      allowed,
+      shares,
+      sandbox: await outside.sandbox,
+      egress: outside.egress,
+    });
     const why: unknown = result.failed ? stop.signal.reason : undefined;
     const state = why instanceof Stopped ? endOf(why, tool) : result.failed ? 'failed' : 'done';
     if (state === 'pending') await ctx.persist([tool_call.putBack(call)]);

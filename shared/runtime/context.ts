@@ -8,7 +8,7 @@ import { codeOf, Misconfigured } from '../base/errors.ts';
 import { bootId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Scrub } from '../base/scrub.ts';
-import { type ServiceName, serviceOf } from '../manifest.ts';
+import { mayRead, type ServiceName, serviceOf } from '../manifest.ts';
 import { Fenced, type Store } from '../store/store.ts';
 import type { Queue } from '../tables/op.ts';
 import type { Shared } from './config.ts';
@@ -113,7 +113,7 @@ export function contextOf<Config>(of: {
       }
     },
     secret(secret) {
-      if (!serviceOf(name).secrets.includes(secret)) {
+      if (!mayRead(serviceOf(name), secret)) {
         throw new Error(`${name} asked for the secret '${secret}', which the manifest does not give it`);
       }
       const found = readSecret(home, secret);

@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 6.
+-- Generated from shared/store/migrations: the schema after migration 7.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -283,6 +283,14 @@ CREATE TABLE inspection (
   finished_at  INTEGER NOT NULL,
   verdict      TEXT NOT NULL,
   took_ms      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mcp_server (
+  name      TEXT PRIMARY KEY,
+  state     TEXT NOT NULL CHECK (state IN ('starting', 'ready', 'failed', 'halted')),
+  error     TEXT,
+  tools     INTEGER NOT NULL,
+  since_at  INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE message (

@@ -26,6 +26,16 @@ export const inForce: Query<Permission> = {
   args: [],
 };
 
+/** Whatever was allowed of these tools: they are not any more what was allowed, or are gone. */
+export function revokeOf(tools: readonly string[], now: number): Op<{ tool: string; scope: string }> {
+  return {
+    verb: 'permission.revokeOf',
+    sql: `UPDATE permission SET revoked_at = ? WHERE revoked_at IS NULL AND tool IN (SELECT value FROM json_each(?))
+          RETURNING tool, scope`,
+    args: [now, JSON.stringify(tools)],
+  };
+}
+
 export function give(permission: Omit<Permission, 'id' | 'revoked_at'>): Op {
   const { tool, rule_json, scope, given_by, given_at } = permission;
   return {

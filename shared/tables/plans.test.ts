@@ -8,5 +8,168 @@ import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
 import * as approval from './approval.ts';
+import * as attachment from './attachment.ts';
+import * as batch from './batch.ts';
+import * as call from './call.ts';
+import * as conversation from './conversation.ts';
+import * as decision from './decision.ts';
+import * as draft from './draft.ts';
+import * as exchange from './exchange.ts';
+import * as inbound from './inbound.ts';
+import * as incident from './incident.ts';
+import * as message from './message.ts';
+import type { Op, Query } from './op.ts';
+import * as outbound from './outbound.ts';
+import * as permission from './permission.ts';
+import * as press from './press.ts';
+import * as ruling from './ruling.ts';
+import * as schedule from './schedule.ts';
+import * as spend from './spend.ts';
+import * as step from './step.ts';
+import * as summary from './summary.ts';
+import * as taint from './taint.ts';
+import * as throttle from './throttle.ts';
+import * as tool_call from './tool_call.ts';
+import * as total from './total.ts';
+import * as turn from './turn.ts';
 
+/** Indexes of unfinished work: as short as the queue is. */
+const SHORT = [
+  'inbound_pending',
+  'turn_active',
+  'turn_due',
+  'outbound_queue',
+  'call_open',
+  'press_pending',
+  'incident_open',
+  'batch_due',
+  'draft_open',
+  'tool_call_open',
+  'approval_open',
+  'ruling_pending',
   'attachment_pending',
+];
+
+const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
+const aTurn = { id: 't', attempt: 1 } as turn.Turn;
+const aCall = { id: 'c', attempt: 1 } as tool_call.ToolCall;
+const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
+const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
+
+const verbs: (Op | Query<unknown>)[] = [
+  inbound.take('t', 1),
+  inbound.close('t', 'answered'),
+  inbound.waiting(1),
+  inbound.joining('c', 1),
+  inbound.nextReady(1),
+  inbound.status(1),
+  inbound.backlog,
+  turn.open('t', lease),
+  turn.resume(lease),
+  turn.due(1),
+  turn.nextDue,
+  turn.adopt('o', 1),
+  turn.renew(aTurn, 1),
+  turn.wait(aTurn, wait),
+  turn.hasten(1, 1),
+  turn.refused(aTurn, { now: 1, due_at: 2, spend_id: 's', error: '' }),
+  turn.wake(aTurn, 1),
+  turn.of('t'),
+  turn.active('c'),
+  turn.rest(aTurn, { now: 1, due_at: 2 }),
+  turn.hold(aTurn, { now: 1, error: '' }),
+  turn.release(aTurn, 1),
+  turn.stop('t', { now: 1, error: '' }),
+  turn.finish(aTurn, { now: 1, state: 'done', error: null }),
+  message.heard('t', 1),
+  message.ofTurn('t'),
+  step.of('t'),
+  step.recent('c', { after: '', since_at: 0, most: 9 }),
+  summary.newest('c'),
+  conversation.of('c'),
+  attachment.ofTurn('t'),
+  taint.ofTurn('t'),
+  tool_call.asking(aCall, 'a'),
+  tool_call.granted('c', 'a'),
+  tool_call.of('c'),
+  tool_call.searches('c', 1),
+  message.naming('c', 'x'),
+  approval.of('a'),
+  approval.called('a'),
+  approval.over(1),
+  approval.nextExpiry,
+  approval.close('a', { state: 'denied', choice: null, by: null, now: 1 }),
+  permission.revoke(1, 1),
+  ruling.of(1),
+  ruling.handled(1, '', 1),
+  taint.ofTurns(['t']),
+  decision.ofTurn('t'),
+  draft.open,
+  tool_call.next,
+  tool_call.orphaned,
+  tool_call.ofTurn('t'),
+  tool_call.ofRound('t', 1),
+  approval.open,
+  ruling.next,
+  call.usedBy('t'),
+  message.recent('c', 10, 't'),
+  outbound.claim('o', 1),
+  outbound.sendable(1),
+  outbound.nextDue,
+  outbound.adopt('o', 1),
+  outbound.retry(anOutbound, { now: 1, due_at: 1, counted: true, error: '' }),
+  outbound.sent(anOutbound, { now: 1, refs_json: '[]', last: true }),
+  outbound.after('c', 1),
+  outbound.newest('c'),
+  outbound.backlog,
+  batch.accept('c', { batch_id: 'b', info_json: '{}', due_at: 1 }),
+  batch.defer({ call_id: 'c', due_at: 1 }, 2),
+  batch.close('c', { batch_id: 'b', info_json: '{}' }),
+  batch.due(1),
+  batch.unknown,
+  batch.of('b'),
+  batch.known(['b']),
+  batch.page('k', { below: 9 }, 20),
+  batch.page(null, { above: 1 }, 20),
+  call.abandon(0, 'o', 1),
+  call.workers,
+  spend.hold({ id: 'day x', budget: 'day', starts_at: 1, ends_at: 2, limit_nanousd: 1, limit_calls: 1 }, 1),
+  spend.unalerted(1),
+  spend.settle('["day x"]', 1, 1),
+  spend.abandon(0, 'o'),
+  spend.alerted('day 2026-11-22', 1),
+  spend.of([]),
+  spend.added([]),
+  total.abandon(0, 'o', 1),
+  total.by('model', 1, 2),
+  throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
+  throttle.of([]),
+  exchange.of('c'),
+  press.next,
+  press.handled(1, '', 1),
+  incident.ongoing,
+  tool_call.next,
+  tool_call.start(aCall, 'o', 1),
+  tool_call.finish(aCall, { state: 'done', result_json: '[]', source: null, now: 1 }),
+  tool_call.orphaned,
+  ...tool_call.adopt('o', { result_json: '[]', now: 1 }),
+  tool_call.putBack(aCall),
+  tool_call.ofRound('t', 1),
+  schedule.named('n'),
+  taint.ofTurn('t'),
+];
+
+const db = new Database(':memory:');
+migrate(db);
+
+for (const { verb, sql, args } of verbs) {
+  test(`${verb} looks at unfinished work or by a key, never through history`, () => {
+    const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
+    for (const { detail } of plan) {
+      // A table of the statement's own (a CTE, a subquery) is as short as what made it.
+      const own = /^SCAN (c|w|t|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
+      const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
+      assert.ok(!detail.startsWith('SCAN') || own || short, `${detail}\n${sql}`);
+    }
+  });
+}

@@ -18,6 +18,7 @@ import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
 import { table as incident } from './incident.ts';
 import { table as inspection } from './inspection.ts';
+import { table as mcpServer } from './mcp_server.ts';
 import { table as message } from './message.ts';
 import { table as note } from './note.ts';
 import type { Table } from './op.ts';
@@ -59,6 +60,7 @@ export const tables: readonly Table[] = [
   inbound,
   incident,
   inspection,
+  mcpServer,
   message,
   note,
   outbound,

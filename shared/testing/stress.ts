@@ -108,6 +108,7 @@ function strangersIn(home: Home, name: string): string[] {
     new RegExp(`^logs/${name}/${name}\\.\\d+\\.log$`),
     new RegExp(`^state/run/${name}\\.lock$`),
     /^state\/vigil\.db$/,
+    /^state\/run\/sandbox\/(group|hosts|passwd)$/,
     new RegExp(`^state/bells/(${QUEUES.join('|')})$`),
   ];
   return readdirSync(home.directory, { recursive: true, withFileTypes: true })

@@ -1,8 +1,10 @@
 /** A house with nobody in it but the tools: a test opens turns and asks for calls in core's place, and reads what came of them. */
 
 import { openStore, type Store } from '../store/store.ts';
+import * as approval from '../tables/approval.ts';
 import * as inbound from '../tables/inbound.ts';
 import type { Query } from '../tables/op.ts';
+import * as ruling from '../tables/ruling.ts';
 import * as tool_call from '../tables/tool_call.ts';
 import * as turn from '../tables/turn.ts';
 import { buildHouse, type House, type HouseOptions } from './house.ts';
@@ -27,6 +29,10 @@ export type Workbench = {
   over(id: string): Promise<Outcome>;
   /** Both. */
   call(tool: string, input: unknown, within?: turn.Turn): Promise<Outcome>;
+  /** Waits until the owner is asked about the call. */
+  asked(id: string): Promise<approval.Approval>;
+  /** The owner's word: `once`, `always`, `deny`, or the number of a choice. */
+  rule(asked: approval.Approval, choice: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -105,6 +111,15 @@ export async function openWorkbench(options: HouseOptions = {}): Promise<Workben
       return { ...row, content, text };
     },
     call: async (tool, input, within) => bench.over(await bench.ask(tool, input, within)),
+    asked: (id) =>
+      until(`the owner is asked about call ${id}`, async () => {
+        const { state, approval_id } = await bench.row(id);
+        const [found] = await store.read(approval.of(approval_id ?? ''));
+        return state === 'asking' ? found : null;
+      }),
+    async rule({ id }, choice) {
+      await store.commit([ruling.give({ about: `approval ${id}`, choice, by: 'owner', now: Date.now() })]);
+    },
     async close() {
       await store.close();
       await house.close();

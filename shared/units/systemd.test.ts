@@ -22,7 +22,11 @@ describe('systemd units', () => {
   it('a service is handed its own secrets and no other', () => {
     for (const service of services) {
       const given = [...unitOf(service).matchAll(/^LoadCredential=(\w+)\.env:/gm)].map((match) => match[1]);
-      assert.deepEqual(given, service.secrets, service.name);
+      assert.deepEqual(
+        given,
+        service.secrets.filter((secret) => !secret.endsWith('*')),
+        service.name,
+      );
     }
   });
 

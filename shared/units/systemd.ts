@@ -64,7 +64,10 @@ Environment=STATE_DIRECTORY=/var/lib/vigil CONFIGURATION_DIRECTORY=/etc/vigil
 ReadWritePaths=/var/lib/vigil
 LogsDirectory=vigil/${name}
 LogsDirectoryMode=0700
-${secrets.map(credential).join('')}InaccessiblePaths=-/etc/vigil/credentials
+${secrets
+  .filter((secret) => !secret.endsWith('*'))
+  .map(credential)
+  .join('')}InaccessiblePaths=-/etc/vigil/credentials
 
 ${addresses(network)}
 ProtectSystem=strict
@@ -125,7 +128,10 @@ function tasksOf({ exec }: Service): number {
   return tasksMax + (exec ? programs.tasks : 0);
 }
 
-/** The default, a comment, lets a service start without the file and say itself what it misses. */
+/**
+ * The default, a comment, lets a service start without the file and say itself what it misses. A pattern of names cannot
+ * be handed over: systemd takes single files, and at the start only.
+ */
 function credential(secret: string): string {
   const file = `/etc/vigil/credentials/${secret}.env`;
   return `LoadCredential=${secret}.env:${file}\nSetCredential=${secret}.env:# there is no ${file}\n`;
