@@ -1,7 +1,7 @@
 /**
  * telegram: the Telegram bridge. Updates in, messages out.
  *
- * It owns `outbound`, `poller` and `chat`. An update is stored in the commit that moves the offset, and Telegram hears
+ * It owns `outbound`, `preview`, `poller` and `chat`. An update is stored in the commit that moves the offset, and Telegram hears
  * that we have it only afterwards; a pressed button likewise. What goes out is marked as being sent before it leaves.
  * Strangers are refused here, before any model hears of them, and the attempt is a row.
  *
@@ -20,10 +20,16 @@ import { service } from '#shared/runtime/service.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { config } from './config.ts';
 import { claim, deliver, SEND_s } from './deliver.ts';
+import { openLanes } from './lane.ts';
 import { POLL_s, poll } from './poll.ts';
+import { recordCalls } from './record.ts';
+import { stream } from './stream.ts';
+import { typist } from './typing.ts';
 
 /** How many chats are written to at once. */
 const LANES = 8;
+/** How soon after its begin a turn is seen. */
+const TYPING_ms = 1_000;
 
 export const telegram = service({
   name: 'telegram',
@@ -33,10 +39,14 @@ export const telegram = service({
     const [doubtful] = await ctx.store.commit([outbound.adopt(ctx.instance, ctx.clock.now())]);
     if (doubtful.length > 0) ctx.log.warn('messages.doubted', { messages: doubtful.length });
 
-    const client = (timeoutSeconds: number) =>
-      new Api(token, { apiRoot, timeoutSeconds, fetch: httpFetch() });
+    const client = (timeoutSeconds: number) => {
+      const api = new Api(token, { apiRoot, timeoutSeconds, fetch: httpFetch() });
+      recordCalls(ctx, api, apiRoot);
+      return api;
+    };
     const bot = { id: Number(token.split(':')[0]), api: client(POLL_s + 15), owners: ctx.config.owners };
     const sender = client(SEND_s);
+    const inLane = openLanes();
     const pollOnce = poll(ctx, bot);
     ctx.doing('polling');
     ctx.work<never>({
@@ -53,9 +63,11 @@ export const telegram = service({
       queue: 'outbound',
       lanes: LANES,
       look: () => claim(ctx),
-      act: (message) => deliver(ctx, sender, message),
+      act: (message) => deliver(ctx, sender, message, inLane),
       due: async () => (await ctx.store.read(outbound.nextDue))[0]?.due_at ?? null,
     });
+    ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
+    ctx.every('typing', TYPING_ms, typist(ctx, sender));
   },
 });
 

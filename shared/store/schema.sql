@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 7.
+-- Generated from shared/store/migrations: the schema after migration 8.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -347,6 +347,8 @@ CREATE TABLE outbound (
 
 CREATE INDEX outbound_conversation ON outbound (conversation, id);
 
+CREATE INDEX outbound_edits ON outbound (edits_key, id) WHERE edits_key IS NOT NULL;
+
 CREATE INDEX outbound_queue ON outbound (channel, chat, id) WHERE state IN ('pending', 'sending', 'uncertain');
 
 CREATE INDEX outbound_turn ON outbound (turn_id) WHERE turn_id IS NOT NULL;
@@ -384,6 +386,20 @@ CREATE TABLE press (
 ) STRICT;
 
 CREATE INDEX press_pending ON press (id) WHERE handled_at IS NULL;
+
+CREATE TABLE preview (
+  turn_id     TEXT PRIMARY KEY,
+  chat        TEXT NOT NULL,
+  message_id  INTEGER,
+  after_id    INTEGER NOT NULL,
+  state       TEXT NOT NULL CHECK (state IN ('sending', 'shown', 'ended', 'replaced', 'lost')),
+  text_hash   TEXT NOT NULL,
+  uncertain   INTEGER NOT NULL DEFAULT 0,
+  draft_at    INTEGER NOT NULL,
+  changed_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX preview_shown ON preview (turn_id) WHERE state IN ('sending', 'shown');
 
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,

@@ -22,6 +22,7 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as permission from './permission.ts';
 import * as press from './press.ts';
+import * as preview from './preview.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
 import * as spend from './spend.ts';
@@ -42,6 +43,8 @@ const SHORT = [
   'call_open',
   'press_pending',
   'incident_open',
+  'draft_open',
+  'preview_shown',
   'batch_due',
   'draft_open',
   'tool_call_open',
@@ -145,6 +148,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  preview.stale(1),
+  preview.of('t'),
+  preview.queued('7'),
+  preview.unseen(1),
+  outbound.refsOf('k'),
+  outbound.newestRefs('c'),
+  outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,

@@ -26,6 +26,7 @@ import { table as outbound } from './outbound.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
+import { table as preview } from './preview.ts';
 import { table as rating } from './rating.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
@@ -67,6 +68,7 @@ export const tables: readonly Table[] = [
   permission,
   poller,
   press,
+  preview,
   rating,
   ruling,
   schedule,

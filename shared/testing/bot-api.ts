@@ -6,7 +6,7 @@
  * As a process:   node shared/testing/bot-api.ts --token 123:abc --state /tmp/bot.jsonl
  * From elsewhere: const bot = connectBotApi(root, control);
  *
- * It imitates the server, not Telegram's clients: no media, no parse_mode, no topics' or members' rights. Rules of
+ * It imitates the server, not Telegram's clients: of media only what the bot uploads, no parse_mode, no topics' or members' rights. Rules of
  * methods that came with Bot API 10.1 to 10.3 are not in it. Nothing of it was compared with the real service.
  */
 

@@ -12,14 +12,14 @@ import { commandScope, readCommands } from './commands.ts';
 import type { Flood } from './flood.ts';
 import { checkButtons, type Reply, readMarkup, readReply } from './markup.ts';
 import type { OnGone, Polls } from './poll.ts';
-import { type Answer, badRequest, forbidden, success, tooManyRequests } from './refusal.ts';
-import { type Args, flag, integer, isObject, parseJson, words } from './request.ts';
+import { type Answer, badRequest, forbidden, Refusal, success, tooManyRequests } from './refusal.ts';
+import { type Args, type Files, flag, integer, isObject, parseJson, words } from './request.ts';
 import { quoted } from './say.ts';
-import { fixText, readText } from './text.ts';
+import { fixText, readCaption, readText } from './text.ts';
 import { type Journal, nextMessageId, type Sent } from './world.ts';
 
 /** One call of a method. */
-export type Call = { seq: number; at_ms: number; args: Args; onGone: OnGone };
+export type Call = { seq: number; at_ms: number; args: Args; files: Files; onGone: OnGone };
 
 export type Bot = {
   me: UserFromGetMe;
@@ -33,6 +33,8 @@ type Access = 'read' | 'edit' | 'write';
 
 export type Method = (call: Call) => Answer | Promise<Answer>;
 
+/** What a bot may upload (Bot API: Sending files). */
+const most_bytes = { photo: 10 * 2 ** 20, document: 50 * 2 ** 20 };
 /** How long a message can be deleted (Bot API: deleteMessage). */
 const deletable_s = 48 * 3_600;
 const chat_actions =
@@ -70,6 +72,48 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
       ...(reply_markup && { reply_markup }),
     } satisfies Message.TextMessage;
     return deliver(call, 'sendMessage', message);
+  }
+
+  /** An upload, as a file of its own: `document` by whatever name it has, `photo` without one. */
+  function sendFile(call: Call, kind: 'document' | 'photo'): Answer {
+    const { args, files } = call;
+    const attached = /^attach:\/\/(.+)$/.exec(args.get(kind) ?? '')?.[1];
+    const file = files.get(attached ?? kind);
+    if (!file) throw badRequest(`There is no ${kind} in the request`);
+    const raw = readCaption(args);
+    const reply = readReply(args);
+    const reply_markup = readMarkup(args);
+    const room = findRoom(args, 'write');
+    const reply_to = reply && findReplied(room.chat, reply);
+    const thread_id = integer(args, 'message_thread_id');
+    if (thread_id > 0 && !room.threads.has(thread_id)) throw badRequest('Message thread not found');
+    if (file.content.length === 0) throw badRequest('File must be non-empty');
+    if (file.content.length > most_bytes[kind]) {
+      if (kind === 'document') throw new Refusal(413, 'Request Entity Too Large');
+      throw badRequest(`File is too big for a photo; the maximum size is ${most_bytes.photo} bytes`);
+    }
+    const { text, entities } = fixText(raw, true);
+    refuseFromTelegram(room.chat, reply_markup);
+    const known = {
+      file_id: `file-${call.seq}`,
+      file_unique_id: `${call.seq}`,
+      file_size: file.content.length,
+    };
+    const message = {
+      message_id: nextMessageId(world, room.chat.id),
+      ...(thread_id > 0 && { message_thread_id: thread_id, is_topic_message: true }),
+      from: { id: me.id, is_bot: true as const, first_name: me.first_name, username: me.username },
+      chat: room.chat,
+      date: nowSeconds(),
+      ...(reply_to && { reply_to_message: quoted(reply_to) }),
+      ...(kind === 'photo'
+        ? { photo: [{ ...known, width: 90, height: 90 }] }
+        : { document: { ...known, file_name: file.name } }),
+      ...(text !== '' && { caption: text }),
+      ...(entities.length > 0 && { caption_entities: entities }),
+      ...(reply_markup && { reply_markup }),
+    };
+    return deliver(call, kind === 'photo' ? 'sendPhoto' : 'sendDocument', message as Sent['message']);
   }
 
   function editMessageText(call: Call): Answer {
@@ -115,7 +159,7 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
     return deliver(call, method, { ...rest, ...content, edit_date: nowSeconds() });
   }
 
-  function deliver(call: Call, method: string, message: Message.TextMessage): Answer {
+  function deliver(call: Call, method: string, message: Sent['message']): Answer {
     const sent: Sent = {
       seq: (world.sent.at(-1)?.seq ?? 0) + 1,
       at_ms: call.at_ms,
@@ -123,7 +167,7 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
       method,
       chat_id: message.chat.id,
       message_id: message.message_id,
-      text: message.text,
+      text: message.text ?? message.caption ?? '',
       message,
     };
     commit({ type: 'sent', sent });
@@ -258,6 +302,8 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
 
   return {
     sendMessage,
+    sendDocument: (call) => sendFile(call, 'document'),
+    sendPhoto: (call) => sendFile(call, 'photo'),
     editMessageText,
     editMessageReplyMarkup,
     deleteMessage,

@@ -71,7 +71,11 @@ export function createApiServer({ methods, checkToken, strike, heard, afterCall 
     const at_ms = wallMs();
     const [, pathname = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(request.url ?? '') ?? [];
     const path = readPath(pathname);
-    const args = await readArgs(new URLSearchParams(query), request.headers['content-type'] ?? '', body);
+    const { args, files } = await readArgs(
+      new URLSearchParams(query),
+      request.headers['content-type'] ?? '',
+      body,
+    );
     const wanted = path?.method || (args.get('method') ?? '');
     const method = by_lower_name.get(wanted.toLowerCase());
     last_seq += 1;
@@ -103,7 +107,7 @@ export function createApiServer({ methods, checkToken, strike, heard, afterCall 
       checkToken(path.token);
       if (!method) throw new Refusal(404, 'Not Found: method not found');
       const onGone = (listener: () => void) => void response.once('close', listener);
-      return await method.method({ seq: record.seq, at_ms, args, onGone });
+      return await method.method({ seq: record.seq, at_ms, args, files, onGone });
     });
     afterCall();
     if (response.destroyed) finish('client gone');

@@ -25,6 +25,7 @@ export type FormattedText = { text: string; entities: MessageEntity[] };
 
 const max_text_bytes = 1 << 15;
 const max_text_code_points = 4096;
+const max_caption_code_points = 1024;
 const max_entities = 100;
 
 /** TDLib splits these where others begin, and counts them last towards the limit (get_input_message_entities). */
@@ -39,15 +40,23 @@ export function readText(args: Args): FormattedText {
   const text = args.get('text') ?? '';
   if (text === '') throw badRequest('Message text is empty');
   if (Buffer.byteLength(text) > max_text_bytes) throw badRequest('Text is too long');
+  return { text, entities: readEntities(args, 'entities') };
+}
+
+/** The words below a file: none are fine (get_caption). */
+export function readCaption(args: Args): FormattedText {
+  return { text: args.get('caption') ?? '', entities: readEntities(args, 'caption_entities') };
+}
+
+function readEntities(args: Args, name: string): MessageEntity[] {
   const parse_mode = (args.get('parse_mode') ?? '').toLowerCase();
   if (['markdown', 'markdownv2', 'html'].includes(parse_mode)) {
     throw badRequest(`This test server does not parse ${args.get('parse_mode')}: send entities`);
   }
   if (parse_mode !== '' && parse_mode !== 'none') throw badRequest('Unsupported parse_mode');
-  const list = parseJson(args.get('entities') ?? ''); // what is no JSON array counts as no entities
+  const list = parseJson(args.get(name) ?? ''); // what is no JSON array counts as no entities
   const read = () => (Array.isArray(list) ? list.map(readEntity) : []);
-  const entities = parsed("Can't parse MessageEntity: ", read).filter((entity) => entity !== undefined);
-  return { text, entities };
+  return parsed("Can't parse MessageEntity: ", read).filter((entity) => entity !== undefined);
 }
 
 function readEntity(value: unknown): MessageEntity | undefined {
@@ -73,7 +82,8 @@ function readEntity(value: unknown): MessageEntity | undefined {
 }
 
 /** The text and entities as everyone in the chat will see them, or the refusal that TDLib gives. */
-export function fixText(raw: FormattedText): FormattedText {
+export function fixText(raw: FormattedText, is_caption = false): FormattedText {
+  if (is_caption && raw.text === '') return raw;
   const linked = raw.entities.map((entity) => {
     if (entity.type !== 'text_link') return entity;
     const url = cleanString(entity.url);
@@ -97,6 +107,7 @@ export function fixText(raw: FormattedText): FormattedText {
   }
   let code_points = 0;
   for (const _ of text) code_points += 1;
+  if (is_caption && code_points > max_caption_code_points) throw badRequest('Message caption is too long');
   if (code_points > max_text_code_points) throw badRequest('Message is too long');
   return { text, entities: keepFirst(entities) };
 }

@@ -20,9 +20,10 @@ export type Sent = {
   method: string;
   chat_id: number;
   message_id: number;
+  /** Or the words below a file. */
   text: string;
-  /** The message as the chat shows it from now on. */
-  message: Message.TextMessage;
+  /** The message as the chat shows it from now on; that of a file has no text. */
+  message: Message.TextMessage & Pick<Message, 'document' | 'photo' | 'caption'>;
 };
 
 export type QueuedUpdate = { update_id: number; json: string; expires_s: number };
