@@ -131,7 +131,8 @@ async function ruled({ store }: House, given: ruling.Ruling, id: string, now: nu
   if (!asked || asked.expires_at <= now) return { outcome: 'too late', ops: [] };
   const [call] = await store.read(tool_call.of(asked.call_id));
   const [mine] = await store.read(turn.unfinished(asked.turn_id));
-  if (call?.state !== 'asking' || !mine) return { outcome: 'too late', ops: [] };
+  if (call?.state !== 'asking' || call.approval_id !== asked.id || !mine)
+    return { outcome: 'too late', ops: [] };
 
   const choices: string[] = JSON.parse(asked.choices_json);
   const by = given.given_by;

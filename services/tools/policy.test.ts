@@ -231,6 +231,12 @@ test('a turn that has read the words of strangers does nothing new outside, and 
   assert.equal(judged('mcp_mail_read', {}, loose).do, 'allow', 'what its nature allows only reads');
 });
 
+test('the standing instructions are only ever proposed', () => {
+  const own: Verdict = { do: 'ask', scope: 'change', rule: null, grants: NOTHING };
+  const set = { settings: settings({ policy: { propose_persona: 'allow' } }) };
+  assert.equal(judged('propose_persona', {}, { ...set, own }).do, 'ask');
+});
+
 test('nothing that is asked with strangers in view can be allowed for always', () => {
   assert.equal(asks(command('git push', { taints: TAINT, hosts: ['a.example'] })).rule, null);
   assert.notEqual(asks(command('git push', { hosts: ['a.example'] })).rule, null);

@@ -59,7 +59,7 @@ type Nature = {
 
 /** What cannot be shown in full cannot be asked. Telegram's messages hold 4,096 characters. */
 const LONGEST_SCOPE_chars = 3000;
-/** What it does outlasts the turn. Schedules say the same of themselves. */
+/** What they do outlasts the turn, and works on when nobody looks. */
 const LASTING = new Set(['schedule_create', 'schedule_change', 'schedule_delete', 'forget']);
 const NOTHING: Allowed = { hosts: [], paths: [] };
 
@@ -77,17 +77,18 @@ export function verdictOn(asked: Asked): Verdict {
   if (nature.do === 'deny' || word === 'deny') {
     return denied(nature.why ?? 'the settings deny this command ([tools.commands])');
   }
+  const tainted = taints.length > 0;
+  const does = tainted && LASTING.has(tool) ? 'ask' : nature.do;
   // Neither a setting nor a permission was given with the words of these strangers in view.
-  const wary = taints.length > 0 && (tool.startsWith('mcp_') || LASTING.has(tool));
-  const calm = wary && LASTING.has(tool) ? 'ask' : nature.do;
-  const lifted = !wary && (nature.covered || (word === 'allow' && taints.length === 0));
-  if (lifted || (calm === 'allow' && word !== 'ask')) return { do: 'allow', grants: nature.grants };
+  const firm = tool === 'propose_persona' || (tainted && (tool.startsWith('mcp_') || LASTING.has(tool)));
+  const lifted = !firm && (nature.covered || (word === 'allow' && !tainted));
+  if (lifted || (does === 'allow' && word !== 'ask')) return { do: 'allow', grants: nature.grants };
   if (nature.scope.length > LONGEST_SCOPE_chars) {
     return denied(
       `this must be asked, and ${nature.scope.length} characters are too many to show: do it in smaller steps, or put what is long into a file first`,
     );
   }
-  const rule = taints.length > 0 ? null : nature.rule;
+  const rule = tainted ? null : nature.rule;
   return { do: 'ask', scope: nature.scope, rule, grants: nature.grants };
 }
 

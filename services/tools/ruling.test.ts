@@ -53,6 +53,24 @@ test('what the owner denies is not done, and the model is told so', async (t) =>
   assert.equal(existsSync(house.home.persona), false);
 });
 
+test('a command reaches the host that was granted to it, and always means without asking again', async (t) => {
+  const { house, ask, asked, rule, over, call } = await shop(t);
+  await house.serve('tools');
+  const line = { command: 'curl -sS http://a.invalid/' };
+  const first = await ask('run_command', line);
+  await rule(await asked(first), 'once');
+  const { state, text } = await over(first);
+  if (/bwrap|sandbox/.test(text) && state === 'failed') return t.skip(text);
+  assert.doesNotMatch(text, /refused by the sandbox/, 'it may reach it, though there is none');
+  const second = await ask('run_command', line);
+  await rule(await asked(second), 'always');
+  await over(second);
+  assert.equal((await call('run_command', line)).state, 'done', 'nobody is asked');
+  const other = await ask('run_command', { command: 'curl -sS http://b.invalid/' });
+  await rule(await asked(other), 'deny');
+  assert.equal((await over(other)).state, 'denied');
+});
+
 test('what the settings deny is denied unasked', async (t) => {
   const { house, call, open } = await shop(
     t,

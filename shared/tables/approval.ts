@@ -103,7 +103,7 @@ export function over(now: number): Query<Approval & { waits: number }> {
     verb: 'approval.over',
     sql: `SELECT * FROM (
             SELECT a.*, EXISTS (SELECT 1 FROM tool_call c JOIN turn t ON t.id = c.turn_id
-              WHERE c.id = a.call_id AND c.state = 'asking' AND t.state IN ('running', 'waiting')) AS waits
+              WHERE c.id = a.call_id AND c.approval_id = a.id AND c.state = 'asking' AND t.state IN ('running', 'waiting')) AS waits
             FROM approval a INDEXED BY approval_open WHERE a.state = 'open')
           WHERE waits = 0 OR expires_at <= ? LIMIT 1`,
     args: [now],
