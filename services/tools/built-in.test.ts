@@ -30,7 +30,7 @@ test('what is in every request costs no more than 1200 tokens', async () => {
   const bytes = always.reduce((sum, { name, description, schema_json }) => {
     return sum + JSON.stringify({ name, description, input_schema: JSON.parse(schema_json) }).length;
   }, 0);
-  // Commands and the web come on top, and `use_tool`: some 1600 bytes.
+  // web_search and `use_tool` come on top: some 1600 bytes.
   assert.ok(bytes / 4 <= 800, `${bytes} bytes`);
   assert.ok(always.length >= 7);
   assert.deepEqual(
