@@ -87,3 +87,12 @@ export function naming(conversation: string, what: string): Query<Pick<Message, 
     args: [conversation, what],
   };
 }
+
+/** What the turn was answered, once it is. */
+export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
+  return {
+    verb: 'message.answer',
+    sql: `SELECT text, at FROM message WHERE turn_id = ? AND role = 'assistant' ORDER BY id DESC LIMIT 1`,
+    args: [turn_id],
+  };
+}
