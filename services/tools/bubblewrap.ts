@@ -67,6 +67,9 @@ const WHO = {
   '/etc/hosts': () => '127.0.0.1 localhost\n::1 localhost\n',
 };
 
+/** The descriptor after those that are said something to. */
+export const ALIVE = 4 + Object.keys(WHO).length;
+
 /**
  * The command line that `argv` is added to, and what is to be said to its descriptors from 3 on: what is said there is in
  * no list of processes. When memory runs out, the kernel ends these programs first.

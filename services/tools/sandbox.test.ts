@@ -341,7 +341,7 @@ describe('the sandbox', { skip }, () => {
   });
 
   /** A service in a process of its own, which runs one command; under another program, if need be. */
-  function service(t: TestContext, script: string, under: string[] = [], uid?: number) {
+  function service(t: TestContext, script: string | string[], under: string[] = [], uid?: number) {
     const directory = realpathSync(scratch(t));
     if (uid !== undefined) chownSync(directory, uid, uid);
     const at = (path: string) => JSON.stringify(join(import.meta.dirname, path));
@@ -357,7 +357,7 @@ describe('the sandbox', { skip }, () => {
       const egress = openEgress({ home, store, clock: systemClock, log: console });
       const sandbox = await openSandbox({ home, shares: async () => [], egress });
       if (sandbox.available) {
-        const ended = await sandbox.run({ script: ${JSON.stringify(script)}, cwd: home.workspace, env: {}, hosts: [],
+        const ended = await sandbox.run({ ${Array.isArray(script) ? 'argv' : 'script'}: ${JSON.stringify(script)}, cwd: home.workspace, env: {}, hosts: [],
           signal: new AbortController().signal, limits: ${JSON.stringify(LIMITS)} });
         process.stdout.write(ended.stdout + ended.stderr);
       } else process.stdout.write(sandbox.why);
@@ -374,6 +374,19 @@ describe('the sandbox', { skip }, () => {
     await until('it runs', () => processesWith(mark).length > 0);
     child.kill('SIGKILL');
     await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+  });
+
+  test('when the service is killed while it starts a command, the command does not outlive it', async (t) => {
+    const marks = [0, 2, 5, 10, 20].map((after_ms) => ({ after_ms, mark: `${process.pid}77.5${after_ms}` }));
+    for (const { after_ms, mark } of marks) {
+      const { child } = service(t, ['sleep', mark]);
+      await until('it is being started', () => processesWith(mark).length > 0);
+      const at = performance.now() + after_ms;
+      while (performance.now() < at); // a timer is not exact enough for the moment that is meant
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    }
   });
 
   test('where no namespaces can be made, or bubblewrap is not there, programs are off, and it says why', async (t) => {

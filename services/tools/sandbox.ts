@@ -14,7 +14,7 @@ import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '#shared/base/errors.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import type { Share } from '#shared/tables/share.ts';
-import { bubblewrap, DOOR, type View } from './bubblewrap.ts';
+import { ALIVE, bubblewrap, DOOR, type View } from './bubblewrap.ts';
 import type { Door } from './door.ts';
 import type { Gate } from './egress.ts';
 import type { Ended, Limits, Program, Sandbox } from './registry.ts';
@@ -105,7 +105,7 @@ async function start(
     const argv = ['/bin/bash', '-c', LAUNCH, 'sandbox', ...limitsOf(program.limits), ...programOf(program)];
     const seen = { ...view, env: { ...environment(house.home, door), ...program.env } };
     if ('port' in door.at)
-      return { child: startProcess([...(await seatbelt(seen, argv, door.at.port))], null), door };
+      return { child: startProcess([...(await seatbelt(seen, argv, door.at.port))], []), door };
     const { command, said } = bubblewrap(seen, house.home.workspace, door.at.path);
     return { child: startProcess([...command, ...argv], said), door };
   } catch (error) {
@@ -116,8 +116,9 @@ async function start(
 
 /**
  * The first words inside. The port that programs take for their proxy leads to the door; nobody starts before it is open.
- * Descriptors that this service may have inherited end here: a folder among them would be a way out. The limits are set
- * inside, where processes are counted by themselves.
+ * bubblewrap dies with this service only once the sandbox is made: when the service has died before, its descriptor has
+ * ended, and all ends here. So do descriptors that it may have inherited: a folder among them would be a way out. The
+ * limits are set inside, where processes are counted by themselves.
  */
 const LAUNCH = MAC
   ? `{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & guard=$!
@@ -127,6 +128,7 @@ const LAUNCH = MAC
      until [[ $(</proc/net/tcp) == *:${PORT.toString(16).toUpperCase().padStart(4, '0')}\\ * ]]; do
        (( SECONDS < 5 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
      done
+     read -t 0 -u ${ALIVE} && { kill -KILL -1; exit 126; }
      for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done
      ulimit -t "$1" -d "$2" -u "$3" -n "$4" -f "$5" -c 0 && shift 5 && exec "$@"`;
 
@@ -141,14 +143,11 @@ function programOf({ argv, script }: Pick<Program, 'argv' | 'script'>): readonly
 
 /**
  * A group of its own, to be killed as one.
- * @param said to the descriptors from 3 on; null: descriptor 3 stays open, and its end says that this service is gone
+ * @param said to the descriptors from 3 on; the one after them stays open, and its end says that this service is gone
  */
-function startProcess(
-  [program = '', ...args]: readonly string[],
-  said: readonly string[] | null,
-): Running['child'] {
+function startProcess([program = '', ...args]: readonly string[], said: readonly string[]): Running['child'] {
   const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe', ...(said ?? ['']).map(() => 'pipe' as const)],
+    stdio: ['pipe', 'pipe', 'pipe', ...[...said, 'alive'].map(() => 'pipe' as const)],
     detached: true,
     cwd: '/',
     // Nothing of ours, and nothing of the program's, which would act on what builds the sandbox.
@@ -158,7 +157,8 @@ function startProcess(
   if (!stdin || !stdout || !stderr) throw new Error('sandbox: its process has no pipes');
   for (const [index, pipe] of child.stdio.slice(3).entries()) {
     pipe?.on('error', () => {}); // it ended before it read: its exit says so
-    if (said && pipe && 'end' in pipe) pipe.end(said[index]);
+    if (pipe && 'end' in pipe && index < said.length) pipe.end(said[index]);
+    else if (pipe && 'resume' in pipe) pipe.resume();
   }
   return Object.assign(child, { stdin, stdout, stderr });
 }
