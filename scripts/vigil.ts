@@ -8,6 +8,7 @@ import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { halt, resume } from './cli/halt.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { mcp } from './cli/mcp.ts';
@@ -22,8 +23,23 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, approve, permissions, key, share, mcp, config, loadtest])
-  add(program);
+const verbs = [
+  status,
+  chat,
+  send,
+  halt,
+  resume,
+  cost,
+  budget,
+  approve,
+  permissions,
+  key,
+  share,
+  mcp,
+  config,
+  loadtest,
+];
+for (const add of verbs) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

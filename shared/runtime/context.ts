@@ -121,8 +121,10 @@ export function contextOf<Config>(of: {
       return found;
     },
     work(work) {
-      const { queue, halts } = work;
-      const halting = { ...work, look: async () => (halt.on() ? null : work.look()) };
+      const { queue, halts, due } = work;
+      const halting: typeof work = { ...work, look: async () => (halt.on() ? null : work.look()) };
+      // What is due waits too: asked again and again, it would keep a core busy.
+      if (due) halting.due = async () => (halt.on() ? null : due());
       of.loops.add(() =>
         loop(halts ? halting : work, {
           signal,

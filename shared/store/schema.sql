@@ -408,6 +408,21 @@ CREATE TABLE rating (
   at       INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE replay (
+  step          TEXT PRIMARY KEY,
+  turn_id       TEXT NOT NULL,
+  worker        INTEGER NOT NULL,
+  owner         TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  status        INTEGER,
+  headers_json  TEXT,
+  body          BLOB
+) STRICT;
+
+CREATE INDEX replay_at ON replay (at);
+
+CREATE INDEX replay_making ON replay (worker, owner) WHERE status IS NULL;
+
 CREATE TABLE ruling (
   id          INTEGER PRIMARY KEY,
   about       TEXT NOT NULL,

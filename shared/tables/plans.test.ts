@@ -23,6 +23,7 @@ import * as outbound from './outbound.ts';
 import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
+import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
 import * as spend from './spend.ts';
@@ -46,6 +47,7 @@ const SHORT = [
   'draft_open',
   'preview_shown',
   'batch_due',
+  'replay_making',
   'draft_open',
   'tool_call_open',
   'approval_open',
@@ -148,6 +150,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  replay.begin({ step: 't:1', turn_id: 't', worker: 0, owner: 'o', now: 1 }),
+  replay.keep('t:1', 'o', { status: 200, headers_json: '{}', body: Buffer.alloc(0) }, 1),
+  replay.drop('t:1', 'o'),
+  replay.abandon(0, 'o'),
+  replay.workers,
+  replay.of('t:1'),
+  replay.prune(1, 1),
   preview.stale(1),
   preview.of('t'),
   preview.queued('7'),

@@ -28,6 +28,7 @@ import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
 import { table as rating } from './rating.ts';
+import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
 import { table as share } from './share.ts';
@@ -70,6 +71,7 @@ export const tables: readonly Table[] = [
   press,
   preview,
   rating,
+  replay,
   ruling,
   schedule,
   share,
