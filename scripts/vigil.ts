@@ -21,34 +21,34 @@ import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
 
+const verbs = [
+  status,
+  chat,
+  send,
+  task,
+  approve,
+  permissions,
+  halt,
+  resume,
+  explain,
+  decisions,
+  retry,
+  cost,
+  budget,
+  share,
+  mcp,
+  key,
+  config,
+  loadtest,
+];
+
 const program = new Command('vigil')
   .description('Vigil, an always-on personal AI agent.')
   .version(version)
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [
-  status,
-  chat,
-  send,
-  task,
-  explain,
-  decisions,
-  retry,
-  halt,
-  resume,
-  cost,
-  budget,
-  approve,
-  permissions,
-  key,
-  share,
-  mcp,
-  config,
-  loadtest,
-]) {
-  add(program);
-}
+for (const add of verbs) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -42,6 +42,7 @@ async function waiting(t: TestContext, wish: Partial<approval.Wish> = {}) {
         clearInterval(timer);
         store.commit([ruling.handled(given.id, outcome, 1)]).then(() => resolve(given), reject);
       }, 10);
+      t.after(() => clearInterval(timer));
     });
   return { home, store, handle };
 }
