@@ -8,6 +8,9 @@ import type { IncomingMessage } from 'node:http';
 import { badRequest, Refusal } from './refusal.ts';
 
 export type Args = ReadonlyMap<string, string>;
+/** The files of a multipart body, by the names of their fields. */
+export type Files = ReadonlyMap<string, Upload>;
+export type Upload = { name: string; mime: string; bytes: Buffer };
 
 /** A client may send 50 MB files (Bot API: sending files), and no more than that is kept in memory. */
 const max_body_bytes = 51 * 1024 * 1024;
@@ -29,6 +32,12 @@ export function readPath(pathname: string): { token: string; method: string } | 
   return match ? { token: match[1] ?? '', method: match[2] ?? '' } : undefined;
 }
 
+/** `/file/bot<token>/<file_path>` (Bot API: getFile). */
+export function readFilePath(pathname: string): { token: string; path: string } | undefined {
+  const match = /^\/file\/bot([^/]*)\/(.+)$/s.exec(decodePath(pathname));
+  return match ? { token: match[1] ?? '', path: match[2] ?? '' } : undefined;
+}
+
 function decodePath(pathname: string): string {
   try {
     return decodeURIComponent(pathname);
@@ -38,14 +47,25 @@ function decodePath(pathname: string): string {
 }
 
 /** Arguments of the query string first, then of the body: Query::arg answers with the first of a name. */
-export async function readArgs(query: URLSearchParams, content_type: string, body: Buffer): Promise<Args> {
+export async function readArgs(
+  query: URLSearchParams,
+  content_type: string,
+  body: Buffer,
+): Promise<{ args: Args; files: Files }> {
   const args = new Map<string, string>();
+  const files = new Map<string, Upload>();
   const add = (name: string, value: string) => args.has(name) || args.set(name, value);
   for (const [name, value] of query) add(name, value);
   const type = content_type.toLowerCase();
   if (type.includes('multipart/form-data')) {
     const form = await readForm(content_type, body);
-    for (const [name, value] of form) if (typeof value === 'string') add(name, value);
+    for (const [name, value] of form) {
+      if (typeof value === 'string') add(name, value);
+      else {
+        const bytes = Buffer.from(await value.arrayBuffer());
+        files.set(name, { name: value.name, mime: value.type, bytes });
+      }
+    }
   } else if (type.includes('application/x-www-form-urlencoded')) {
     for (const [name, value] of new URLSearchParams(body.toString())) add(name, value);
   } else if (type.includes('application/json')) {
@@ -57,7 +77,7 @@ export async function readArgs(query: URLSearchParams, content_type: string, bod
       }
     }
   }
-  return args;
+  return { args, files };
 }
 
 async function readForm(content_type: string, body: Buffer): Promise<FormData> {
