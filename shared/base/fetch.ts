@@ -48,8 +48,8 @@ export function httpFetch(options: FetchOptions = {}): typeof fetch {
     const url = new URL(String(input));
     const { request: send, agent } = await transport(url);
     const { body, signal, method = 'GET' } = init;
-    if (body !== undefined && body !== null && typeof body !== 'string') {
-      throw new TypeError(`fetch ${url.host}: expected a string as the body, got ${typeof body}`);
+    if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+      throw new TypeError(`fetch ${url.host}: expected a string or bytes as the body, got ${typeof body}`);
     }
     const to: RequestOptions = {
       method,

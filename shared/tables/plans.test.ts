@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as attachment from './attachment.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
 import * as exchange from './exchange.ts';
@@ -15,6 +16,8 @@ import * as incident from './incident.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as pairing from './pairing.ts';
+import * as pairing_attempt from './pairing_attempt.ts';
 import * as press from './press.ts';
 import * as spend from './spend.ts';
 import * as throttle from './throttle.ts';
@@ -31,14 +34,26 @@ const SHORT = [
   'press_pending',
   'incident_open',
   'batch_due',
+  'attachment_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
+const aFile = { id: 1, attempt: 1, file_id: 'f', note: null } as attachment.Attachment;
 const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
 
 const verbs: (Op | Query<unknown>)[] = [
+  attachment.waiting(1),
+  attachment.claim(1, 2),
+  attachment.adopt(1),
+  attachment.nextDue,
+  attachment.ofTurn('t'),
+  attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
+  attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
+  pairing.valid('h', 1),
+  pairing_attempt.wrongSince('s', 1),
+  outbound.move('1', '2'),
   inbound.take('t', 1),
   inbound.close('t', 'answered'),
   inbound.waiting(1),
