@@ -8,6 +8,8 @@ import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
+import { members } from './cli/members.ts';
+import { pair } from './cli/pair.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
 
@@ -17,7 +19,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, config]) add(program);
+for (const add of [status, chat, send, cost, budget, key, pair, members, config]) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {
