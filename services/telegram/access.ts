@@ -15,8 +15,14 @@ export type Access = {
   groups: readonly OpenGroup[];
 };
 
-/** A group, by the number that it has now, and by the one that its conversations go by for ever. */
-export type OpenGroup = Omit<Group, 'senders'> & { now: number; senders: ReadonlySet<number> };
+/**
+ * A group, by the number that its conversations go by for ever, and by all that it has had: what was said before it moved
+ * may be read after.
+ */
+export type OpenGroup = Omit<Group, 'senders'> & {
+  numbers: ReadonlySet<number>;
+  senders: ReadonlySet<number>;
+};
 
 export type Settings = { owners: number[]; groups: Group[] };
 
@@ -47,16 +53,14 @@ export function accessOf(
   moved: readonly { chat: string; moved_to: string }[],
 ): Access {
   const owners = new Set([...settings.owners, ...members.map(({ user_id }) => user_id)]);
-  const now = new Map(moved.map((move) => [move.chat, Number(move.moved_to)]));
-  const nowOf = (chat: number): number => {
-    const next = now.get(String(chat));
-    return next === undefined || next === chat ? chat : nowOf(next);
-  };
-  const groups = settings.groups.map((group) => ({
-    ...group,
-    now: nowOf(group.chat),
-    senders: group.senders === 'members' ? owners : new Set(group.senders),
-  }));
+  const next = new Map(moved.map((move) => [Number(move.chat), Number(move.moved_to)]));
+  const groups = settings.groups.map((group) => {
+    const numbers = new Set<number>();
+    for (let at: number | undefined = group.chat; at !== undefined && !numbers.has(at); at = next.get(at)) {
+      numbers.add(at);
+    }
+    return { ...group, numbers, senders: group.senders === 'members' ? owners : new Set(group.senders) };
+  });
   return { owners, groups };
 }
 

@@ -139,6 +139,7 @@ test('a group that becomes a supergroup goes on there, with what waits for it an
   const inGroup = (chat_id: number, text: string) => house.bot.say({ chat_id, text, from: { id: OWNER } });
   await inGroup(-55, 'hello');
   await house.bot.migrate({ chat_id: -55, to: -1_000_000_000_055 });
+  await inGroup(-1_000_000_000_055, 'and now?');
   const store = await house.store();
   const to = { channel: 'telegram', conversation: 'telegram:-55/u4242', chat: '-55' } as const;
   const reply = {
@@ -151,7 +152,6 @@ test('a group that becomes a supergroup goes on there, with what waits for it an
   await store.commit([outbound.post({ ...to, ...reply, now: Date.now() })]);
   const arrived = await house.bot.waitSent((one) => one.chat_id === -1_000_000_000_055, 10_000);
   assert.equal(arrived.text, 'hello yourself');
-  await inGroup(-1_000_000_000_055, 'and now?');
   const rows = await until('it is stored', async () => {
     const sql = `SELECT chat, conversation FROM inbound WHERE state = 'pending' ORDER BY id`;
     const stored = await house.read<{ chat: string; conversation: string }>(sql);

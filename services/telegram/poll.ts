@@ -147,24 +147,19 @@ async function store(
   };
   for (const update of updates) {
     const received = receive(update, facts);
-    const { row, errand, pressed } = received;
+    const { row, errand, pressed, standing } = received;
     const id = updateIdOf(update);
-    if (!errand) {
-      ops.push(...opsOf(received, muted, facts.now));
-      if (id !== null) next = id + 1;
-    } else {
-      // What it does rests on all that came before it, and what comes after it on what it did.
-      await commit();
-      const desk = {
-        conversation: row.conversation ?? `telegram:${row.chat}`,
-        chat: row.chat ?? '',
-        message_ref: row.message_ref,
-      };
-      ops = [
-        ...opsOf(received, muted, facts.now),
-        ...(await run(ctx, errand, desk, { bot_id: bot.id, owners: facts.owners })),
-      ];
-      if (id !== null) next = id + 1;
+    // What these do rests on all that came before them, and what comes after on what they did.
+    const turning = errand !== undefined || (standing !== undefined && 'moved_to' in standing);
+    if (turning) await commit();
+    ops.push(...opsOf(received, muted, facts.now));
+    if (errand) {
+      const conversation = row.conversation ?? `telegram:${row.chat}`;
+      const desk = { conversation, chat: row.chat ?? '', message_ref: row.message_ref };
+      ops.push(...(await run(ctx, errand, desk, { bot_id: bot.id, owners: facts.owners })));
+    }
+    if (id !== null) next = id + 1;
+    if (turning) {
       await commit();
       facts = await look(facts.bot.name);
     }

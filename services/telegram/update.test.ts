@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OpenGroup } from './access.ts';
+import { accessOf, type OpenGroup } from './access.ts';
 import { type Facts, receive, updateIdOf } from './update.ts';
 
 const OWNER = 4242;
@@ -299,7 +299,15 @@ test('a code that a stranger sends in private is tried, however they write it', 
 
 const GROUP = { id: -100, type: 'supergroup', title: 'Group' };
 const open = (more: Partial<OpenGroup> = {}): Partial<Facts> => ({
-  groups: [{ chat: -100, now: -100, senders: new Set([OWNER, 5]), mention: 'reply or mention', ...more }],
+  groups: [
+    {
+      chat: -100,
+      numbers: new Set([-100]),
+      senders: new Set([OWNER, 5]),
+      mention: 'reply or mention',
+      ...more,
+    },
+  ],
 });
 const inGroup = (more: object, known = open()) => said({ chat: GROUP, ...more }, known);
 const mention = { text: 'hi @vigil_bot', entities: [{ type: 'mention', offset: 3, length: 10 }] };
@@ -356,8 +364,22 @@ test('in a group only owners command and press', () => {
 test('a group that has moved keeps its conversations', () => {
   const moved = inGroup({ migrate_to_chat_id: -200, text: undefined });
   assert.deepEqual(moved.standing, { moved_to: '-200' });
-  const { row } = said({ chat: { ...GROUP, id: -200 }, ...mention }, open({ now: -200 }));
+  const { row } = said(
+    { chat: { ...GROUP, id: -200 }, ...mention },
+    open({ numbers: new Set([-100, -200]) }),
+  );
   assert.deepEqual([row.chat, row.conversation], ['-200', 'telegram:-100/u4242']);
+});
+
+test('a group is known by every number that it has had, however often it moved', () => {
+  const group = { chat: -1, senders: 'members', mention: 'always' } as const;
+  const moved = [
+    { chat: '-1', moved_to: '-2' },
+    { chat: '-2', moved_to: '-3' },
+  ];
+  const [open] = accessOf({ owners: [OWNER], groups: [group] }, [{ user_id: 5 }], moved).groups;
+  assert.deepEqual([...(open?.numbers ?? [])], [-1, -2, -3]);
+  assert.deepEqual([...(open?.senders ?? [])], [OWNER, 5]);
 });
 
 test('a button that works once goes, of a choice the chosen one is marked, and others stay', () => {

@@ -158,7 +158,7 @@ function receiveMessage(message: Message, edited: boolean, bare: Inbound, facts:
     sender: from ? String(from.id) : null,
     message_ref: String(message_id),
   };
-  const group = facts.groups.find(({ now }) => now === chat.id) ?? null;
+  const group = facts.groups.find(({ numbers }) => numbers.has(chat.id)) ?? null;
   if (group && typeof migrate_to_chat_id === 'number') {
     const standing = { moved_to: String(migrate_to_chat_id) };
     return only({ ...row, note: 'a group that moved' }, { standing });
@@ -335,7 +335,7 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, facts: Facts):
   const { id: query_id, from, data, message } = query;
   const { chat, message_id, reply_markup } = message;
   const by = { chat: String(chat.id), sender: String(from.id), message_ref: String(message_id) };
-  const group = facts.groups.find(({ now }) => now === chat.id) ?? null;
+  const group = facts.groups.find(({ numbers }) => numbers.has(chat.id)) ?? null;
   const open = chat.type === 'private' || group !== null;
   if (!open || !facts.owners.has(from.id)) {
     const note = open ? 'a stranger' : `a ${chat.type}`;
