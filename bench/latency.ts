@@ -128,6 +128,8 @@ async function fill(directory: string): Promise<void> {
   const { state } = homeOf({ VIGIL_HOME: directory });
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${old / 2})`;
   const chat = `CASE WHEN i % 20 = 0 THEN ${OWNER} ELSE 1000 + i % 20 END`;
+  // Ids of turns grow with time.
+  const id = `printf('0%011d', i)`;
   const words = `'old message number ' || i || ' about nothing in particular, only long enough to be one'`;
   const step = (verb: string, sql: string): Op => ({ verb, sql, args: [] });
   const core = await openStore({ directory: state, principal: 'core' });
@@ -135,22 +137,27 @@ async function fill(directory: string): Promise<void> {
     step(
       'fill.inbound',
       `INSERT INTO inbound (source, source_key, channel, conversation, chat, sender, text, payload_json, received_at, state, turn_id)
-       ${numbers} SELECT 'old', 'k' || i, 'telegram', 'telegram:' || ${chat}, ${chat}, 'x', ${words}, '{}', i, 'answered', 't' || i FROM n`,
+       ${numbers} SELECT 'old', 'k' || i, 'telegram', 'telegram:' || ${chat}, ${chat}, 'x', ${words}, '{}', i, 'answered', ${id} FROM n`,
     ),
     step(
       'fill.turn',
       `INSERT INTO turn (id, conversation, channel, chat, state, attempt, due_at, changed_at, owner, boot_id, lease_until_at, created_at, finished_at)
-       ${numbers} SELECT 't' || i, 'telegram:' || ${chat}, 'telegram', ${chat}, 'done', 1, i, i, 'x', 'x', i, i, i FROM n`,
+       ${numbers} SELECT ${id}, 'telegram:' || ${chat}, 'telegram', ${chat}, 'done', 1, i, i, 'x', 'x', i, i, i FROM n`,
     ),
     step(
       'fill.message',
       `INSERT INTO message (conversation, role, text, at, turn_id)
-       ${numbers} SELECT 'telegram:' || ${chat}, r, ${words}, i, 't' || i FROM n, (SELECT 'user' AS r UNION ALL SELECT 'assistant')`,
+       ${numbers} SELECT 'telegram:' || ${chat}, r, ${words}, i, ${id} FROM n, (SELECT 'user' AS r UNION ALL SELECT 'assistant')`,
+    ),
+    step(
+      'fill.step',
+      `INSERT INTO step (turn_id, round, kind, content_json, at)
+       ${numbers} SELECT ${id}, 1, k, json_array(json_object('type', 'text', 'text', ${words})), i FROM n, (SELECT 'heard' AS k UNION ALL SELECT 'model')`,
     ),
     step(
       'fill.outbound',
       `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, state, part, due_at, changed_at, created_at, finished_at)
-       ${numbers} SELECT 'old' || i, 'telegram', 'telegram:' || ${chat}, ${chat}, 'reply', 't' || i, ${words}, 'pending', 1, i, i, i, i FROM n`,
+       ${numbers} SELECT 'old' || i, 'telegram', 'telegram:' || ${chat}, ${chat}, 'reply', ${id}, ${words}, 'pending', 1, i, i, i, i FROM n`,
     ),
   ]);
   await core.close();

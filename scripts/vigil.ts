@@ -8,6 +8,7 @@ import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { key } from './cli/key.ts';
+import { loadtest } from './cli/loadtest.ts';
 import { members } from './cli/members.ts';
 import { pair } from './cli/pair.ts';
 import { send } from './cli/send.ts';
@@ -19,7 +20,7 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, pair, members, config]) add(program);
+for (const add of [status, chat, send, cost, budget, key, pair, members, config, loadtest]) add(program);
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -42,7 +42,11 @@ const gate = Promise.withResolvers<void>();
 const router = createServer(async (request, response) => {
   let body = '';
   for await (const chunk of request) body += chunk;
-  const { model, messages } = JSON.parse(body) as { model: string; messages: { content: string }[] };
+  const { model, messages } = JSON.parse(body) as {
+    model: string;
+    messages: { content: { text: string }[] }[];
+  };
+  const heard = messages.at(-1)?.content.at(-1)?.text ?? '';
   asked.push({ model, headers: request.headers });
   const { window, facts, cure, retry_after_s } = budget;
   const added = await house.read('SELECT id FROM allowance WHERE spend_id = ?', window);
@@ -58,8 +62,8 @@ const router = createServer(async (request, response) => {
     });
     return sendError(response, error, 'req_1');
   }
-  if (messages.at(-1)?.content.endsWith('hang')) await gate.promise;
-  const said = `${model}: ${messages.at(-1)?.content.split('\n').at(-1)}`;
+  if (heard.endsWith('hang')) await gate.promise;
+  const said = `${model}: ${heard}`;
   const usage = usageOf({ input_tokens: 1, output_tokens: 1 });
   const answer = { model, content: [text(said)], stop_reason: 'end_turn', usage } as const;
   await sendAnswer(response, answer, { stream: true, headers: {} });

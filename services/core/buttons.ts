@@ -8,7 +8,7 @@ import type { Op } from '#shared/tables/op.ts';
 import type { Buttons } from '#shared/tables/outbound.ts';
 import type { Press } from '#shared/tables/press.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { timeInWords } from './context.ts';
+import { timeInWords } from './time.ts';
 
 const RAISE_nanousd = 1_000_000_000;
 /** The alias of the router's fast tier. */
@@ -36,6 +36,28 @@ export function questionOf(
     text: tell,
     buttons: [raise, [...cheaper, ...button('Wait', 'wait')]].filter((row) => row.length > 0),
   };
+}
+
+/** What its reader may say of an answer. */
+export function ratingButtons({ id, channel }: Pick<turn.Turn, 'id' | 'channel'>): Buttons {
+  if (channel === 'terminal') return [];
+  return [
+    [
+      { text: '👍', data: `good:${id}` },
+      { text: '👎', data: `bad:${id}` },
+    ],
+  ];
+}
+
+/** What the owner may say of a turn that is held. */
+export function heldButtons({ id, channel }: Pick<turn.Turn, 'id' | 'channel'>): Buttons {
+  if (channel === 'terminal') return [];
+  return [
+    [
+      { text: 'Retry', data: `retry:${id}` },
+      { text: 'Drop', data: `drop:${id}` },
+    ],
+  ];
 }
 
 /** What a window of a budget (`day 2026-11-22`, `turn …`) is called by a person who is in it. */

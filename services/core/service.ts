@@ -13,40 +13,37 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Message } from '@anthropic-ai/sdk/resources/messages';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { withIds } from '#shared/base/log.ts';
-import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { inspect } from '#shared/store/inspect.ts';
 import { Fenced, REFUSED } from '#shared/store/store.ts';
+import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as incident from '#shared/tables/incident.ts';
 import * as inspection from '#shared/tables/inspection.ts';
 import * as message from '#shared/tables/message.ts';
-import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as press from '#shared/tables/press.ts';
-import * as step from '#shared/tables/step.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { type Ask, asker } from './ask.ts';
-import { effectOf, questionOf, turnOf } from './buttons.ts';
+import { asker } from './ask.ts';
+import { effectOf, heldButtons, questionOf, turnOf } from './buttons.ts';
+import { compact } from './compact.ts';
 import { config } from './config.ts';
-import { conversation, systemPrompt } from './context.ts';
+import { attempt, type Core, type Desk, end, MOST_MESSAGES, reply } from './loop.ts';
+import { personaReader } from './prompt.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
 
-/** At most so many waiting messages become one turn. */
-const MOST_MESSAGES = 50;
 /** A turn without a sign of progress for so long is aborted and taken up again. */
 const LEASE_ms = 120_000;
-/** Once the model has answered somebody, those who wait for it try again within this time. */
-const SOON_ms = 5_000;
 /** On the way down, an answer that is being given, and paid for, has so long to come to its end. */
 const GRACE_ms = 8_000;
 
-type Core = Context<{ parallel_turns: number; history_messages: number; longest_message_kb: number }>;
+/** What is being asked of the model just now, turn by turn, so that it can be stopped. */
+type InWork = Map<string, AbortController>;
 
 export const core = service({
   name: 'core',
@@ -55,24 +52,43 @@ export const core = service({
     const [adopted] = await ctx.store.commit([turn.adopt(ctx.instance, ctx.clock.now())]);
     if (adopted.length > 0) ctx.log.info('turns.adopted', { turns: adopted.length });
     ctx.doing('waiting for messages');
-    const ask = asker(socketOf(ctx.home, 'router'), (ctx.shared.model.idle_s + 30) * 1000);
+    const desk: Desk = {
+      ask: asker(socketOf(ctx.home, 'router'), (ctx.shared.model.idle_s + 30) * 1000),
+      persona: personaReader(ctx.home.persona),
+      grown: new Set(),
+    };
     const patience = new AbortController();
     ctx.signal.addEventListener('abort', () => setTimeout(() => patience.abort(), GRACE_ms).unref(), {
       once: true,
     });
+    const inWork: InWork = new Map();
+    ctx.halt.onChange((halted) => {
+      if (halted) for (const turn of inWork.values()) turn.abort(new Error('all is halted'));
+    });
     ctx.work({
       name: 'turns',
       queue: 'inbound',
+      halts: true,
       lanes: ctx.config.parallel_turns,
       look: () => claim(ctx),
-      act: (mine) => withIds({ turn: mine.id }, () => work(ctx, ask, mine, patience.signal)),
-      due: async () => (await ctx.store.read(turn.nextDue))[0]?.due_at ?? null,
+      act: (mine) => withIds({ turn: mine.id }, () => work(ctx, desk, mine, inWork, patience.signal)),
+      due: () => nextDue(ctx),
     });
     ctx.work({
       name: 'presses',
       queue: 'press',
       look: async () => (await ctx.store.read(press.next))[0],
-      act: (pressed) => decide(ctx, pressed),
+      act: (pressed) => decide(ctx, pressed, inWork),
+    });
+    ctx.work({
+      name: 'summaries',
+      halts: true,
+      async look() {
+        const [conversation] = desk.grown;
+        if (conversation !== undefined) desk.grown.delete(conversation);
+        return conversation;
+      },
+      act: (conversation) => compact(ctx, desk.ask, conversation, ctx.signal),
     });
     ctx.every('check-up', CHECK_UP_ms, () => checkUp(ctx));
   },
@@ -90,148 +106,77 @@ async function claim(ctx: Core): Promise<turn.Turn | undefined> {
   const id = uuid(now);
   const [[opened]] = await ctx.store.commit([
     turn.open(id, lease),
-    // No more than the model will see of the history, or some of them would go unread.
-    inbound.take(id, Math.min(MOST_MESSAGES, ctx.config.history_messages)),
+    inbound.take(id, MOST_MESSAGES),
     message.heard(id, 1),
   ]);
   return opened;
 }
 
-/** Works on the turn until it ends, waits, or turns out to be somebody else's. */
-async function work(ctx: Core, ask: Ask, mine: turn.Turn, patience: AbortSignal): Promise<void> {
-  const stuck = new AbortController();
+async function nextDue(ctx: Core): Promise<number | null> {
+  const [[waiting], [gathering]] = await Promise.all([
+    ctx.store.read(turn.nextDue),
+    ctx.store.read(inbound.nextReady(ctx.clock.now())),
+  ]);
+  const due = [waiting?.due_at, gathering?.ready_at].filter((at) => typeof at === 'number');
+  return due.length > 0 ? Math.min(...due) : null;
+}
+
+/** Works on the turn until it ends, rests, waits, or turns out to be somebody else's. */
+async function work(
+  ctx: Core,
+  desk: Desk,
+  mine: turn.Turn,
+  inWork: InWork,
+  patience: AbortSignal,
+): Promise<void> {
+  const ended = new AbortController();
+  inWork.set(mine.id, ended);
   const renewal = setInterval(() => {
     ctx.store.commit([turn.renew(mine, ctx.clock.now() + LEASE_ms)]).catch((error) => {
-      if (error instanceof Fenced) stuck.abort(error);
+      if (error instanceof Fenced) ended.abort(error);
       else ctx.log.warn('lease.unrenewed', { error });
     });
   }, LEASE_ms / 3);
   try {
-    await attempt(ctx, ask, mine, AbortSignal.any([patience, stuck.signal]));
+    if (mine.crashes >= MOST_CRASHES) {
+      const what = `I have died over this message ${mine.crashes} times`;
+      await escalate(ctx, mine, `${what}, so I leave it to you.`, what);
+    } else await attempt(ctx, desk, mine, AbortSignal.any([patience, ended.signal]));
   } catch (error) {
     if (error instanceof Fenced) ctx.log.warn('turn.fenced', { error });
     // A turn that stayed in living hands would be taken up by nobody.
-    else await failed(ctx, mine, error);
+    else await failed(ctx, mine, error).catch(fenced(ctx));
   } finally {
+    inWork.delete(mine.id);
     clearInterval(renewal);
   }
 }
 
-async function attempt(ctx: Core, ask: Ask, mine: turn.Turn, signal: AbortSignal): Promise<void> {
-  const { store, config, shared } = ctx;
-  if (mine.crashes >= MOST_CRASHES) {
-    return end(ctx, mine, 'dead', `I have died over this message ${mine.crashes} times and leave it now.`);
-  }
-  const history = await store.read(message.recent(mine.conversation, config.history_messages, mine.id));
-  const longest = Math.max(
-    0,
-    ...history.filter(({ turn_id }) => turn_id === mine.id).map(({ text }) => text.length),
-  );
-  if (longest > config.longest_message_kb * 1024) {
-    const limit = config.longest_message_kb * 1024;
-    return end(
-      ctx,
-      mine,
-      'dead',
-      `Your message has ${longest} characters, I read ${limit} at most. Send it in parts.`,
-    );
-  }
-  let answer: Message;
-  try {
-    answer = await ask(
-      {
-        model: mine.alias ?? shared.model.name,
-        max_tokens: shared.model.max_tokens,
-        system: systemPrompt(ctx.clock.now()),
-        messages: conversation(history, mine.id),
-        turn_id: mine.id,
-        conversation: mine.conversation,
-      },
-      signal,
-    );
-  } catch (error) {
-    return failed(ctx, mine, error);
-  }
-  await end(ctx, mine, 'done', textOf(answer), [
-    step.record({
-      turn_id: mine.id,
-      round: 1,
-      kind: 'model',
-      content_json: JSON.stringify(answer.content),
-      stop_reason: answer.stop_reason,
-      model: answer.model,
-      call_id: null,
-      at: ctx.clock.now(),
-    }),
-  ]);
+/** Whoever stopped the turn meanwhile has had the last word. */
+function fenced(ctx: Core): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof Fenced)) throw error;
+    ctx.log.warn('turn.fenced', { error });
+  };
 }
 
-/** What the sender reads. An answer without text is said to be one. */
-function textOf(answer: Message): string {
-  const text = answer.content
-    .filter((block) => block.type === 'text')
-    .map((block) => block.text)
-    .join('')
-    .trim();
-  if (answer.stop_reason === 'refusal') return text || 'The model declined to answer this.';
-  if (text === '') return 'The model gave an answer without any text.';
-  return answer.stop_reason === 'max_tokens' ? `${text}\n\n(cut off: the answer may be no longer)` : text;
-}
-
-/** The end of a turn, in one commit: nobody will ever see half of it. */
-async function end(
-  ctx: Core,
-  mine: turn.Turn,
-  state: 'done' | 'dead',
-  text: string,
-  before: Op[] = [],
-): Promise<void> {
-  const now = ctx.clock.now();
-  await ctx.persist([
-    ...before,
-    turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
-    inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
-    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
-    reply(mine, 'reply', text, now),
-    ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
-  ]);
-  ctx.log.info('turn.finished', { state, attempt: mine.attempt, took_ms: now - mine.created_at });
-}
-
-function reply(
-  mine: turn.Turn,
-  kind: 'reply' | 'notice',
-  text: string,
-  now: number,
-  more: Partial<Pick<outbound.Post, 'key' | 'buttons'>> = {},
-): Op {
-  return outbound.post({
-    key: `${kind}:${mine.id}`,
-    channel: mine.channel,
-    conversation: mine.conversation,
-    chat: mine.chat,
-    kind,
-    turn_id: mine.id,
-    text: text.toWellFormed(),
-    message_ref: mine.message_ref,
-    now,
-    ...more,
-  });
-}
-
-/** No answer: wait and say so once, or give up and say why. A drain is nobody's failure. */
+/** No answer: wait and say so once, or give up and say why. A drain, or a halt, is nobody's failure. */
 async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void> {
   const now = ctx.clock.now();
-  if (ctx.signal.aborted) {
+  if (ctx.signal.aborted || ctx.halt.on()) {
     await ctx.persist([
-      turn.wait(mine, { now, due_at: now, because: 'drain', told: false, error: 'drained' }),
+      turn.wait(mine, { now, due_at: now, because: 'drain', told: false, error: 'put down' }),
     ]);
     return;
   }
   const verdict = verdictOn(mine, diagnose(error), now);
   if (verdict.do === 'give up') {
     ctx.log.error('turn.rejected', { error });
-    return end(ctx, mine, 'dead', verdict.tell);
+    return end(ctx, mine, 0, { state: 'dead', text: verdict.tell, action: 'give up' });
+  }
+  if (verdict.do === 'escalate') {
+    ctx.log.error('turn.escalated', { error });
+    return escalate(ctx, mine, verdict.tell, verdict.error);
   }
   if (verdict.do === 'ask the sender') {
     const { spend_id, due_at } = verdict;
@@ -239,7 +184,7 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
     const { text, buttons } = questionOf(mine, verdict, mine.alias ?? ctx.shared.model.name);
     await ctx.persist([
       turn.refused(mine, { now, due_at, spend_id, error: verdict.error }),
-      reply(mine, 'notice', text, now, { key: `refused:${mine.id}:${mine.attempt}`, buttons }),
+      ...reply(mine, 'notice', text, now, { key: `refused:${mine.id}:${mine.attempt}`, buttons }),
     ]);
     return;
   }
@@ -252,12 +197,25 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
       told: verdict.tell !== null,
       error: verdict.error,
     }),
-    ...(verdict.tell === null ? [] : [reply(mine, 'notice', verdict.tell, now)]),
+    ...(verdict.tell === null ? [] : reply(mine, 'notice', verdict.tell, now)),
+  ]);
+}
+
+/** Only a person can say whether it is worth more. */
+async function escalate(ctx: Core, mine: turn.Turn, text: string, error: string): Promise<void> {
+  const now = ctx.clock.now();
+  const more = { key: `held:${mine.id}:${mine.attempt}`, buttons: heldButtons(mine) };
+  const how = mine.channel === 'terminal' ? `\nscripts/vigil retry ${mine.id} tries again.` : '';
+  await ctx.persist([
+    turn.hold(mine, { now, error }),
+    draft.close(mine.id, now),
+    ...reply(mine, 'notice', `${text}${how}`, now, more),
+    incident.open({ cause: `turn ${mine.id}`, service: 'core', severity: 'warning', text, now }),
   ]);
 }
 
 /** What was pressed happens, and its sender is told, in one commit. */
-async function decide(ctx: Core, pressed: press.Press): Promise<void> {
+async function decide(ctx: Core, pressed: press.Press, _inWork: InWork): Promise<void> {
   const now = ctx.clock.now();
   const [found] = await ctx.store.read(turn.of(turnOf(pressed.data)));
   const { outcome, tell, ops } = effectOf(pressed, found, now);

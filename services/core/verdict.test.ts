@@ -205,14 +205,16 @@ test('the sender is told of the delay once, after ten seconds and not before', (
   assert.equal(tell(10_000, NOW - 1), null);
 });
 
-test('what is rejected is given up at once, a fault of ours at the fifth time, an absence never', () => {
+test('what is rejected is given up at once; what may have cost something is put to its sender the third time, an absence never', () => {
   assert.equal(verdictOn(fresh, { kind: 'rejected', what: 'no' }, NOW).do, 'give up');
-  const fault = (faults: number) =>
-    verdictOn({ ...fresh, failures: 9, faults }, { kind: 'fault', what: 'bug' }, NOW);
-  assert.equal(fault(3).do, 'wait');
-  const given = fault(4);
-  assert.equal(given.do, 'give up');
-  assert.match(given.tell ?? '', /bug/);
+  for (const kind of ['fault', 'broken'] as const) {
+    const fault = (faults: number) =>
+      verdictOn({ ...fresh, failures: 9, faults }, { kind, what: 'bug' }, NOW);
+    assert.equal(fault(1).do, 'wait');
+    const third = fault(2);
+    assert.equal(third.do, 'escalate');
+    assert.match(third.tell ?? '', /3 times in a row.*bug/);
+  }
   assert.equal(verdictOn({ ...fresh, failures: 100_000, first_failed_at: 0 }, away, NOW).do, 'wait');
 });
 

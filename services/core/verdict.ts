@@ -2,12 +2,15 @@
 
 import { backoff_ms } from '#shared/base/backoff.ts';
 import { messageOf } from '#shared/base/errors.ts';
-import { timeInWords } from './context.ts';
+import { BrokenOff } from './ask.ts';
+import { timeInWords } from './time.ts';
 
 /** What went wrong, seen by what can be done about it. */
 export type Diagnosis =
   /** The model cannot be reached for now: it will be. */
   | { kind: 'away'; what: string; retry_after_ms: number | null }
+  /** The answer began, and broke off: it may have cost something. */
+  | { kind: 'broken'; what: string }
   /**
    * A budget has no room for it: the window `spend_id`, which ends in so long, or never. `command` makes room; null
    * when no money would.
@@ -33,6 +36,10 @@ const HOPELESS_TYPES = new Set(['invalid_request_error', 'not_found_error', 'req
 const REFUSAL = /^budget: (.+?)(?:; .*(scripts\/vigil budget raise .+))?$/s;
 
 export function diagnose(error: unknown): Diagnosis {
+  if (error instanceof BrokenOff) {
+    const cause = diagnose(error.cause);
+    return cause.kind === 'away' ? { kind: 'broken', what: cause.what } : cause;
+  }
   const { status, type, headers, name, apiMessage } = (error ?? {}) as SdkError;
   const what = messageOf(error);
   if (typeof status === 'number') {
@@ -68,8 +75,8 @@ function retryAfter_ms(headers: SdkError['headers']): number | null {
 const AWAY = { first_ms: 500, most_ms: 60_000 };
 /** An answer that is late by so much is worth a word. */
 const LATE_ms = 10_000;
-/** A fault of ours that stays after so many tries is not going to pass. */
-const MOST_FAULTS = 5;
+/** What may have cost something each time is not tried more often by itself: whether it is worth more, its sender says. */
+const MOST_FAULTS = 3;
 /** What no new period will help waits so long for its sender to decide. */
 const UNDECIDED_ms = 86_400_000;
 /** A turn over which the process has died so often would take it down for ever. */
@@ -85,6 +92,8 @@ export type Verdict =
       tell: string;
       error: string;
     }
+  /** It spends nothing more until somebody decides. */
+  | { do: 'escalate'; tell: string; error: string }
   | { do: 'give up'; tell: string; error: string };
 
 export function verdictOn(
@@ -101,8 +110,15 @@ export function verdictOn(
   random = Math.random,
 ): Verdict {
   const { what } = diagnosis;
-  if (diagnosis.kind === 'rejected' || (diagnosis.kind === 'fault' && turn.faults + 1 >= MOST_FAULTS)) {
+  if (diagnosis.kind === 'rejected')
     return { do: 'give up', tell: `I cannot answer this: ${what}`, error: what };
+  const counts = diagnosis.kind === 'fault' || diagnosis.kind === 'broken';
+  if (counts && turn.faults + 1 >= MOST_FAULTS) {
+    return {
+      do: 'escalate',
+      tell: `This has failed ${turn.faults + 1} times in a row, so I leave it to you: ${what}`,
+      error: what,
+    };
   }
   if (diagnosis.kind === 'refused') {
     const { spend_id, retry_after_ms, command } = diagnosis;
@@ -129,7 +145,7 @@ export function verdictOn(
   const late = turn.first_failed_at !== null && now - turn.first_failed_at >= LATE_ms;
   return {
     do: 'wait',
-    because: diagnosis.kind,
+    because: counts ? 'fault' : 'away',
     due_at: now + Math.max(asked_ms, backoff_ms(turn.failures, AWAY, random)),
     tell:
       late && turn.told_at === null

@@ -1,6 +1,7 @@
 /**
- * Messages out, part by part. The intent is on the disk before a part leaves, its outcome after; what died in between
- * is in doubt. A doubtful part is sent again, once Telegram has been heard from, and stays marked.
+ * Messages out, piece by piece. The intent is on the disk before a part leaves, its outcome after; what died in between
+ * is in doubt. A doubtful piece is sent again, once Telegram has been heard from, and stays marked. The answer of a turn
+ * takes the place of the preview that its chat sees; an edit that of the message that it names.
  */
 
 import type { Api } from 'grammy/web';
@@ -8,8 +9,13 @@ import { backoff_ms } from '#shared/base/backoff.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import * as chat from '#shared/tables/chat.ts';
 import * as outbound from '#shared/tables/outbound.ts';
+import * as preview from '#shared/tables/preview.ts';
+import { piecesOf } from './compose.ts';
+import { type Lanes, openLanes } from './lane.ts';
 import { revoked } from './poll.ts';
-import { split } from './split.ts';
+import { callingFor } from './record.ts';
+import { edit, send, threadOf } from './send.ts';
+import { refOf, standingOf } from './stream.ts';
 import { type Failure, failureOf } from './verdict.ts';
 
 /** An outcome is waited for this long before it counts as unknown. */
@@ -34,45 +40,92 @@ export async function claim(ctx: Telegram): Promise<outbound.Outbound | undefine
   return mine;
 }
 
-/** Sends the message's next part. */
-export async function deliver(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<void> {
-  const parts = split(message.text);
-  const part = parts[message.part];
-  const last = message.part + 1 >= parts.length;
+/** Sends the message's next piece, or puts it in the place of what stands there. */
+export async function deliver(
+  ctx: Telegram,
+  api: Api,
+  message: outbound.Outbound,
+  inLane: Lanes = openLanes(),
+): Promise<void> {
+  const { id, turn_id, attempt } = message;
+  const subject = { payload: `outbound ${id}`, turn_id, retries: attempt - 1 };
+  await inLane(message.chat ?? '', () => callingFor(subject, () => deliverPiece(ctx, api, message)));
+}
+
+async function deliverPiece(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<void> {
   const now = () => ctx.clock.now();
-  if (message.chat === null || part === undefined) {
+  if (message.edits_key !== null) {
+    const [[superseded]] = await ctx.persist([outbound.superseded(message, now())]);
+    if (superseded) return;
+  }
+  const pieces = await piecesOf(message);
+  const piece = pieces[message.part];
+  const last = message.part + 1 >= pieces.length;
+  if (message.chat === null || piece === undefined) {
     await ctx.persist([
       outbound.bury(message, { now: now(), error: 'there is nothing, or nobody, to send to' }),
     ]);
     return;
   }
+  const buttons: outbound.Buttons | null =
+    last && message.buttons_json ? JSON.parse(message.buttons_json) : null;
+  let replaced: Replaced;
+  let message_id: number | undefined;
+  // An edit that is made twice is made once: only what is sent anew can be in doubt.
+  let sending = false;
   try {
-    // Sent again into a dead network, a doubtful part would only become more doubtful: first a sign of life.
-    if (message.uncertain > 0) await api.getMe();
+    replaced = await replacedBy(ctx, api, message);
+    const standing = replaced.ids[message.part];
+    if (standing !== undefined && piece.is === 'text') {
+      if (await edit(api, message.chat, standing, piece, buttons)) message_id = standing;
+    }
+    if (message_id === undefined) {
+      // Sent again into a dead network, a doubtful piece would only become more doubtful: first a sign of life.
+      if (message.uncertain > 0) await api.getMe();
+      sending = true;
+      const place = {
+        chat: message.chat,
+        thread: threadOf(message.conversation),
+        reply_to: message.part === 0 ? refOf(message.message_ref) : null,
+        buttons,
+      };
+      message_id = await send(api, place, piece);
+    }
+    if (last) await removeRest(ctx, api, message.chat, replaced.ids.slice(pieces.length));
   } catch (error) {
-    return postpone(ctx, message, failureOf(error));
-  }
-  let message_id: number;
-  try {
-    const keyboard = last && message.buttons_json ? { reply_markup: keyboardOf(message.buttons_json) } : {};
-    const options = { link_preview_options: { is_disabled: true }, ...keyboard };
-    ({ message_id } = await api.sendMessage(message.chat, part, options));
-  } catch (error) {
-    return unsent(ctx, message, failureOf(error), error);
+    const failure = failureOf(error);
+    if (failure.kind === 'unknown' && !sending) return postpone(ctx, message, failure);
+    return unsent(ctx, message, failure, error);
   }
   // Outside of the try: a store that cannot be written is no doubt about what Telegram has taken.
   const refs: unknown[] = JSON.parse(message.refs_json);
   await ctx.persist([
     outbound.sent(message, { now: now(), refs_json: JSON.stringify([...refs, message_id]), last }),
+    ...(replaced.preview === null ? [] : [preview.leave(replaced.preview, 'replaced', now())]),
   ]);
   ctx.log.info('message.sent', { outbound: message.id, part: message.part, uncertain: message.uncertain });
 }
 
-function keyboardOf(buttons_json: string) {
-  const rows: outbound.Buttons = JSON.parse(buttons_json);
-  return {
-    inline_keyboard: rows.map((row) => row.map(({ text, data }) => ({ text, callback_data: data }))),
-  };
+/** The messages that it takes the place of, and the turn whose preview they are. */
+type Replaced = { ids: number[]; preview: string | null };
+
+async function replacedBy(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<Replaced> {
+  if (message.edits_key !== null) {
+    const [found] = await ctx.store.read(outbound.refsOf(message.edits_key));
+    return { ids: found ? JSON.parse(found.refs_json) : [], preview: null };
+  }
+  const isAnswer = message.kind === 'reply' && message.file_json === null;
+  if (!isAnswer || message.turn_id === null || message.part > 0) return { ids: [], preview: null };
+  const standing = await standingOf(ctx, api, message.turn_id);
+  if (standing?.state !== 'shown' && standing?.state !== 'ended') return { ids: [], preview: null };
+  return { ids: standing.message_id === null ? [] : [standing.message_id], preview: message.turn_id };
+}
+
+/** An edit is shorter than what it takes the place of. One that stays is no loss. */
+async function removeRest(ctx: Telegram, api: Api, to: string, ids: readonly number[]): Promise<void> {
+  for (const id of ids) {
+    await api.deleteMessage(to, id).catch((error) => ctx.log.info('message.unremoved', { error }));
+  }
 }
 
 async function unsent(

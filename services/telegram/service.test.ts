@@ -76,7 +76,10 @@ const callsIn = async (chat_id: number) =>
 /** What the model was asked last in a request. */
 function asked(request: MessagesRequest): string {
   const { content } = request.messages.at(-1) ?? {};
-  return typeof content === 'string' ? content : JSON.stringify(content ?? '');
+  if (typeof content === 'string') return content;
+  const texts = (content ?? []).flatMap((block) => (block.type === 'text' ? [block.text] : []));
+  // The hour stands before what was said.
+  return texts.filter((text) => !/^\[.* UTC\]$/.test(text)).join('\n\n');
 }
 
 /** Holds the model back on whatever holds `word`, until it is opened. */

@@ -1,7 +1,7 @@
 /**
  * telegram: the Telegram bridge. Updates in, messages out.
  *
- * It owns `outbound`, `poller`, `chat`, `attachment`, `member` and `pairing_attempt`. An update is stored in the commit that moves
+ * It owns `outbound`, `preview`, `poller`, `chat`, `attachment`, `member` and `pairing_attempt`. An update is stored in the commit that moves
  * the offset, and Telegram hears that we have it only afterwards; a pressed button likewise. What goes out is marked as
  * being sent before it leaves. Files are fetched in a lane of their own. /halt, /resume, /status and /help are answered
  * here, whatever has become of the others. Strangers are refused here, before any model hears of them, and the attempt is
@@ -24,12 +24,18 @@ import * as outbound from '#shared/tables/outbound.ts';
 import { config } from './config.ts';
 import { claim, deliver, SEND_s } from './deliver.ts';
 import * as fetching from './fetch.ts';
+import { openLanes } from './lane.ts';
 import { POLL_s, poll } from './poll.ts';
+import { recordCalls } from './record.ts';
+import { stream } from './stream.ts';
+import { typist } from './typing.ts';
 
 /** How many chats are written to at once. */
 const LANES = 8;
 /** How many files are fetched at once. */
 const FETCHES = 3;
+/** How soon after its begin a turn is seen. */
+const TYPING_ms = 1_000;
 
 export const telegram = service({
   name: 'telegram',
@@ -41,14 +47,18 @@ export const telegram = service({
     fetching.clearParts(ctx.home.files);
     if (doubtful.length > 0) ctx.log.warn('messages.doubted', { messages: doubtful.length });
 
-    const client = (timeoutSeconds: number) =>
-      new Api(token, { apiRoot, timeoutSeconds, fetch: httpFetch() });
+    const client = (timeoutSeconds: number) => {
+      const api = new Api(token, { apiRoot, timeoutSeconds, fetch: httpFetch() });
+      recordCalls(ctx, api, apiRoot);
+      return api;
+    };
     const bot = {
       id: Number(token.split(':')[0]),
       api: client(POLL_s + 15),
       transcribes: ctx.config.transcribe !== false,
     };
     const sender = client(SEND_s);
+    const inLane = openLanes();
     const pollOnce = poll(ctx, bot);
     ctx.doing('polling');
     ctx.work<never>({
@@ -79,9 +89,11 @@ export const telegram = service({
       queue: 'outbound',
       lanes: LANES,
       look: () => claim(ctx),
-      act: (message) => deliver(ctx, sender, message),
+      act: (message) => deliver(ctx, sender, message, inLane),
       due: async () => (await ctx.store.read(outbound.nextDue))[0]?.due_at ?? null,
     });
+    ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
+    ctx.every('typing', TYPING_ms, typist(ctx, sender));
   },
 });
 

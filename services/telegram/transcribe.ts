@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { Readable } from 'node:stream';
 import { httpFetch } from '#shared/base/fetch.ts';
 import type { Transcribe } from './config.ts';
 
@@ -64,20 +65,20 @@ async function byServer(
 ): Promise<string> {
   const boundary = randomUUID();
   const head = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n`;
-  const body = Buffer.concat([
+  const body = [
     Buffer.from(`${head('name="model"')}\r\n${model}\r\n`),
     Buffer.from(`${head(`name="file"; filename="${basename(path)}"`)}Content-Type: ${mime}\r\n\r\n`),
     await readFile(path),
     Buffer.from(`\r\n--${boundary}--\r\n`),
-  ]);
+  ];
   const response = await httpFetch()(url, {
     method: 'POST',
     headers: {
       'content-type': `multipart/form-data; boundary=${boundary}`,
-      'content-length': String(body.length),
+      'content-length': String(body.reduce((sum, part) => sum + part.length, 0)),
       ...(key && { authorization: `Bearer ${key}` }),
     },
-    body,
+    body: Readable.from(body),
     signal,
   });
   const answer = await response.text();

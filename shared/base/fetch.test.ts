@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { scratch } from '../testing/scratch.ts';
 import { httpFetch, NeverSent, neverSent } from './fetch.ts';
@@ -151,10 +152,29 @@ test('what proves that nothing was sent is found however a client wrapped it', (
   }
 });
 
-test('a body that is no string is refused before anything leaves', async (t) => {
+test('a body that is neither a string nor a stream is refused before anything leaves', async (t) => {
   const root = await serve(t, () => assert.fail('something arrived'));
   await assert.rejects(httpFetch()(root, { method: 'POST', body: new Uint8Array(3) }), {
     name: 'TypeError',
-    message: /expected a string as the body, got object/,
+    message: /expected a string or a stream as the body, got object/,
   });
+});
+
+test('a stream is sent as it comes, and one that breaks breaks the request', async (t) => {
+  const root = await serve(t, async (request, response) => {
+    let heard = '';
+    for await (const chunk of request) heard += chunk;
+    response.end(heard);
+  });
+  const body = (broken: boolean) =>
+    Readable.from(
+      (async function* () {
+        yield Buffer.from('one ');
+        if (broken) throw new Error('torn');
+        yield Buffer.from('two');
+      })(),
+    ) as unknown as NonNullable<RequestInit['body']>;
+  const answer = await httpFetch()(root, { method: 'POST', body: body(false) });
+  assert.equal(await answer.text(), 'one two');
+  await assert.rejects(httpFetch()(root, { method: 'POST', body: body(true) }));
 });

@@ -8,6 +8,7 @@
 
 import type * as http from 'node:http';
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 
 export type FetchOptions = {
   /** Speaks to this Unix socket, whatever the URL's host is. */
@@ -48,8 +49,9 @@ export function httpFetch(options: FetchOptions = {}): typeof fetch {
     const url = new URL(String(input));
     const { request: send, agent } = await transport(url);
     const { body, signal, method = 'GET' } = init;
-    if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
-      throw new TypeError(`fetch ${url.host}: expected a string or bytes as the body, got ${typeof body}`);
+    const isStream = typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+    if (body !== undefined && body !== null && typeof body !== 'string' && !isStream) {
+      throw new TypeError(`fetch ${url.host}: expected a string or a stream as the body, got ${typeof body}`);
     }
     const to: RequestOptions = {
       method,
@@ -74,7 +76,9 @@ export function httpFetch(options: FetchOptions = {}): typeof fetch {
         );
       });
       outgoing.once('response', (incoming) => resolve(responseOf(incoming)));
-      outgoing.end(body);
+      if (!isStream) outgoing.end(body);
+      // A stream that breaks destroys the request, whose own 'error' tells it.
+      else pipeline(body as AsyncIterable<Uint8Array>, outgoing).catch(() => {});
     });
   };
 }

@@ -89,9 +89,12 @@ const rules: readonly Rule[] = [
     when: /^(?:please\s+)?(?:call|use)\s+(?:the\s+)?(?:tool\s+)?([\w-]+)(?:\s+tool)?(?:\s+with\s+([\s\S]+?))?\.?$/i,
     say: ([, name = '', json = '{}'], { tools }) => {
       if (tools.length === 0) return `I cannot call “${name}”: this request offers no tools.`;
+      const input = objectIn(json);
+      if (!tools.includes(name) && tools.includes('use_tool') && input) {
+        return toolUse('use_tool', { name, input });
+      }
       if (!tools.includes(name))
         return `There is no tool called “${name}” here. There are: ${tools.join(', ')}.`;
-      const input = objectIn(json);
       return input
         ? toolUse(name, input)
         : `The input of a tool is a JSON object, and this is none: ${quote(json)}`;

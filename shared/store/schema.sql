@@ -347,6 +347,8 @@ CREATE TABLE outbound (
 
 CREATE INDEX outbound_conversation ON outbound (conversation, id);
 
+CREATE INDEX outbound_edits ON outbound (edits_key, id) WHERE edits_key IS NOT NULL;
+
 CREATE INDEX outbound_queue ON outbound (channel, chat, id) WHERE state IN ('pending', 'sending', 'uncertain');
 
 CREATE INDEX outbound_turn ON outbound (turn_id) WHERE turn_id IS NOT NULL;
@@ -402,6 +404,20 @@ CREATE TABLE press (
 ) STRICT;
 
 CREATE INDEX press_pending ON press (id) WHERE handled_at IS NULL;
+
+CREATE TABLE preview (
+  turn_id     TEXT PRIMARY KEY,
+  chat        TEXT NOT NULL,
+  message_id  INTEGER,
+  after_id    INTEGER NOT NULL,
+  state       TEXT NOT NULL CHECK (state IN ('sending', 'shown', 'ended', 'replaced', 'lost')),
+  text_hash   TEXT NOT NULL,
+  uncertain   INTEGER NOT NULL DEFAULT 0,
+  draft_at    INTEGER NOT NULL,
+  changed_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX preview_shown ON preview (turn_id) WHERE state IN ('sending', 'shown');
 
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
@@ -484,6 +500,7 @@ CREATE TABLE summary (
   conversation  TEXT NOT NULL,
   upto_turn_id  TEXT NOT NULL,
   text          TEXT NOT NULL,
+  taint         TEXT,
   call_id       TEXT,
   at            INTEGER NOT NULL
 ) STRICT;
@@ -614,5 +631,7 @@ CREATE TABLE turn (
 , spend_id TEXT, alias TEXT, sender TEXT, waits_for TEXT CHECK (waits_for IN ('model', 'budget', 'tools', 'owner')), unasked INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running', 'waiting');
+
+CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');

@@ -155,3 +155,13 @@ export const workers: Query<{ worker: number }> = {
   sql: `SELECT DISTINCT worker FROM call WHERE state = 'open' AND kind = 'message'`,
   args: [],
 };
+
+/** What a turn's calls have come to so far. */
+export function usedBy(turn_id: string): Query<{ tokens: number; latency_ms: number }> {
+  return {
+    verb: 'call.usedBy',
+    sql: `SELECT coalesce(sum(latency_ms), 0) AS latency_ms, coalesce(sum(input_tokens + output_tokens + cache_read_tokens
+            + cache_write_5m_tokens + cache_write_1h_tokens), 0) AS tokens FROM call WHERE turn_id = ?`,
+    args: [turn_id],
+  };
+}

@@ -221,6 +221,36 @@ export function adopt(owner: string, now: number): Op<Pick<Outbound, 'id' | 'unc
   };
 }
 
+/** The names of the messages that stand in the chat under a key: those of the last edit, or of the first sending. */
+export function refsOf(key: string): Query<Pick<Outbound, 'refs_json'>> {
+  return {
+    verb: 'outbound.refsOf',
+    sql: `SELECT refs_json FROM outbound WHERE (key = ? OR edits_key = ?) AND state = 'sent' AND refs_json <> '[]'
+          ORDER BY id DESC LIMIT 1`,
+    args: [key, key],
+  };
+}
+
+/** The last messages that went out in a conversation. */
+export function newestRefs(conversation: string): Query<Pick<Outbound, 'refs_json'>> {
+  return {
+    verb: 'outbound.newestRefs',
+    sql: `SELECT refs_json FROM outbound WHERE conversation = ? ORDER BY id DESC LIMIT 20`,
+    args: [conversation],
+  };
+}
+
+/** An edit that a later one in the queue makes needless ends here, as sent. No later one: no row. */
+export function superseded(message: Outbound, now: number): Op<Pick<Outbound, 'id'>> {
+  return {
+    verb: 'outbound.superseded',
+    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?, error = 'a later edit took its place'
+          WHERE id = ? AND state = 'sending' AND attempt = ? AND EXISTS (SELECT 1 FROM outbound l
+            WHERE l.edits_key = ? AND l.id > ? AND l.${OPEN}) RETURNING id`,
+    args: [now, now, message.id, message.attempt, message.edits_key, message.id],
+  };
+}
+
 /** What was posted to a conversation after `id`: how a terminal follows its conversation. */
 export function after(
   conversation: string,

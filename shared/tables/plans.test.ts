@@ -7,9 +7,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as conversation from './conversation.ts';
+import * as decision from './decision.ts';
+import * as draft from './draft.ts';
 import * as exchange from './exchange.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
@@ -19,8 +23,14 @@ import * as outbound from './outbound.ts';
 import * as pairing from './pairing.ts';
 import * as pairing_attempt from './pairing_attempt.ts';
 import * as press from './press.ts';
+import * as preview from './preview.ts';
+import * as ruling from './ruling.ts';
 import * as spend from './spend.ts';
+import * as step from './step.ts';
+import * as summary from './summary.ts';
+import * as taint from './taint.ts';
 import * as throttle from './throttle.ts';
+import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
 
@@ -33,7 +43,13 @@ const SHORT = [
   'call_open',
   'press_pending',
   'incident_open',
+  'draft_open',
+  'preview_shown',
   'batch_due',
+  'draft_open',
+  'tool_call_open',
+  'approval_open',
+  'ruling_pending',
   'attachment_pending',
 ];
 
@@ -80,6 +96,22 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t', 1),
   message.ofTurn('t'),
+  step.of('t'),
+  step.recent('c', { after: '', since_at: 0, most: 9 }),
+  summary.newest('c'),
+  conversation.of('c'),
+  attachment.ofTurn('t'),
+  taint.ofTurn('t'),
+  taint.ofTurns(['t']),
+  decision.ofTurn('t'),
+  draft.open,
+  tool_call.next,
+  tool_call.orphaned,
+  tool_call.ofTurn('t'),
+  tool_call.ofRound('t', 1),
+  approval.open,
+  ruling.next,
+  call.usedBy('t'),
   message.recent('c', 10, 't'),
   outbound.claim('o', 1),
   outbound.sendable(1),
@@ -113,6 +145,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  preview.stale(1),
+  preview.of('t'),
+  preview.queued('7'),
+  preview.unseen(1),
+  outbound.refsOf('k'),
+  outbound.newestRefs('c'),
+  outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
   incident.ongoing,

@@ -48,6 +48,22 @@ export function record(step: Step): Op {
   };
 }
 
+/**
+ * The steps of the latest `most` turns of a conversation that are done, turn by turn, the oldest first: those after the
+ * turn `after`, begun since `since_at`. The ids of turns grow with time.
+ */
+export function recent(
+  conversation: string,
+  { after, since_at, most }: { after: string; since_at: number; most: number },
+): Query<Step> {
+  return {
+    verb: 'step.recent',
+    sql: `SELECT s.* FROM (SELECT id FROM turn WHERE conversation = ? AND id > ? AND state = 'done' AND created_at >= ?
+            ORDER BY id DESC LIMIT ?) t JOIN step s ON s.turn_id = t.id ORDER BY s.turn_id, s.round, s.kind`,
+    args: [conversation, after, since_at, most],
+  };
+}
+
 /** What a turn has done, in the order in which it did it ('heard' < 'model' < 'tools'). */
 export function of(turn_id: string): Query<Step> {
   return {

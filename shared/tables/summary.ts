@@ -15,16 +15,18 @@ export type Summary = {
   /** The last turn that it tells of; those after it are told word for word. */
   upto_turn_id: string;
   text: string;
+  /** Whose words it may repeat besides those of the two who spoke. */
+  taint: string | null;
   call_id: string | null;
   at: number;
 };
 
 export function record(summary: Omit<Summary, 'id'>): Op {
-  const { conversation, upto_turn_id, text, call_id, at } = summary;
+  const { conversation, upto_turn_id, text, taint, call_id, at } = summary;
   return {
     verb: 'summary.record',
-    sql: 'INSERT INTO summary (conversation, upto_turn_id, text, call_id, at) VALUES (?,?,?,?,?)',
-    args: [conversation, upto_turn_id, text, call_id, at],
+    sql: 'INSERT INTO summary (conversation, upto_turn_id, text, taint, call_id, at) VALUES (?,?,?,?,?,?)',
+    args: [conversation, upto_turn_id, text, taint, call_id, at],
     durable: true,
   };
 }

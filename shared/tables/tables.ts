@@ -28,6 +28,7 @@ import { table as pairingAttempt } from './pairing_attempt.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
+import { table as preview } from './preview.ts';
 import { table as rating } from './rating.ts';
 import { table as removal } from './removal.ts';
 import { table as ruling } from './ruling.ts';
@@ -72,6 +73,7 @@ export const tables: readonly Table[] = [
   permission,
   poller,
   press,
+  preview,
   rating,
   removal,
   ruling,

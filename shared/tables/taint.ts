@@ -22,6 +22,14 @@ export function note({ turn_id, source, at }: Taint): Op {
   };
 }
 
+export function ofTurns(turn_ids: readonly string[]): Query<{ source: string }> {
+  return {
+    verb: 'taint.ofTurns',
+    sql: 'SELECT DISTINCT source FROM taint WHERE turn_id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(turn_ids)],
+  };
+}
+
 export function ofTurn(turn_id: string): Query<Taint> {
   return {
     verb: 'taint.ofTurn',

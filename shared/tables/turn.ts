@@ -256,7 +256,7 @@ export function release(turn: Turn, now: number): Op {
 export function stop(id: string, how: { now: number; error: string }): Op {
   return {
     verb: 'turn.stop',
-    sql: `UPDATE turn SET state = 'dead', changed_at = ?, finished_at = ?, error = ?
+    sql: `UPDATE turn SET state = 'done', changed_at = ?, finished_at = ?, error = ?
           WHERE id = ? AND state IN ('running', 'waiting', 'held')`,
     args: [how.now, how.now, how.error, id],
     expect: 1,

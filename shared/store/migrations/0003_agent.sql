@@ -28,6 +28,7 @@ CREATE INDEX attachment_inbound ON attachment (inbound_id);
 CREATE INDEX attachment_pending ON attachment (due_at) WHERE state = 'pending';
 
 -- A turn takes several rounds: in each the model is asked once, and its tools run. It rests while somebody else is at it.
+CREATE INDEX turn_conversation ON turn (conversation, id);
 ALTER TABLE turn ADD COLUMN sender TEXT;
 ALTER TABLE turn ADD COLUMN waits_for TEXT CHECK (waits_for IN ('model', 'budget', 'tools', 'owner'));
 ALTER TABLE turn ADD COLUMN unasked INTEGER NOT NULL DEFAULT 0;
@@ -65,6 +66,7 @@ CREATE TABLE summary (
   conversation  TEXT NOT NULL,
   upto_turn_id  TEXT NOT NULL,
   text          TEXT NOT NULL,
+  taint         TEXT,
   call_id       TEXT,
   at            INTEGER NOT NULL
 ) STRICT;

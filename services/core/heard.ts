@@ -1,0 +1,62 @@
+/**
+ * What people said, as the model is told it: the time, what the message carries, and the sender's own words last. Only the
+ * own words are the sender's; what was quoted, forwarded or attached is data, each with its source. Pure, and the same
+ * for the same rows: what is told once is told the same ever after, from the provider's cache.
+ */
+
+import { untrusted } from '#shared/base/untrusted.ts';
+import type { Attachment } from '#shared/tables/attachment.ts';
+import type { Part } from '#shared/tables/inbound.ts';
+import type { Message } from '#shared/tables/message.ts';
+import type { File, Text } from './content.ts';
+import { stamp } from './time.ts';
+
+export type Heard = {
+  content: (Text | File)[];
+  /** Whose words besides the sender's are in it. */
+  sources: string[];
+};
+
+export function heardOf(messages: readonly Message[], attachments: readonly Attachment[]): Heard {
+  const content: (Text | File)[] = [];
+  const sources = new Set<string>();
+  const say = (text: string) => {
+    if (text.trim() !== '') content.push({ type: 'text', text });
+  };
+  const data = (source: string, text: string) => {
+    sources.add(source);
+    say(untrusted(source, text));
+  };
+  let told = '';
+  for (const message of messages) {
+    // A minute is told once.
+    const time = stamp(message.at);
+    if (time !== told) say(`[${time}]`);
+    told = time;
+    const parts: Part[] = message.parts_json === null ? [] : JSON.parse(message.parts_json);
+    const forward = parts.find((part) => part.kind === 'forward');
+    for (const part of parts) {
+      if (part.kind === 'quote' && part.own) say(`[In reply to your words: ${short(part.text)}]`);
+      else if (part.kind === 'quote') data(`quoted from ${part.from}`, part.text);
+      else if (part.kind === 'note') data('attached', part.text);
+    }
+    const files = attachments.filter(({ inbound_id }) => inbound_id === message.inbound_id);
+    for (const file of files) {
+      if (file.state !== 'ready' || file.path === null)
+        say(`[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
+      else if (file.text !== null) say(`[spoken] ${file.text}`);
+      else {
+        sources.add(`file ${file.name}`);
+        content.push({ type: 'file', path: file.path, name: file.name, mime: file.mime });
+      }
+    }
+    if (forward) data(`forwarded from ${forward.from}`, message.text);
+    else say(message.corrects === null ? message.text : `[This corrects an earlier message] ${message.text}`);
+  }
+  return { content, sources: [...sources] };
+}
+
+/** The model has said it: a reminder is enough. */
+function short(text: string): string {
+  return text.length <= 300 ? text : `${text.slice(0, 300).toWellFormed()}…`;
+}

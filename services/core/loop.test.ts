@@ -1,0 +1,414 @@
+/** The turn, from the outside: a real core, a real router, a model by script, and tools that this test answers for. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
+import { systemClock } from '#shared/base/clock.ts';
+import type { MessagesRequest } from '#shared/messages/request-fields.ts';
+import { openStore, type Store } from '#shared/store/store.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+import * as taint from '#shared/tables/taint.ts';
+import * as tool from '#shared/tables/tool.ts';
+import * as tool_call from '#shared/tables/tool_call.ts';
+import { buildHouse, type House, type Suite } from '#shared/testing/house.ts';
+import type { Reply } from '#shared/testing/messages-script.ts';
+import { until } from '#shared/testing/scratch.ts';
+
+let house: House;
+let core: Suite;
+/** What the service of that name writes. */
+let tools: Store;
+/** Each test talks in a conversation of its own. */
+let chat = 1000;
+
+before(async () => {
+  house = await buildHouse({ telegram: false, config: '[core]\nrounds = 6\nhistory_kb = 4\n' });
+  await house.serve('router');
+  core = await house.serve('core');
+  tools = await openStore({ directory: house.home.state, principal: 'tools' });
+  const schema_json = '{"type":"object"}';
+  const offered = { source: 'built in', schema_json, repeatable: 0, changed_at: 1 };
+  await tools.commit([
+    tool.offer({ ...offered, name: 'look', description: 'Looks.', offer: 'always' }),
+    tool.offer({ ...offered, name: 'rare', description: 'Rarely.', offer: 'on demand' }),
+  ]);
+});
+
+after(async () => {
+  await tools.close();
+  await house.close();
+});
+
+beforeEach(() => {
+  chat += 1;
+});
+
+async function say(text: string, more: Partial<inbound.Inbound> = {}): Promise<void> {
+  await (await house.store()).commit([
+    inbound.receive({
+      source: 'test',
+      source_key: `${chat}:${text}`,
+      channel: 'telegram',
+      conversation: `telegram:${chat}`,
+      chat: String(chat),
+      sender: '4242',
+      text,
+      message_ref: null,
+      payload_json: '{}',
+      received_at: systemClock.now(),
+      state: 'pending',
+      note: null,
+      ...more,
+    }),
+  ]);
+}
+
+const replies = () =>
+  house.read<{ kind: string; text: string; buttons_json: string | null }>(
+    'SELECT kind, text, buttons_json FROM outbound WHERE chat = ? ORDER BY id',
+    String(chat),
+  );
+const answered = (what: RegExp | string) =>
+  until(`chat ${chat} is told ${what}`, async () => (await replies()).find(({ text }) => text.match(what)));
+const wanted = (count = 1) =>
+  until(`${count} calls are wanted`, async () => {
+    const rows = await house.read<tool_call.ToolCall>(
+      `SELECT * FROM tool_call WHERE chat = ? AND state = 'pending' ORDER BY round, place`,
+      String(chat),
+    );
+    return rows.length >= count ? rows : null;
+  });
+const turn = async () =>
+  (
+    await house.read<{ id: string; state: string; waits_for: string | null }>(
+      'SELECT * FROM turn WHERE chat = ? ORDER BY id DESC',
+      String(chat),
+    )
+  )[0];
+const finish = (
+  call: tool_call.ToolCall,
+  text: string,
+  how: Partial<Parameters<typeof tool_call.finish>[1]> = {},
+) =>
+  tools.commit([
+    tool_call.finish(call, {
+      state: 'done',
+      result_json: JSON.stringify([{ type: 'text', text }]),
+      source: null,
+      now: systemClock.now(),
+      ...how,
+    }),
+  ]);
+/** What the provider was asked for this chat, oldest first. */
+const asked = () => house.model.calls().map(({ body }) => body as MessageCreateParams);
+/** `call` counts from 1, in each test. */
+function script(say: (request: MessagesRequest, call: number) => Reply | Promise<Reply>): void {
+  let calls = 0;
+  house.model.script((request) => {
+    calls += 1;
+    return say(request, calls);
+  });
+}
+const want = (name: string, input: unknown, text = '') => ({ text, tools: [{ name, input }] });
+
+test('a tool that the model wants is called, and its result leads to the answer', async () => {
+  const first = asked().length;
+  script((_, call) => (call === 1 ? want('look', { at: 'sky' }, 'Let me look.') : 'It is blue.'));
+  await say('what colour is the sky?');
+  const [call] = await wanted();
+  assert.ok(call);
+  assert.equal(call.tool, 'look');
+  assert.deepEqual(JSON.parse(call.input_json), { at: 'sky' });
+  await until('the turn rests', async () => (await turn())?.waits_for === 'tools');
+  await finish(call, 'blue');
+  await answered('It is blue.');
+  const [one, two] = asked().slice(first);
+  assert.ok(one && two);
+  assert.deepEqual(
+    two.messages.slice(0, 1),
+    one.messages,
+    'the second question begins with all of the first',
+  );
+  assert.equal(JSON.stringify(two.messages.at(-1)).includes('"tool_result"'), true);
+  assert.deepEqual(
+    (
+      await house.read<{ action: string }>(
+        'SELECT action FROM decision WHERE turn_id = ? ORDER BY round',
+        call.turn_id,
+      )
+    ).map(({ action }) => action),
+    ['tool look', 'answer'],
+  );
+});
+
+test('calls of one round are wanted at once, and the model hears of all of them together', async () => {
+  script((_, call) =>
+    call === 1
+      ? {
+          tools: [
+            { name: 'look', input: { n: 1 } },
+            { name: 'look', input: { n: 2 } },
+          ],
+        }
+      : 'both',
+  );
+  await say('look twice');
+  const [one, two] = await wanted(2);
+  assert.ok(one && two);
+  await finish(two, 'second');
+  assert.equal((await turn())?.state, 'waiting');
+  await finish(one, 'first', { state: 'failed' });
+  await answered('both');
+  const results = asked().at(-1)?.messages.at(-1)?.content;
+  assert.ok(Array.isArray(results));
+  assert.deepEqual(
+    results.map(
+      (block) => block.type === 'tool_result' && [block.is_error ?? false, JSON.stringify(block.content)],
+    ),
+    [
+      [true, '[{"type":"text","text":"first"}]'],
+      [false, results[1]?.type === 'tool_result' ? JSON.stringify(results[1].content) : ''],
+    ],
+  );
+});
+
+test('a tool that was found is called by its own name', async () => {
+  script((_, call) => (call === 1 ? want('use_tool', { name: 'rare', input: { a: 1 } }) : 'done'));
+  await say('do something rare');
+  const [call] = await wanted();
+  assert.ok(call);
+  assert.deepEqual([call.tool, call.input_json], ['rare', '{"a":1}']);
+  await finish(call, 'ok');
+  await answered('done');
+});
+
+test('what is said while tools are at work is told to the model with their results', async () => {
+  script((request, call) => {
+    if (call === 1) return want('look', {});
+    return JSON.stringify(request.messages.at(-1)).includes('and quickly') ? 'heard it' : 'heard nothing';
+  });
+  await say('look');
+  const [call] = await wanted();
+  assert.ok(call);
+  await say('and quickly');
+  await finish(call, 'seen');
+  await answered('heard it');
+  const rows = await house.read<{ state: string }>(
+    'SELECT state FROM inbound WHERE turn_id = ?',
+    call.turn_id,
+  );
+  assert.deepEqual(rows, [{ state: 'answered' }, { state: 'answered' }]);
+});
+
+test('a core that is killed while tools are at work goes on from there, and asks nothing twice', async () => {
+  const first = asked().length;
+  script((_, call) => (call === 1 ? want('look', {}) : 'after the night'));
+  await say('look');
+  const [call] = await wanted();
+  assert.ok(call);
+  core.child.kill('SIGKILL');
+  await core.exit;
+  await finish(call, 'seen');
+  core = await house.serve('core');
+  await answered('after the night');
+  assert.equal(asked().length - first, 2);
+});
+
+test('the same call wanted a third time is a loop, and ends the turn', async () => {
+  script(() => want('look', { at: 'the same' }));
+  await say('look forever');
+  for (let n = 0; n < 2; n++) {
+    const [call] = await wanted();
+    assert.ok(call);
+    await finish(call, 'nothing new');
+  }
+  await answered(/I stopped: .* the third time \(look\)/);
+  assert.equal((await turn())?.state, 'done');
+  const calls = await house.read('SELECT id FROM tool_call WHERE chat = ?', String(chat));
+  assert.equal(calls.length, 2);
+});
+
+test('in its last round the model has to answer with what it has', async () => {
+  script((request, call) =>
+    request.tool_choice?.type === 'none' ? `forced after ${call - 1}` : want('look', { call }),
+  );
+  await say('never end');
+  for (let n = 0; n < 5; n++) {
+    const [call] = await wanted();
+    assert.ok(call);
+    await finish(call, 'more');
+  }
+  await answered('forced after 5');
+});
+
+test('how sure the model is stays out of the answer, and is on record, as is what it thought', async () => {
+  script(() => ({ thinking: 'hm, Paris', text: 'Paris.\n<confidence>0.9</confidence>' }));
+  await say('capital of France?');
+  const reply = await answered('Paris.');
+  assert.equal(reply.text, 'Paris.');
+  const [row] = await house.read<{ confidence: number; reasoning: string; call_id: string }>(
+    'SELECT * FROM decision WHERE turn_id = ?',
+    (await turn())?.id ?? '',
+  );
+  assert.equal(row?.confidence, 0.9);
+  assert.equal(row?.reasoning, 'hm, Paris');
+  const [bill] = await house.read<{ conversation: string }>(
+    'SELECT * FROM call WHERE id = ?',
+    row?.call_id ?? '',
+  );
+  assert.equal(bill?.conversation, `telegram:${chat}`);
+});
+
+test('every answer can be rated, and none in a terminal', async () => {
+  script(() => 'fine');
+  await say('hello');
+  const { buttons_json } = await answered('fine');
+  assert.deepEqual(
+    JSON.parse(buttons_json ?? 'null')?.[0].map(({ text }: { text: string }) => text),
+    ['👍', '👎'],
+  );
+});
+
+test('the next turn begins with all of the last one, word for word, so that it is read from the cache', async () => {
+  const first = asked().length;
+  script((_, call) => (call === 1 ? want('look', {}) : `answer ${call}`));
+  await say('one');
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'seen');
+  await answered('answer 2');
+  await say('two');
+  await answered('answer 3');
+  const [, second, third] = asked().slice(first);
+  assert.ok(second && third);
+  const bare = (request: MessageCreateParams) =>
+    JSON.stringify(request.messages.map(({ role, content }) => ({ role, content }))).replaceAll(
+      ',"cache_control":{"type":"ephemeral"}',
+      '',
+    );
+  assert.ok(bare(third).startsWith(bare(second).slice(0, -1)));
+  assert.deepEqual([third.system, third.tools], [second.system, second.tools]);
+});
+
+test('words of others stand in frames, and taint the turn, and the turns that remember it', async () => {
+  script(() => 'read');
+  await say('forward me', { parts: [{ kind: 'forward', from: 'Mallory' }] });
+  await answered('read');
+  assert.match(JSON.stringify(asked().at(-1)?.messages), /<untrusted source=\\"forwarded from Mallory\\">/);
+  const [spoken] = await tools.read(taint.ofTurn((await turn())?.id ?? ''));
+  assert.equal(spoken?.source, 'forwarded from Mallory');
+  await say('and now?');
+  await until('the second answer', async () => (await replies()).length === 2);
+  const [remembered] = await tools.read(taint.ofTurn((await turn())?.id ?? ''));
+  assert.equal(remembered?.source, 'earlier: forwarded from Mallory');
+});
+
+test('a message that was corrected before anybody read it is read as corrected; a later correction is told as one', async () => {
+  const gate = Promise.withResolvers<void>();
+  script(async () => {
+    await gate.promise;
+    return 'ok';
+  });
+  await say('first', { message_ref: '1' });
+  await until('it is asked', async () => (await turn())?.state === 'running');
+  await say('secnd', { message_ref: '2' });
+  await say('second', { source_key: `${chat}:edit`, edits: '2' });
+  gate.resolve();
+  await until('both are answered', async () => (await replies()).length === 2);
+  const last = JSON.stringify(asked().at(-1)?.messages.at(-1));
+  assert.match(last, /"second"/);
+  assert.doesNotMatch(last, /secnd/);
+  await say('the third way', { source_key: `${chat}:late`, edits: '1' });
+  await until('it is answered', async () => (await replies()).length === 3);
+  assert.match(
+    JSON.stringify(asked().at(-1)?.messages.at(-1)),
+    /\[This corrects an earlier message\] the third way/,
+  );
+});
+
+test('a file is shown as what it is, and said to be gone when it is', async () => {
+  mkdirSync(house.home.files, { recursive: true });
+  const path = join(house.home.files, 'picture.png');
+  writeFileSync(path, 'not really');
+  script((_, call) => (call === 1 ? want('look', {}) : 'seen'));
+  await say('show me');
+  const [call] = await wanted();
+  assert.ok(call);
+  const files = [
+    { type: 'file', path, name: 'picture.png', mime: 'image/png' },
+    { type: 'file', path: join(house.home.files, 'gone.pdf'), name: 'gone.pdf', mime: 'application/pdf' },
+  ];
+  await finish(call, '', { result_json: JSON.stringify(files) });
+  await answered('seen');
+  const said = JSON.stringify(asked().at(-1)?.messages.at(-1));
+  assert.match(said, /"type":"image","source":\{"type":"base64","media_type":"image\/png"/);
+  assert.match(said, /gone\.pdf.*not there any more/);
+});
+
+test('an answer that takes its time is shown while it is written, and its draft ends with it', async () => {
+  script(() => 'word '.repeat(60));
+  house.model.latency({ per_chunk_ms: 100 });
+  await say('tell me at length');
+  await until('a draft is on show', async () => {
+    const [row] = await house.read<{ text: string }>(
+      'SELECT text FROM draft WHERE chat = ? AND open = 1',
+      String(chat),
+    );
+    return row?.text.startsWith('word');
+  });
+  house.model.latency({});
+  await answered(/^word/);
+  await until('the draft is closed', async () => {
+    const [row] = await house.read<{ open: number }>('SELECT open FROM draft WHERE chat = ?', String(chat));
+    return row?.open === 0;
+  });
+});
+
+test('what breaks off three times in a row is put to its sender, costs nothing more, and holds nobody up', async () => {
+  script(() => 'never whole');
+  house.model.fault({ kind: 'cut' });
+  await say('hello');
+  const notice = await answered(/failed 3 times in a row/);
+  assert.match(notice.buttons_json ?? '', /"retry:.*"drop:/);
+  assert.equal((await turn())?.state, 'held');
+  house.model.clear();
+  script(() => 'the next');
+  await say('and this?');
+  await answered('the next');
+});
+
+test('a long conversation is told as a summary, and what was said is kept', async () => {
+  const long = 'x'.repeat(1500);
+  script((request) => (JSON.stringify(request.system).includes('minutes') ? 'They said x.' : 'ok'));
+  for (let n = 0; n < 4; n++) {
+    await say(`${n} ${long}`);
+    await until(`answer ${n}`, async () => (await replies()).length === n + 1);
+  }
+  await until(
+    'it is summed up',
+    async () =>
+      (
+        await house.read<{ text: string }>(
+          'SELECT text FROM summary WHERE conversation = ?',
+          `telegram:${chat}`,
+        )
+      )[0]?.text === 'They said x.',
+    20_000,
+  );
+  await say('go on');
+  await until('the last answer', async () => (await replies()).length === 5);
+  const [question] = asked().at(-1)?.messages ?? [];
+  assert.match(JSON.stringify(question), /What was said before, in short.*They said x\./);
+  const kept = await house.read('SELECT id FROM message WHERE conversation = ?', `telegram:${chat}`);
+  assert.equal(kept.length, 10);
+});
+
+test('a bare ping costs little', async () => {
+  script(() => 'pong');
+  await say('ping');
+  await answered('pong');
+  const call = house.model.calls().at(-1);
+  assert.ok((call?.billed?.input_tokens ?? 9999) < 600);
+});

@@ -1,0 +1,427 @@
+/**
+ * A turn, from where it stands to where it ends or rests. It goes in rounds: the model is asked, and either it answers, and
+ * the turn ends, or it wants tools, and the turn rests until they are done. All that a round brings about is one commit,
+ * so that whoever takes the turn up, after a crash or a night, finds it between two rounds.
+ */
+
+import { uuid } from '#shared/base/ids.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import * as attachment from '#shared/tables/attachment.ts';
+import * as call from '#shared/tables/call.ts';
+import * as conversation from '#shared/tables/conversation.ts';
+import * as decision from '#shared/tables/decision.ts';
+import * as draft from '#shared/tables/draft.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+import * as message from '#shared/tables/message.ts';
+import * as note from '#shared/tables/note.ts';
+import type { Op } from '#shared/tables/op.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import * as step from '#shared/tables/step.ts';
+import * as summary from '#shared/tables/summary.ts';
+import * as taint from '#shared/tables/taint.ts';
+import * as tool from '#shared/tables/tool.ts';
+import * as tool_call from '#shared/tables/tool_call.ts';
+import * as turn from '#shared/tables/turn.ts';
+import type { Answer, Ask } from './ask.ts';
+import { boundReached, repeated } from './bounds.ts';
+import { ratingButtons } from './buttons.ts';
+import type { Config } from './config.ts';
+import type { Block, File, Result, Text } from './content.ts';
+import { drafting, isWatched, rowOf } from './draft.ts';
+import { heardOf } from './heard.ts';
+import { fitting, messagesOf, sizeOf, told } from './history.ts';
+import { type Prompt, promptOf } from './prompt.ts';
+import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
+
+export type Core = Context<Config>;
+
+/** What every turn has at hand. */
+export type Desk = {
+  ask: Ask;
+  /** The owner's standing instructions. */
+  persona: () => string | null;
+  /** Conversations that have become long. */
+  grown: Set<string>;
+};
+
+/** At most so many waiting messages are told at once. */
+export const MOST_MESSAGES = 50;
+/** A turn whose tools are silent for so long looks after them by itself. */
+const REST_ms = 86_400_000;
+/** A conversation that could not be summed up is told up to so many times its limit. */
+const MOST_HISTORY = 4;
+/** Once the model has answered somebody, those who wait for it try again within this time. */
+const SOON_ms = 5_000;
+
+/** Where a turn stands: what it has done, and what the model is told next. */
+type Stand = {
+  steps: step.Step[];
+  round: number;
+  calls: tool_call.ToolCall[];
+  /** What is written down with the answer: the results of the round before, and what was heard since. */
+  news: { round: number; kind: 'tools' | 'heard'; content: Block[] }[];
+  sources: string[];
+};
+
+/**
+ * Works on the turn until it ends or rests.
+ * @throws what the asking throws: the caller decides whether to wait
+ */
+export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: AbortSignal) {
+  for (;;) {
+    const stand = await standOf(ctx, mine);
+    if (stand === null) {
+      const now = ctx.clock.now();
+      await ctx.persist([turn.rest(mine, { now, due_at: now + REST_ms })]);
+      return;
+    }
+    const tooLong = longest(ctx, stand);
+    if (tooLong !== null)
+      return end(ctx, mine, stand.round, { state: 'dead', text: tooLong, action: 'give up' });
+    const bound = boundReached(await usedBy(ctx, mine, stand), ctx.config);
+    if (bound !== null) {
+      const text = `I stopped ${bound}, before I was done. Say "go on" to continue.`;
+      return end(ctx, mine, stand.round, {
+        state: 'done',
+        text,
+        action: 'stop',
+        before: newsOf(ctx, mine, stand),
+      });
+    }
+    const { answer, inherited } = await asked(ctx, desk, mine, stand, signal);
+    stand.sources.push(...inherited);
+    if (!(await took(ctx, mine, stand, answer))) return;
+  }
+}
+
+/** null: tools of its last round are still at work. */
+async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
+  const { store, clock } = ctx;
+  const [steps, calls] = await Promise.all([
+    store.read(step.of(mine.id)),
+    store.read(tool_call.ofTurn(mine.id)),
+  ]);
+  const last = steps.findLast(({ kind }) => kind === 'model');
+  const round = (last?.round ?? 0) + 1;
+  const news: Stand['news'] = [];
+  const results = calls.filter((one) => one.round === last?.round);
+  if (results.some(({ state }) => state === 'pending' || state === 'asking' || state === 'running'))
+    return null;
+  if (last && results.length > 0)
+    news.push({ round: last.round, kind: 'tools', content: results.map(resultOf) });
+  // Who died or was stopped in the middle of asking asks the very same again: the answer may be there, and paid for.
+  const mayJoin = round > 1 && mine.waits_for !== null;
+  if (mayJoin && (await store.read(inbound.joining(mine.conversation, clock.now()))).length > 0) {
+    await ctx.persist([
+      turn.renew(mine, mine.lease_until_at),
+      inbound.take(mine.id, MOST_MESSAGES),
+      message.heard(mine.id, round),
+    ]);
+  }
+  const [messages, attachments] = await Promise.all([
+    store.read(message.ofTurn(mine.id)),
+    store.read(attachment.ofTurn(mine.id)),
+  ]);
+  const heard = heardOf(
+    messages.filter((one) => one.round === round),
+    attachments,
+  );
+  if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
+  return { steps, round, calls, news, sources: heard.sources };
+}
+
+function resultOf({ use_id, state, result_json }: tool_call.ToolCall): Result {
+  const content: (Text | File)[] = result_json === null ? [] : JSON.parse(result_json);
+  return { type: 'tool_result', tool_use_id: use_id, content, ...(state !== 'done' && { is_error: true }) };
+}
+
+function longest(ctx: Core, { news }: Stand): string | null {
+  const limit = ctx.config.longest_message_kb * 1024;
+  const lengths = news.flatMap(({ kind, content }) =>
+    kind === 'heard' ? content.map((block) => (block.type === 'text' ? block.text.length : 0)) : [],
+  );
+  const most = Math.max(0, ...lengths);
+  return most <= limit
+    ? null
+    : `Your message has ${most} characters, I read ${limit} at most. Send it in parts.`;
+}
+
+async function usedBy(ctx: Core, mine: turn.Turn, { round, calls }: Stand) {
+  // The first round has used nothing.
+  if (round === 1) return { round, worked_ms: 0, tokens: 0 };
+  const [used] = await ctx.store.read(call.usedBy(mine.id));
+  const tools_ms = calls.reduce((sum, { started_at, finished_at }) => {
+    return started_at === null || finished_at === null ? sum : sum + Math.max(0, finished_at - started_at);
+  }, 0);
+  return { round, worked_ms: (used?.latency_ms ?? 0) + tools_ms, tokens: used?.tokens ?? 0 };
+}
+
+async function asked(
+  ctx: Core,
+  desk: Desk,
+  mine: turn.Turn,
+  stand: Stand,
+  signal: AbortSignal,
+): Promise<{ answer: Answer; inherited: string[] }> {
+  const { store, config, shared } = ctx;
+  const [[chosen], [before], tools, notes] = await Promise.all([
+    store.read(conversation.of(mine.conversation)),
+    store.read(summary.newest(mine.conversation)),
+    store.read(tool.all),
+    store.read(note.kept(mine.conversation)),
+  ]);
+  const fresh_at = chosen?.fresh_at ?? 0;
+  const told_before = before && before.at >= fresh_at ? before : undefined;
+  const recent = await store.read(
+    step.recent(mine.conversation, {
+      after: told_before?.upto_turn_id ?? '',
+      since_at: fresh_at,
+      most: config.history_turns,
+    }),
+  );
+  const past = fitting(recent, MOST_HISTORY * config.history_kb * 1024);
+  const turns = [...new Set(past.map(({ turn_id }) => turn_id))];
+  if (turns.length >= config.history_turns || sizeOf(recent) > config.history_kb * 1024)
+    desk.grown.add(mine.conversation);
+  const taints = turns.length > 0 && stand.round === 1 ? await store.read(taint.ofTurns(turns)) : [];
+  const inherited = [
+    ...taints.map(({ source }) => source),
+    ...(told_before?.taint ? [told_before.taint] : []),
+  ];
+  const { system, tools: offered }: Prompt = promptOf({
+    persona: desk.persona(),
+    notes,
+    tools,
+    web_search_uses: config.web_search_uses,
+  });
+  const next = stand.news.flatMap(({ content }) => content);
+  const writing = drafting(ctx, mine, ctx.clock, stand.round > 1);
+  try {
+    const answer = await desk.ask(
+      {
+        model: mine.alias ?? chosen?.alias ?? shared.model.name,
+        max_tokens: shared.model.max_tokens,
+        system,
+        ...(offered.length > 0 && { tools: offered }),
+        // In the last round it has to answer with what it has.
+        ...(offered.length > 0 && stand.round >= config.rounds && { tool_choice: { type: 'none' } }),
+        ...(config.thinking === 'adaptive' && { thinking: { type: 'adaptive' } }),
+        messages: messagesOf(told(past, stand.steps, next, told_before?.text ?? null)),
+        task: 'chat',
+        unasked: mine.unasked === 1,
+        turn_id: mine.id,
+        conversation: mine.conversation,
+        step: `${mine.id}:${stand.round}`,
+        onText: writing.add,
+      },
+      signal,
+    );
+    return {
+      answer,
+      inherited: inherited.map((source) => `earlier: ${source.replace(/^(earlier: )+/, '')}`),
+    };
+  } finally {
+    writing.end();
+  }
+}
+
+/** Writes down what the model said. @returns whether it is to be asked again at once */
+async function took(
+  ctx: Core,
+  mine: turn.Turn,
+  stand: Stand,
+  { message: said, call_id }: Answer,
+): Promise<boolean> {
+  const now = ctx.clock.now();
+  const { round } = stand;
+  const reply = replyOf(said);
+  const before: Op[] = [
+    ...newsOf(ctx, mine, stand),
+    step.record({
+      turn_id: mine.id,
+      round,
+      kind: 'model',
+      content_json: JSON.stringify(said.content),
+      stop_reason: said.stop_reason,
+      model: said.model,
+      call_id,
+      at: now,
+    }),
+  ];
+  const grounds = { call_id, model: said.model, reasoning: reply.reasoning, confidence: reply.confidence };
+  // The provider's own tools have taken long: it wants to go on from where it is.
+  if (said.stop_reason === 'pause_turn') {
+    await ctx.persist([turn.renew(mine, mine.lease_until_at), ...before]);
+    return true;
+  }
+  // An answer that was cut off in the middle of a wish is no wish.
+  if (reply.wishes.length === 0 || said.stop_reason !== 'tool_use') {
+    await end(ctx, mine, round, {
+      state: 'done',
+      text: textOf(said.stop_reason, reply),
+      action: 'answer',
+      before,
+      ...grounds,
+    });
+    return false;
+  }
+  const loop = repeated(reply.wishes, stand.calls);
+  if (loop) {
+    const text = `I stopped: I was about to do the same thing for the third time (${inWords(loop)}).`;
+    await end(ctx, mine, round, { state: 'done', text, action: 'stop', before, ...grounds });
+    return false;
+  }
+  const wishes = reply.wishes.map((wish, place) => wished(ctx, mine, { wish, place, round }, grounds));
+  await ctx.persist([
+    ...before,
+    ...wishes.flat(),
+    ...(isWatched(mine)
+      ? [rowOf(mine, { text: reply.text, status: reply.wishes.map(inWords).join('\n'), now })]
+      : []),
+    turn.rest(mine, { now, due_at: now + REST_ms }),
+  ]);
+  ctx.log.info('tools.wanted', { round, tools: reply.wishes.map((wish) => wish.tool) });
+  return false;
+}
+
+type Grounds = Partial<Pick<decision.Decision, 'call_id' | 'model' | 'reasoning' | 'confidence'>>;
+
+function wished(
+  ctx: Core,
+  mine: turn.Turn,
+  { wish, place, round }: { wish: Wish; place: number; round: number },
+  grounds: Grounds,
+): Op[] {
+  const now = ctx.clock.now();
+  const { conversation, channel, chat, sender } = mine;
+  const chosen = decided(
+    ctx,
+    mine,
+    round,
+    { action: `tool ${wish.tool}`, ...grounds },
+    JSON.stringify(wish.input),
+  );
+  return [
+    chosen.op,
+    tool_call.ask({
+      id: uuid(now),
+      turn_id: mine.id,
+      round,
+      place,
+      use_id: wish.use_id,
+      decision_id: chosen.id,
+      ...{ conversation, channel, chat, sender },
+      tool: wish.tool,
+      input_json: JSON.stringify(wish.input),
+      now,
+    }),
+  ];
+}
+
+function decided(
+  ctx: Core,
+  mine: turn.Turn,
+  round: number,
+  how: Grounds & { action: string },
+  subject_json: string | null,
+) {
+  const now = ctx.clock.now();
+  const id = uuid(now);
+  const { call_id = null, model = null, reasoning = null, confidence = null, action } = how;
+  const { id: turn_id, conversation, sender } = mine;
+  const row = {
+    id,
+    turn_id,
+    round,
+    conversation,
+    sender,
+    call_id,
+    model,
+    action,
+    subject_json,
+    reasoning,
+    confidence,
+    at: now,
+  };
+  return { id, op: decision.record(row) };
+}
+
+/** What the model was told for the first time in this round, and whose words were in it. */
+function newsOf(ctx: Core, { id: turn_id }: turn.Turn, { news, sources }: Stand): Op[] {
+  const at = ctx.clock.now();
+  return [
+    ...news.map(({ round, kind, content }) =>
+      step.record({
+        turn_id,
+        round,
+        kind,
+        content_json: JSON.stringify(content),
+        stop_reason: null,
+        model: null,
+        call_id: null,
+        at,
+      }),
+    ),
+    ...sources.map((source) => taint.note({ turn_id, source, at })),
+  ];
+}
+
+/** What the sender reads. An answer without text is said to be one. */
+function textOf(stop_reason: string | null, { text }: Reply): string {
+  if (stop_reason === 'refusal') return text || 'The model declined to answer this.';
+  if (text === '') return 'The model gave an answer without any text.';
+  return stop_reason === 'max_tokens' ? `${text}\n\n(cut off: the answer may be no longer)` : text;
+}
+
+/** The end of a turn, in one commit: nobody will ever see half of it. */
+export async function end(
+  ctx: Core,
+  mine: turn.Turn,
+  round: number,
+  how: Grounds & { state: 'done' | 'dead'; text: string; action: string; before?: Op[] },
+): Promise<void> {
+  const now = ctx.clock.now();
+  const { state, text, before = [] } = how;
+  await ctx.persist([
+    ...before,
+    decided(ctx, mine, round, how, null).op,
+    turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
+    inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
+    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
+    draft.close(mine.id, now),
+    ...reply(
+      mine,
+      'reply',
+      text,
+      now,
+      state === 'done' ? { format: 'markdown', buttons: ratingButtons(mine) } : {},
+    ),
+    ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
+  ]);
+  ctx.log.info('turn.finished', { state, round, attempt: mine.attempt, took_ms: now - mine.created_at });
+}
+
+/** What its sender is told. A task speaks to nobody: whoever wished it follows its progress. */
+export function reply(
+  mine: turn.Turn,
+  kind: 'reply' | 'notice',
+  text: string,
+  now: number,
+  more: Partial<Pick<outbound.Post, 'key' | 'buttons' | 'format'>> = {},
+): Op[] {
+  if (!isWatched(mine)) return [];
+  return [
+    outbound.post({
+      key: `${kind}:${mine.id}`,
+      channel: mine.channel,
+      conversation: mine.conversation,
+      chat: mine.chat,
+      kind,
+      turn_id: mine.id,
+      text: text.toWellFormed(),
+      message_ref: mine.message_ref,
+      now,
+      ...more,
+    }),
+  ];
+}
