@@ -76,13 +76,14 @@ export function poll(ctx: Telegram, bot: Bot, conflict_ms = CONFLICT_ms): () => 
     ctx.problem(null);
     if (!Array.isArray(updates)) throw new Error(`getUpdates: expected an array, got ${typeof updates}`);
     const facts = await look(name);
+    if (updates.length > 0) {
+      const ids = updates.map(updateIdOf).filter((id) => id !== null);
+      if (ids.length === 0) throw new Error('getUpdates: expected updates with an update_id, got none');
+      await store(ctx, bot, updates, facts, look);
+      // The last one's number, not the highest: a new sequence may begin below the old one.
+      offset = (ids.at(-1) ?? 0) + 1;
+    }
     await heard(facts);
-    if (updates.length === 0) return;
-    const ids = updates.map(updateIdOf).filter((id) => id !== null);
-    if (ids.length === 0) throw new Error('getUpdates: expected updates with an update_id, got none');
-    await store(ctx, bot, updates, facts, look);
-    // The last one's number, not the highest: a new sequence may begin below the old one.
-    offset = (ids.at(-1) ?? 0) + 1;
   };
 }
 
@@ -139,19 +140,28 @@ async function store(
   }
   const muted = new Set((await ctx.store.read(chat.muted)).map((row) => row.chat));
   let ops: Op[] = [];
+  let heard: Received[] = [];
   let next: number | undefined;
   const commit = async () => {
     if (next === undefined) return;
     await ctx.store.commit([...ops, poller.advance(bot.id, next, facts.now)]);
+    for (const { row, pressed } of heard) {
+      // Not waited for: the next poll is worth more than a word that comes too late anyway.
+      if (pressed) void acknowledge(ctx, bot, pressed);
+      if (row.state === 'refused') ctx.log.warn('message.refused', { note: row.note, sender: row.sender });
+      else ctx.log.info('message.received', { state: row.state });
+    }
     ops = [];
+    heard = [];
   };
   for (const update of updates) {
     const received = receive(update, facts);
-    const { row, errand, pressed, standing } = received;
+    const { row, errand, standing } = received;
     const id = updateIdOf(update);
     // What these do rests on all that came before them, and what comes after on what they did.
     const turning = errand !== undefined || (standing !== undefined && 'moved_to' in standing);
     if (turning) await commit();
+    heard.push(received);
     ops.push(...opsOf(received, muted, facts.now));
     if (errand) {
       const conversation = row.conversation ?? `telegram:${row.chat}`;
@@ -163,10 +173,6 @@ async function store(
       await commit();
       facts = await look(facts.bot.name);
     }
-    // Not waited for: the next poll is worth more than a word that comes too late anyway.
-    if (pressed) void acknowledge(ctx, bot, pressed);
-    if (row.state === 'refused') ctx.log.warn('message.refused', { note: row.note, sender: row.sender });
-    else ctx.log.info('message.received', { state: row.state });
   }
   await commit();
 }
