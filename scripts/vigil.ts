@@ -7,12 +7,17 @@ import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { decisions } from './cli/decisions.ts';
+import { explain } from './cli/explain.ts';
+import { halt, resume } from './cli/halt.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { members } from './cli/members.ts';
 import { pair } from './cli/pair.ts';
+import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
 import { status } from './cli/status.ts';
+import { task } from './cli/task.ts';
 
 const program = new Command('vigil')
   .description('Vigil, an always-on personal AI agent.')
@@ -20,7 +25,26 @@ const program = new Command('vigil')
   .exitOverride()
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
-for (const add of [status, chat, send, cost, budget, key, pair, members, config, loadtest]) add(program);
+for (const add of [
+  status,
+  chat,
+  send,
+  task,
+  explain,
+  decisions,
+  retry,
+  halt,
+  resume,
+  cost,
+  budget,
+  key,
+  pair,
+  members,
+  config,
+  loadtest,
+]) {
+  add(program);
+}
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

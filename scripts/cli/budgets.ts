@@ -39,6 +39,7 @@ const ANYONE: Caller = {
   conversation: null,
   task: null,
   unasked: true,
+  step: null,
 };
 
 /** The house's own windows: the hour's, the day's, the month's and that of unasked work. */

@@ -1,9 +1,13 @@
+import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
+import { commandList, commands, readCommand } from '#shared/commands.ts';
+import { halt, haltedBecause, resume } from '#shared/runtime/halt.ts';
+import type { Home } from '#shared/runtime/home.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
-import { CONVERSATION, demandRunning, follow, openHouse, say } from './house.ts';
+import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed, say } from './house.ts';
 
 export function chat(program: Command): void {
   program
@@ -13,35 +17,45 @@ export function chat(program: Command): void {
       const { home, store } = await openHouse();
       try {
         await demandRunning(home);
-        await talk(store);
+        await talk(home, store);
       } finally {
         await store.close();
       }
     });
 }
 
-async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Promise<void> {
+type Store = Awaited<ReturnType<typeof openHouse>>['store'];
+
+async function talk(home: Home, store: Store): Promise<void> {
   const [newest] = await store.read(outbound.newest(CONVERSATION));
   let seen = newest?.id ?? 0;
   let left = false;
   /** Messages on their way in, and those that wait for their answer: piped input ends when there are none. */
   let saying = 0;
   const unanswered = new Set<number>();
+  const unhandled = new Set<string>();
   let ended = false;
   const terminal = createInterface({
     input: process.stdin,
     output: process.stdout,
     prompt: styleText('cyan', 'you › '),
   });
-  if (process.stdin.isTTY) process.stdout.write('Type a message; /quit or Ctrl-C leaves.\n');
+  if (process.stdin.isTTY) process.stdout.write('Type a message, or /help; /quit or Ctrl-C leaves.\n');
   terminal.prompt();
 
   terminal.on('line', async (line) => {
     const text = line.trim();
     if (text === '/quit' || text === '/exit') return terminal.close();
     if (text === '') return terminal.prompt();
+    const called = readCommand(text)?.name;
+    const answer = called === undefined ? null : answerOf(home, called, text);
+    if (answer !== null) {
+      process.stdout.write(`${styleText('yellow', 'vigil · ')}${answer}\n`);
+      return terminal.prompt();
+    }
     saying += 1;
-    unanswered.add(await say(store, text));
+    if (called === undefined) unanswered.add(await say(store, text));
+    else unhandled.add(await pressed(store, text));
     saying -= 1;
   });
   terminal.on('SIGINT', () => {
@@ -61,6 +75,9 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
       const [status] = await store.read(inbound.status(id));
       if (status?.state === 'answered' || status?.state === 'dead') unanswered.delete(id);
     }
+    for (const key of unhandled) {
+      if ((await outcomeOf(store, key)) !== null) unhandled.delete(key);
+    }
     for (const row of await store.read(outbound.after(CONVERSATION, seen))) {
       seen = row.id;
       // The prompt gives way to the answer, and comes back below it, with what was being typed.
@@ -69,7 +86,23 @@ async function talk(store: Awaited<ReturnType<typeof openHouse>>['store']): Prom
       process.stdout.write(`${who}${row.text}\n`);
       if (!ended) terminal.prompt(true);
     }
-    return left || (ended && saying === 0 && unanswered.size === 0);
+    return left || (ended && saying === 0 && unanswered.size + unhandled.size === 0);
   });
   terminal.close();
+}
+
+/** What the terminal answers by itself, as every channel does: nothing needs to be alive for it. Null: core answers. */
+function answerOf(home: Home, called: string, text: string): string | null {
+  if (commands.find(({ name }) => name === called)?.who !== 'bridge') return null;
+  if (called === 'halt') {
+    const why = readCommand(text)?.rest || 'in the terminal';
+    const done = halt(home.halted, `${userInfo().username}: ${why}`);
+    return done ? 'All is halted. /resume goes on.' : 'All is halted already. /resume goes on.';
+  }
+  if (called === 'resume') return resume(home.halted) ? 'We go on.' : 'Nothing is halted.';
+  if (called === 'status') {
+    const why = haltedBecause(home.halted);
+    return `${why === null ? 'Nothing is halted.' : `All is halted: ${why}.`} vigil status tells the rest.`;
+  }
+  return commandList();
 }

@@ -9,6 +9,7 @@ import { uuid } from '#shared/base/ids.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as press from '#shared/tables/press.ts';
 
 /** The conversation of whoever sits at this machine. */
 export const CONVERSATION = 'terminal:main';
@@ -55,6 +56,31 @@ export async function say(store: Store, text: string): Promise<number> {
   ]);
   if (!row) throw new Error('inbound.receive: a new message was taken for an old one');
   return row.id;
+}
+
+/** Presses a button, or types a command, as the person at this machine; returns the name to hear of it by. */
+export async function pressed(store: Store, data: string): Promise<string> {
+  const now = systemClock.now();
+  const source_key = uuid(now);
+  await store.commit([
+    press.receive({
+      source: 'terminal',
+      source_key,
+      channel: 'terminal',
+      conversation: CONVERSATION,
+      chat: null,
+      sender: userInfo().username,
+      data: data.toWellFormed(),
+      message_ref: null,
+      received_at: now,
+    }),
+  ]);
+  return source_key;
+}
+
+/** What has come of it; null while nobody has looked at it. */
+export async function outcomeOf(store: Store, key: string): Promise<string | null> {
+  return (await store.read(press.of('terminal', key)))[0]?.outcome ?? null;
 }
 
 /** Looks when the bell rings, and every second in case a ring was lost, until `look` says that it is done. */

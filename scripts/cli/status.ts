@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { services } from '#shared/manifest.ts';
-import { type Home, lockOf } from '#shared/runtime/home.ts';
+import { haltedBecause } from '#shared/runtime/halt.ts';
+import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
@@ -28,11 +29,17 @@ export function status(program: Command): void {
     .description('Show every service, and what waits.')
     .option('--json', 'print it for a program')
     .action(async (options: { json?: boolean }) => {
+      const halted = haltedBecause(homeOf().halted);
+      // First, for a store that cannot be opened says nothing after it.
+      if (halted !== null && !options.json) {
+        process.stdout.write(`HALTED: ${halted}; what waits goes on with: scripts/vigil resume\n\n`);
+      }
       const { isLocked } = await import('#shared/store/liveness.ts');
       const { home, store } = await openHouse();
       try {
         const beats = await store.read(heartbeat.all);
         const report = {
+          halted,
           services: services.map(({ name, needs }) => {
             const beat = beats.find((row) => row.service === name && row.worker === 0);
             return rowOf(home, name, needs, beat, isLocked(lockOf(home, name)));

@@ -415,6 +415,7 @@ const outcome = (data: string, found: Partial<Turn> = {}) =>
       data,
       message_ref: null,
       received_at: 1,
+      owner: 1,
     },
     { ...waiting, ...found },
     1,

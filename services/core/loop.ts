@@ -318,7 +318,8 @@ function wished(
   ];
 }
 
-function decided(
+/** A decision, and the operation that writes it down. */
+export function decided(
   ctx: Core,
   mine: turn.Turn,
   round: number,

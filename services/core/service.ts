@@ -26,15 +26,16 @@ import * as inbound from '#shared/tables/inbound.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as inspection from '#shared/tables/inspection.ts';
 import * as message from '#shared/tables/message.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import * as press from '#shared/tables/press.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { asker } from './ask.ts';
-import { effectOf, heldButtons, questionOf, turnOf } from './buttons.ts';
+import { heldButtons, questionOf } from './buttons.ts';
 import { compact } from './compact.ts';
 import { config } from './config.ts';
-import { attempt, type Core, type Desk, end, MOST_MESSAGES, reply } from './loop.ts';
+import { control, unitOf } from './controls.ts';
+import { attempt, type Core, type Desk, decided, end, MOST_MESSAGES, reply } from './loop.ts';
 import { personaReader } from './prompt.ts';
+import { tasks } from './tasks.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
 
 /** A turn without a sign of progress for so long is aborted and taken up again. */
@@ -90,6 +91,7 @@ export const core = service({
       },
       act: (conversation) => compact(ctx, desk.ask, conversation, ctx.signal),
     });
+    ctx.work(tasks(ctx));
     ctx.every('check-up', CHECK_UP_ms, () => checkUp(ctx));
   },
 });
@@ -208,6 +210,7 @@ async function escalate(ctx: Core, mine: turn.Turn, text: string, error: string)
   const how = mine.channel === 'terminal' ? `\nscripts/vigil retry ${mine.id} tries again.` : '';
   await ctx.persist([
     turn.hold(mine, { now, error }),
+    decided(ctx, mine, 0, { action: 'escalate' }, JSON.stringify({ error })).op,
     draft.close(mine.id, now),
     ...reply(mine, 'notice', `${text}${how}`, now, more),
     incident.open({ cause: `turn ${mine.id}`, service: 'core', severity: 'warning', text, now }),
@@ -215,28 +218,12 @@ async function escalate(ctx: Core, mine: turn.Turn, text: string, error: string)
 }
 
 /** What was pressed happens, and its sender is told, in one commit. */
-async function decide(ctx: Core, pressed: press.Press, _inWork: InWork): Promise<void> {
-  const now = ctx.clock.now();
-  const [found] = await ctx.store.read(turn.of(turnOf(pressed.data)));
-  const { outcome, tell, ops } = effectOf(pressed, found, now);
+async function decide(ctx: Core, pressed: press.Press, inWork: InWork): Promise<void> {
+  const decided = await control(ctx, pressed);
   try {
-    await ctx.persist([
-      ...ops,
-      press.handled(pressed.id, outcome, now),
-      outbound.post({
-        // A button that is pressed again and again is answered once.
-        key: `pressed:${pressed.data}`,
-        channel: 'telegram',
-        conversation: pressed.conversation,
-        chat: pressed.chat,
-        kind: 'notice',
-        turn_id: found?.id ?? null,
-        text: tell,
-        message_ref: pressed.message_ref,
-        now,
-      }),
-    ]);
-    ctx.log.info('press.handled', { press: pressed.id, outcome });
+    await ctx.persist(unitOf(pressed, decided, ctx.clock.now()));
+    if (decided.stopped) inWork.get(decided.stopped)?.abort(new Error('somebody asked for it'));
+    ctx.log.info('press.handled', { press: pressed.id, outcome: decided.outcome });
   } catch (error) {
     // The turn went on meanwhile: the next look judges the press anew.
     if (!(error instanceof Fenced)) throw error;

@@ -135,6 +135,8 @@ async function desk(t: TestContext, own: { budget?: object; router?: object; lim
     breakers: seen(store, async () => new Map()),
     routes: routesOf(section, providers, clock.now),
     signal: ending.signal,
+    calls: () => ending.signal,
+    halted: () => null,
     state: freshState(),
   });
   const mine = router();
@@ -142,7 +144,7 @@ async function desk(t: TestContext, own: { budget?: object; router?: object; lim
   const server = createServer(async (incoming, outgoing) => {
     const name = keyOf(incoming.headers) ?? '';
     const key = name === 'suite' ? null : ({ name, ...UNLIMITED, ...keys.get(name) } as AccessKey);
-    const caller = { name, key, turn_id: null, conversation: null, task: null, unasked: false };
+    const caller = { name, key, turn_id: null, conversation: null, task: null, unasked: false, step: null };
     try {
       await batches(mine, caller, incoming, outgoing);
     } catch (error) {

@@ -27,6 +27,7 @@ const core: Caller = {
   conversation: null,
   task: null,
   unasked: false,
+  step: null,
 };
 const laptop = {
   name: 'laptop',

@@ -12,6 +12,7 @@ import { Fenced } from '#shared/store/store.ts';
 import type { AccessKey } from '#shared/tables/access_key.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
+import type { Step } from './replay.ts';
 
 export type Budget = Shared['budget'];
 
@@ -24,6 +25,8 @@ export type Caller = {
   conversation: string | null;
   task: string | null;
   unasked: boolean;
+  /** Which step of its turn it is: the same again gets the same answer. */
+  step: Step | null;
 };
 
 /** Every window that a call of this caller counts in. */

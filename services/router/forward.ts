@@ -12,11 +12,12 @@ import { sendError } from '#shared/messages/answer.ts';
 import { ApiError, errorTypeOf } from '#shared/messages/error.ts';
 import { type Asked, withModel } from './body.ts';
 import type { Caller } from './budget.ts';
+import { join } from './replay.ts';
 import { keyOf, nextKey, type Request, type Router, requestOf } from './request.ts';
 import { type Reserved, reserve } from './reserve.ts';
 import type { Target } from './route.ts';
 import { judged, settle } from './settle.ts';
-import { attempt, type Ending, passedBack, passedOn } from './upstream.ts';
+import { attempt, type Ending, type Outlet, passedBack, passedOn } from './upstream.ts';
 import { unread } from './usage.ts';
 import { errorIn, pause_ms, statusOf, verdictOn } from './verdict.ts';
 import { anthropic, chat, type Wire } from './wire.ts';
@@ -32,16 +33,31 @@ export async function forward(
   const id = uuid(router.clock.now());
   const ids = caller.turn_id ? { request: id, turn: caller.turn_id } : { request: id };
   await withIds(ids, async () => {
-    try {
-      await answered(router, requestOf(router, id, caller, asked, incoming, outgoing));
-    } catch (error) {
-      const known =
-        error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
-      if (!(error instanceof ApiError)) router.log.error('request.failed', { error });
-      if (outgoing.headersSent) outgoing.destroy();
-      else sendError(outgoing, known, id);
-    }
+    if (caller.step === null) return respond(router, id, caller, asked, incoming, outgoing);
+    const making = await join(router, caller.step, outgoing);
+    if (!making) return;
+    await respond(router, id, caller, asked, incoming, making);
+    await making.over();
   });
+}
+
+async function respond(
+  router: Router,
+  id: string,
+  caller: Caller,
+  asked: Asked,
+  incoming: IncomingMessage,
+  outgoing: Outlet,
+): Promise<void> {
+  try {
+    await answered(router, requestOf(router, id, caller, asked, incoming, outgoing));
+  } catch (error) {
+    const known =
+      error instanceof ApiError ? error : new ApiError('api_error', `router: ${messageOf(error)}`);
+    if (!(error instanceof ApiError)) router.log.error('request.failed', { error });
+    if (outgoing.headersSent) outgoing.destroy();
+    else sendError(outgoing, known, id);
+  }
 }
 
 /** Tries until it is over. */
@@ -64,7 +80,13 @@ async function answered(router: Router, request: Request): Promise<void> {
     );
     router.state.settling.add(settled);
     await judged(router, chosen, reserved.suspect, verdict);
-    if (verdict.kind === 'over') return;
+    if (verdict.kind === 'over') {
+      // What came to nothing because the router stops, or all is halted.
+      if (ending.error && !ending.told) refuse(request.outgoing, ending, headers, request.id);
+      // With the bill the answer is kept.
+      if (request.caller.step) await settled;
+      return;
+    }
     last = { ending, headers };
     const spare = nextKey(router, chosen.target, key, ending.status);
     if (verdict.kind === 'request' || failures >= config.retries) break;
@@ -91,12 +113,7 @@ function ownHeaders(request: Request, { id, chosen }: Reserved): OutgoingHttpHea
 }
 
 /** Hands on what the last target said, word for word; what the router found out itself, in the same form. */
-export function refuse(
-  outgoing: ServerResponse,
-  ending: Ending,
-  headers: OutgoingHttpHeaders,
-  id: string,
-): void {
+export function refuse(outgoing: Outlet, ending: Ending, headers: OutgoingHttpHeaders, id: string): void {
   if (outgoing.destroyed) return;
   const { error, body, answer, status } = ending;
   if (error || body === null || status === null) {
@@ -134,7 +151,7 @@ async function tried(
   key: number,
   headers: OutgoingHttpHeaders,
 ): Promise<Ending> {
-  const { asked, outgoing, deadline, long_ms } = request;
+  const { asked, outgoing, signal, deadline, long_ms } = request;
   const left_ms = deadline - router.clock.mono();
   // In one piece it says nothing before its end: silent is what takes longer than the longest answer.
   const whole_ms = asked.stream ? left_ms : Math.max(router.idle_ms, long_ms);
@@ -156,7 +173,7 @@ async function tried(
     left_ms: Math.max(1, Math.min(left_ms, whole_ms)),
     clock: router.clock,
     outgoing,
-    signal: router.signal,
+    signal,
     headers,
     record: router.config.keep_days > 0,
   });

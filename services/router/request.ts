@@ -1,6 +1,6 @@
 /** One request while it is being answered: who asks for what, where it may go, and how often it was tried there. */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '#shared/base/clock.ts';
 import type { Log } from '#shared/base/log.ts';
 import { ApiError } from '#shared/messages/error.ts';
@@ -13,8 +13,10 @@ import { needsOf } from './choose.ts';
 import type { Config } from './config.ts';
 import type { Learned, Limits, Line } from './limit.ts';
 import type { Price } from './price.ts';
+import type { Making } from './replay.ts';
 import type { Route, Routes, Target } from './route.ts';
 import type { Seen } from './seen.ts';
+import type { Outlet } from './upstream.ts';
 import type { Worst } from './worst.ts';
 
 export type Router = {
@@ -33,8 +35,12 @@ export type Router = {
   routes: Routes;
   /** By target: those that have failed lately. */
   breakers: Seen<ReadonlyMap<string, Breaker>>;
-  /** Aborts when calls in flight must end, because the router does. */
+  /** Aborts when what is in flight must end, because the router does. */
   signal: AbortSignal;
+  /** The same for the calls of now: they also end when all is halted. Its reason is an ApiError. */
+  calls: () => AbortSignal;
+  /** What a call is told while all is halted; null: nothing is. */
+  halted: () => ApiError | null;
   state: State;
 };
 
@@ -51,6 +57,8 @@ export type State = {
   /** Which key of each account is in use. */
   keys: Map<string, number>;
   settling: Set<Promise<void>>;
+  /** By step: the answers that are being made. */
+  makings: Map<string, Making>;
 };
 
 export const freshState = (): State => ({
@@ -61,6 +69,7 @@ export const freshState = (): State => ({
   homes: new Map(),
   keys: new Map(),
   settling: new Set(),
+  makings: new Map(),
 });
 
 /** What is known of one target while one request is being tried. */
@@ -89,7 +98,9 @@ export type Request = {
   asked: Asked;
   route: Route;
   incoming: IncomingMessage;
-  outgoing: ServerResponse;
+  outgoing: Outlet;
+  /** Aborts when it must end; its reason is what the client is told. */
+  signal: AbortSignal;
   /** So long an answer of `max_tokens` may take. */
   long_ms: number;
   /** On the monotonic clock. */
@@ -106,9 +117,13 @@ export function requestOf(
   caller: Caller,
   asked: Asked,
   incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  outgoing: Outlet,
 ): Request {
   const { clock, config, routes, state } = router;
+  // In this order: a halt after the look aborts the signal.
+  const signal = router.calls();
+  const halted = router.halted();
+  if (halted) throw halted;
   const route = routes.of({ model: asked.model, task: caller.task, request: asked.json });
   allowed(caller, asked, route);
   const needs = needsOf(asked.json);
@@ -140,6 +155,7 @@ export function requestOf(
     route,
     incoming,
     outgoing,
+    signal,
     long_ms,
     deadline: clock.mono() + Math.max(config.deadline_s * 1000, long_ms),
     home: state.homes.get(homeKey(caller, asked) ?? ''),

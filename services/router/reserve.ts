@@ -55,7 +55,8 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
   try {
     for (;;) {
       const now = clock.now();
-      if (request.outgoing.closed) return null;
+      if (request.outgoing.destroyed) return null;
+      request.signal.throwIfAborted();
       if (request.deadline <= clock.mono()) return nothing(request, timedOut());
       const rows = await router.breakers.now();
       const candidates = request.tries.map((one): Candidate & { one: Try } => ({
@@ -91,10 +92,11 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
           { caller: name, unasked: request.caller.unasked, free_at: wait.free_at, until_at, again },
           gone(request),
         );
-        if (!called)
-          return request.outgoing.closed
-            ? null
-            : nothing(request, limited(wait.why, wait.free_at, clock.now()));
+        if (!called) {
+          if (request.outgoing.destroyed) return null;
+          request.signal.throwIfAborted();
+          return nothing(request, limited(wait.why, wait.free_at, clock.now()));
+        }
         turn = { line: waiting, bucket: wait.bucket };
         hindrances = new Map();
         continue;
@@ -124,12 +126,12 @@ export async function reserve(router: Router, request: Request): Promise<Reserve
   }
 }
 
-/** Aborts when the client leaves: made for those alone who wait, because an abort costs more than most requests do. */
-function gone({ outgoing }: Request): AbortSignal {
+/** Aborts when the client leaves or the call must end: made for those alone who wait, for most requests cost less. */
+function gone({ outgoing, signal }: Request): AbortSignal {
   const left = new AbortController();
-  if (outgoing.closed) left.abort();
+  if (outgoing.destroyed) left.abort();
   else outgoing.once('close', () => left.abort());
-  return left.signal;
+  return AbortSignal.any([left.signal, signal]);
 }
 
 /** After a failure the client hears of that; only when nothing was tried at all, of this. */

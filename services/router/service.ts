@@ -6,7 +6,7 @@
  * for the most it can cost, and is settled with what it did cost. What fails is tried again, elsewhere if need be, until
  * the first content has reached the client. Without a provider's key it asks the rehearsal model, over the same path.
  *
- * It owns `call`, `batch`, `spend`, `total`, `breaker`, `throttle` and `exchange`. Several processes may share them (its
+ * It owns `call`, `batch`, `spend`, `total`, `breaker`, `throttle`, `exchange` and `replay`. Several processes may share them (its
  * workers). When one dies, calls in flight break off at both ends; the next to look charges their reservations in full,
  * and those who asked ask again.
  */
@@ -21,6 +21,7 @@ import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
 import { readSection, shared } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { haltedBecause } from '#shared/runtime/halt.ts';
 import { lockOf, roleOf, socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
@@ -29,6 +30,7 @@ import * as access_key from '#shared/tables/access_key.ts';
 import * as breaker from '#shared/tables/breaker.ts';
 import * as call from '#shared/tables/call.ts';
 import * as exchange from '#shared/tables/exchange.ts';
+import * as replay from '#shared/tables/replay.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as total from '#shared/tables/total.ts';
 import { BATCHES } from './batch/ask.ts';
@@ -41,6 +43,7 @@ import { edge } from './edge.ts';
 import { forward } from './forward.ts';
 import { ANTHROPIC, type Provider, providersOf } from './provider.ts';
 import { countTokens, listModels } from './relay.ts';
+import type { Step } from './replay.ts';
 import { freshState, type Router } from './request.ts';
 import { routesOf } from './route.ts';
 import { type Seen, seen } from './seen.ts';
@@ -68,10 +71,7 @@ export const router = service({
       () => rehearsal(ctx),
     );
     ctx.doing(doing(providers));
-    const ending = new AbortController();
-    ctx.signal.addEventListener('abort', () => setTimeout(() => ending.abort(), GRACE_ms).unref(), {
-      once: true,
-    });
+    const { signal, calls, halted } = ends(ctx);
     const routing: Router = {
       store: ctx.store,
       persist: ctx.persist,
@@ -88,7 +88,9 @@ export const router = service({
         async () => new Map((await ctx.store.read(breaker.all)).map((row) => [row.target, row])),
       ),
       routes: routesOf(ctx.config, providers, ctx.clock.now),
-      signal: ending.signal,
+      signal,
+      calls,
+      halted,
       state: freshState(),
     };
     const keys = seen(
@@ -102,8 +104,11 @@ export const router = service({
     );
     ctx.every('batches', ctx.config.batch_poll_s * 1000, () => pollBatches(routing));
     ctx.every('prune', PRUNE_ms, () => prune(ctx));
-    // On the way down, bills that are being written are waited for.
-    ctx.onEnd(async () => void (await Promise.all(routing.state.settling)));
+    // On the way down, answers that nobody hears, and bills that are being written, are waited for.
+    ctx.onEnd(async () => {
+      await Promise.all([...routing.state.makings.values()].map(({ gone }) => gone));
+      await Promise.all(routing.state.settling);
+    });
     await ctx.listen(
       serverOf(ctx, routing, async (incoming) => suite(incoming)),
       { path: socketOf(ctx.home, roleOf('router', ctx.worker)) },
@@ -114,6 +119,39 @@ export const router = service({
     );
   },
 });
+
+/** When calls end before their time: the router does, or all is halted. */
+function ends(ctx: Ctx): Pick<Router, 'signal' | 'calls' | 'halted'> {
+  const ending = new AbortController();
+  let calls = new AbortController();
+  const stop = () => {
+    const why = new ApiError('api_error', 'router: the router is stopping', { status: 502 });
+    ending.abort(why);
+    calls.abort(why);
+  };
+  ctx.signal.addEventListener('abort', () => setTimeout(stop, GRACE_ms).unref(), { once: true });
+  function halted(): ApiError | null {
+    const why = ctx.halt.on() ? haltedBecause(ctx.home.halted) : null;
+    if (why === null) return null;
+    return new ApiError(
+      'api_error',
+      `router: all is halted (${why}); it goes on with: scripts/vigil resume`,
+      {
+        status: 503,
+        error_code: 'halted',
+        headers: { 'x-should-retry': 'false' },
+      },
+    );
+  }
+  ctx.halt.onChange(() => {
+    const why = halted();
+    if (!why) return;
+    const inFlight = calls;
+    calls = new AbortController();
+    inFlight.abort(why);
+  });
+  return { signal: ending.signal, calls: () => calls.signal, halted };
+}
 
 function serverOf(
   ctx: Ctx,
@@ -167,14 +205,25 @@ function expectMethod({ method }: IncomingMessage, expected: string): void {
 
 /** A service of the suite says itself who it is and what it asks for: nobody else reaches the socket. */
 function suite(incoming: IncomingMessage): Caller {
+  const turn_id = headerOf(incoming, 'x-vigil-turn');
   return {
     name: headerOf(incoming, 'x-vigil-service') ?? 'suite',
     key: null,
-    turn_id: headerOf(incoming, 'x-vigil-turn'),
+    turn_id,
     conversation: headerOf(incoming, 'x-vigil-conversation'),
     task: headerOf(incoming, 'x-vigil-task'),
     unasked: headerOf(incoming, 'x-vigil-unasked') === '1',
+    step: stepOf(headerOf(incoming, 'x-vigil-step'), turn_id),
   };
+}
+
+function stepOf(id: string | null, turn_id: string | null): Step | null {
+  if (id === null) return null;
+  if (turn_id !== null && id.startsWith(`${turn_id}:`)) return { id, turn_id };
+  throw new ApiError(
+    'invalid_request_error',
+    `router: x-vigil-step: expected '<turn>:<round>' with the turn of x-vigil-turn, got '${id}'`,
+  );
 }
 
 /** A client on this machine, by its key. */
@@ -195,6 +244,7 @@ async function client(
     conversation: null,
     task: headerOf(incoming, 'x-vigil-task'),
     unasked: false,
+    step: null,
   };
 }
 
@@ -239,13 +289,15 @@ async function abandon(ctx: Ctx, worker: number, owner: string): Promise<void> {
     spend.abandon(worker, owner),
     total.abandon(worker, owner, periodOf('hour', now).starts_at),
     call.abandon(worker, owner, now),
+    replay.abandon(worker, owner),
   ]);
   if (lost.length > 0) ctx.log.warn('calls.abandoned', { worker, calls: lost.length });
 }
 
 /** Looks after workers that have died and were not started again. Their lock is held meanwhile, so that none is. */
 async function sweep(ctx: Ctx): Promise<void> {
-  for (const { worker } of await ctx.store.read(call.workers)) {
+  const busy = [...(await ctx.store.read(call.workers)), ...(await ctx.store.read(replay.workers))];
+  for (const worker of new Set(busy.map((row) => row.worker))) {
     if (worker === ctx.worker) continue;
     const lock = tryLock(lockOf(ctx.home, roleOf('router', worker)));
     if (!lock) continue;
@@ -262,13 +314,15 @@ const MOST_PRUNED = 500;
 
 async function prune(ctx: Ctx): Promise<void> {
   const { keep_days, keep_mb } = ctx.config;
-  const before_at = ctx.clock.now() - keep_days * 86_400_000;
+  const now = ctx.clock.now();
+  const before_at = now - keep_days * 86_400_000;
   for (;;) {
     const [size] = await ctx.store.read(exchange.size);
-    const [gone] = await ctx.store.commit([
+    const [exchanges, answers] = await ctx.store.commit([
       exchange.prune(before_at, Math.max(0, (size?.bytes ?? 0) - keep_mb * 2 ** 20), MOST_PRUNED),
+      replay.prune(now, MOST_PRUNED),
     ]);
-    if (gone.length < MOST_PRUNED || ctx.signal.aborted) return;
+    if (Math.max(exchanges.length, answers.length) < MOST_PRUNED || ctx.signal.aborted) return;
   }
 }
 

@@ -8,6 +8,7 @@ import * as call from '#shared/tables/call.ts';
 import * as exchange from '#shared/tables/exchange.ts';
 import * as incident from '#shared/tables/incident.ts';
 import type { Op } from '#shared/tables/op.ts';
+import * as replay from '#shared/tables/replay.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as throttle from '#shared/tables/throttle.ts';
 import * as total from '#shared/tables/total.ts';
@@ -114,6 +115,10 @@ export async function settle(
       { failed, usage, cost_nanousd: cost, estimated },
     ),
   ];
+  const making = caller.step && state.makings.get(caller.step.id);
+  if (caller.step && making && ending.outcome === 'ok') {
+    ops.push(replay.keep(caller.step.id, router.instance, making.kept(), now));
+  }
   if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
   try {
     // The row of a bill that cannot be written stays open, and the next router charges it in full.

@@ -11,7 +11,6 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
   type OutgoingHttpHeaders,
-  type ServerResponse,
 } from 'node:http';
 import type { Clock } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
@@ -23,7 +22,7 @@ import { type Reading, readWhole, streamReader, unread } from './usage.ts';
 import type { Wire } from './wire.ts';
 
 /** A whole answer is kept in memory until its end: one that is larger than any model writes is given up. */
-const LONGEST_ANSWER_bytes = 32 * 2 ** 20;
+export const LONGEST_ANSWER_bytes = 32 * 2 ** 20;
 /** So much of an answer is kept for the record. */
 export const LONGEST_RECORD_bytes = 4 * 2 ** 20;
 
@@ -63,6 +62,21 @@ export function passedBack(answer: IncomingHttpHeaders): OutgoingHttpHeaders {
   return headers;
 }
 
+/** Where an answer goes: a client's ServerResponse, or what stands for the clients of a step. */
+export type Outlet = {
+  readonly headersSent: boolean;
+  /** Nobody is there to be told any more. */
+  readonly destroyed: boolean;
+  readonly writableNeedDrain: boolean;
+  readonly writableFinished: boolean;
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+  write(bytes: Buffer): boolean;
+  end(bytes?: Buffer | string): unknown;
+  destroy(): unknown;
+  once(event: 'close' | 'drain', listener: () => void): unknown;
+  off(event: 'close' | 'drain', listener: () => void): unknown;
+};
+
 export type Attempt = {
   provider: Provider;
   method: string;
@@ -75,8 +89,8 @@ export type Attempt = {
   left_ms: number;
   clock: Clock;
   /** null: nobody is told, and the answer is in the ending's `body`. */
-  outgoing: ServerResponse | null;
-  /** Aborts when the router must end. */
+  outgoing: Outlet | null;
+  /** Aborts when the call must end; its reason is an ApiError, and what the client is told. */
   signal: AbortSignal;
   /** What the router itself says with the answer. */
   headers: OutgoingHttpHeaders;
@@ -178,7 +192,7 @@ export async function attempt(of: Attempt): Promise<Ending> {
     left = true;
     upstream.destroy();
   };
-  const stop = () => end(new ApiError('api_error', 'the router is stopping', { status: 502 }));
+  const stop = () => end(of.signal.reason);
   outgoing?.once('close', leave);
   of.signal.addEventListener('abort', stop, { once: true });
   if (outgoing?.destroyed) leave(); // It left while the reservation was written.
@@ -198,10 +212,13 @@ export async function attempt(of: Attempt): Promise<Ending> {
       ? flow(of, outgoing, answer, ending, silence)
       : gather(of, answer, ending, silence));
   } catch (error) {
-    ending.outcome = left ? 'left' : ending.status === null ? 'unreachable' : 'cut';
+    // Broken off by us, it says nothing about the provider.
+    const stopped = why === of.signal.reason ? why : undefined;
+    ending.outcome = left || stopped ? 'left' : ending.status === null ? 'unreachable' : 'cut';
     if (!left) {
-      ending.error = explained(provider, why ?? error);
-      ending.error_type = ending.error.type;
+      const told = stopped ?? explained(provider, why ?? error);
+      ending.error = told;
+      ending.error_type = told.type;
       if (ending.told && outgoing) tell(outgoing, ending);
     }
   } finally {
@@ -276,7 +293,7 @@ async function gather(of: Attempt, answer: IncomingMessage, ending: Ending, sile
  */
 async function flow(
   of: Attempt,
-  outgoing: ServerResponse,
+  outgoing: Outlet,
   answer: IncomingMessage,
   ending: Ending,
   silence: Silence,
@@ -359,7 +376,7 @@ function bounded(rest: Buffer): Buffer {
 function flowed(
   answer: IncomingMessage,
   pass: (chunk: Buffer) => boolean,
-  outgoing: ServerResponse,
+  outgoing: Outlet,
   silence: Silence,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -432,7 +449,7 @@ function explained(provider: Provider, error: unknown): ApiError {
 }
 
 /** The last thing in a stream that broke. */
-function tell(outgoing: ServerResponse, { error, record }: Ending): void {
+function tell(outgoing: Outlet, { error, record }: Ending): void {
   if (!error) return;
   const { type, message } = error;
   const event = `event: error\ndata: ${JSON.stringify({ type: 'error', error: { type, message } })}\n\n`;

@@ -64,6 +64,11 @@ export function withIds<T>(ids: Ids, fn: () => T): T {
   return storage.run({ ...storage.getStore(), ...ids }, fn);
 }
 
+/** The ids of the work that is being done here. */
+export function idsNow(): Ids {
+  return storage.getStore() ?? {};
+}
+
 /** A log that cannot be written is no reason to stop: this resolves all the same, and lines are dropped until it can. */
 export async function openLog(options: LogOptions): Promise<Log> {
   const { service, version, directory, level = 'info', scrub = scrubber(), console = 'off' } = options;

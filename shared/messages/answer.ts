@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type {
   ContentBlock,
   Message,
@@ -200,7 +200,13 @@ export function modelInfo(id: string, display_name: string): ModelInfo {
   };
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers = {}): void {
+/** As much of a ServerResponse as an answer in one piece takes. */
+export type Whole = {
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+  end(body: string): unknown;
+};
+
+export function sendJson(response: Whole, status: number, body: unknown, headers = {}): void {
   const json = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json',
@@ -210,7 +216,7 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.end(json);
 }
 
-export function sendError(response: ServerResponse, error: ApiError, request_id: string, headers = {}): void {
+export function sendError(response: Whole, error: ApiError, request_id: string, headers = {}): void {
   sendJson(response, error.status, error.envelope(request_id), {
     ...headers,
     ...error.headers,

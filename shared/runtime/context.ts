@@ -13,6 +13,7 @@ import { Fenced, type Store } from '../store/store.ts';
 import type { Queue } from '../tables/op.ts';
 import type { Shared } from './config.ts';
 import { readSecret, type Secret } from './credentials.ts';
+import { type External, externalOf } from './external.ts';
 import type { Halt } from './halt.ts';
 import { type Home, prepareSocket } from './home.ts';
 import type { Pulse } from './pulse.ts';
@@ -37,6 +38,8 @@ export type Context<Config> = {
   persist: Store['commit'];
   /** Aborts when the service is to stop: take nothing new, end what is begun. */
   signal: AbortSignal;
+  /** Calls the world outside, and writes down how it went. */
+  external: External;
   /** The variables of one of the service's own credentials; null when the file is not there. */
   secret(name: string): Secret | null;
   /** The first of the two switches: what costs money or does something waits while it is on. */
@@ -101,6 +104,7 @@ export function contextOf<Config>(of: {
     clock,
     signal,
     halt,
+    external: externalOf({ service: name, store, clock, log }),
     async persist(ops, when) {
       for (let failures = 0; ; failures++) {
         try {
@@ -121,8 +125,10 @@ export function contextOf<Config>(of: {
       return found;
     },
     work(work) {
-      const { queue, halts } = work;
-      const halting = { ...work, look: async () => (halt.on() ? null : work.look()) };
+      const { queue, halts, due } = work;
+      const halting: typeof work = { ...work, look: async () => (halt.on() ? null : work.look()) };
+      // What is due waits too: asked again and again, it would keep a core busy.
+      if (due) halting.due = async () => (halt.on() ? null : due());
       of.loops.add(() =>
         loop(halts ? halting : work, {
           signal,

@@ -3,7 +3,17 @@
  * times a second, so that no program needs to be alive, or to listen, for it to work.
  */
 
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { codeOf } from '../base/errors.ts';
 
 const LOOK_ms = 250;
@@ -11,22 +21,28 @@ const LOOK_ms = 250;
 export type Halt = {
   /** Whether all is halted now; asks the disk. */
   on(): boolean;
-  /** Tells of each change, from now on. */
+  /** Tells of each change, from now on; of a halt that has followed a resume at once, too. */
   onChange(handler: (halted: boolean) => void): void;
   close(): void;
 };
 
 export function watchHalt(file: string): Halt {
   const handlers: ((halted: boolean) => void)[] = [];
-  let known = existsSync(file);
-  const timer = setInterval(() => {
-    const now = existsSync(file);
-    if (now === known) return;
-    known = now;
-    for (const handler of handlers) handler(now);
-  }, LOOK_ms).unref();
+  /** Its time too: one file can have taken the place of another, and what began between them must end. */
+  const made = () => statSync(file, { bigint: true, throwIfNoEntry: false })?.ctimeNs ?? null;
+  let known = made();
+  /** Whoever asks is told no more than all are: work that was held back would not hear that it may go on. */
+  function look(): boolean {
+    const now = made();
+    if (now !== known) {
+      known = now;
+      for (const handler of handlers) handler(now !== null);
+    }
+    return now !== null;
+  }
+  const timer = setInterval(look, LOOK_ms).unref();
   return {
-    on: () => existsSync(file),
+    on: look,
     onChange: (handler) => void handlers.push(handler),
     close: () => clearInterval(timer),
   };
@@ -34,21 +50,33 @@ export function watchHalt(file: string): Halt {
 
 /** @param why who, and what for: it is what the file says. @returns false when all is halted already */
 export function halt(file: string, why: string): boolean {
+  let made: number;
   try {
-    const made = openSync(file, 'wx', 0o660);
-    writeSync(made, `${new Date().toISOString()} ${why}\n`);
-    closeSync(made);
-    return true;
+    made = openSync(file, 'wx', 0o660);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
+  try {
+    writeSync(made, `${new Date().toISOString()} ${why}\n`);
+    fsyncSync(made);
+  } catch (error) {
+    // A full disk has no room for the words; the file alone halts.
+    if (codeOf(error) !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(made);
+  }
+  // Its name is in the folder: unflushed, a power cut would end the halt.
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+  return true;
 }
 
 /** @returns false when nothing was halted */
 export function resume(file: string): boolean {
   const was = existsSync(file);
-  rmSync(file, { force: true });
+  rmSync(file, { force: true, recursive: true });
   return was;
 }
 
@@ -58,6 +86,7 @@ export function haltedBecause(file: string): string | null {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
-    throw error;
+    // It halts all the same: what root made, or a folder.
+    return `${file} cannot be read (${codeOf(error)})`;
   }
 }

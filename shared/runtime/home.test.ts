@@ -19,6 +19,10 @@ test('everything lies below VIGIL_HOME, and below .vigil/ of the checkout withou
     state: '/srv/v/state',
     logs: '/srv/v/logs',
     stopped: '/srv/v/STOPPED',
+    halted: '/srv/v/state/HALTED',
+    workspace: '/srv/v/state/workspace',
+    files: '/srv/v/state/files',
+    persona: '/srv/v/state/persona.md',
   });
   assert.equal(homeOf({}).directory, join(root, '.vigil'));
   assert.equal(homeOf({ VIGIL_HOME: '' }).directory, join(root, '.vigil'));

@@ -4,12 +4,16 @@
  */
 
 import { realpathSync } from 'node:fs';
+import { sleep } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
 import { sourced } from '../base/sources.ts';
 import { homeOf, umaskOf } from './home.ts';
 import { notifier } from './notify.ts';
 import { type Running, run, type Service } from './service.ts';
 import type { Section } from './setting.ts';
+
+/** A process that is crashing has so long to write down why. */
+const LAST_WORDS_ms = 500;
 
 /** Runs the service if `filename` is the program that was started; otherwise its module was only imported. */
 export function main<S extends Section>(filename: string, definition: Service<S>): void {
@@ -40,6 +44,7 @@ export function main<S extends Section>(filename: string, definition: Service<S>
 
   async function crash(error: unknown): Promise<never> {
     (await log.catch(() => undefined))?.fatal('process.crashed', { error });
+    await Promise.race([running?.noted(), sleep(LAST_WORDS_ms)]);
     process.exit(1);
   }
   process.on('uncaughtException', crash);

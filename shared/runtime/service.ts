@@ -14,8 +14,11 @@ import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
+import * as fault from '../tables/error.ts';
+import * as external_call from '../tables/external_call.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
+import { noting } from './faults.ts';
 import { watchHalt } from './halt.ts';
 import { type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
@@ -57,16 +60,22 @@ export type Running = {
   /** Drains: takes nothing new, ends what is begun, at most for its stop time. */
   stop(): Promise<void>;
   log: Promise<Log>;
+  /** Resolves when what went wrong so far is in the store, as far as that takes it. */
+  noted(): Promise<void>;
 };
 
 const BEAT_ms = 5000;
+/** Its errors and its calls of the outside are kept for so long; see their tables. */
+const KEEP_ms = 90 * 86_400_000;
+const PRUNE_ms = 3_600_000;
 
 export function run<S extends Section>(definition: Service<S>, options: RunOptions): Running {
   const stopping = new AbortController();
   const fatal = Promise.withResolvers<never>();
   const ready = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<Log>();
-  const ended = live(definition, options, { stopping, fatal, ready, opened });
+  const life: Life = { stopping, fatal, ready, opened, noted: async () => {} };
+  const ended = live(definition, options, life);
   ended.then(
     () => ready.reject(new Error(`${definition.name}: stopped before it was ready`)),
     (error) => {
@@ -80,6 +89,7 @@ export function run<S extends Section>(definition: Service<S>, options: RunOptio
     ready: ready.promise,
     ended,
     log: opened.promise,
+    noted: () => life.noted(),
     async stop() {
       stopping.abort();
       await ended;
@@ -92,6 +102,7 @@ type Life = {
   fatal: PromiseWithResolvers<never>;
   ready: PromiseWithResolvers<void>;
   opened: PromiseWithResolvers<Log>;
+  noted(): Promise<void>;
 };
 
 async function live<S extends Section>(
@@ -106,16 +117,21 @@ async function live<S extends Section>(
   const clock = options.clock ?? systemClock;
   const scrub = scrubber();
   const config = readConfig(home.config, { name, section: definition.config });
-  const log = await openLog({
-    service: role,
-    version,
-    directory: home.logs,
-    level: config.shared.log.level,
-    size_bytes: config.shared.log.size_mb * 2 ** 20,
-    files: config.shared.log.files,
-    scrub,
-    console: options.console ?? 'off',
-  });
+  const faults = noting(
+    await openLog({
+      service: role,
+      version,
+      directory: home.logs,
+      level: config.shared.log.level,
+      size_bytes: config.shared.log.size_mb * 2 ** 20,
+      files: config.shared.log.files,
+      scrub,
+      console: options.console ?? 'off',
+    }),
+    { service: name, now: clock.now, scrub },
+  );
+  const { log } = faults;
+  life.noted = faults.written;
   life.opened.resolve(log);
   let store: Store | undefined;
   let lock: Lock | null | undefined;
@@ -151,6 +167,7 @@ async function live<S extends Section>(
       ...config.shared.store,
       busy_ms: name === 'router' ? 5 : 50,
     });
+    faults.writeTo(store);
     pulse = startPulse({
       name,
       worker,
@@ -163,25 +180,28 @@ async function live<S extends Section>(
       beat_ms: options.beat_ms ?? BEAT_ms,
     });
     await pulse.beat('starting');
-    await definition.start(
-      contextOf({
-        name,
-        worker,
-        config,
-        home,
-        log,
-        store,
-        clock,
-        signal,
-        halt,
-        scrub,
-        fatal: life.fatal.reject,
-        pulse,
-        loops,
-        endings,
-        lastly,
-      }),
-    );
+    const ctx = contextOf({
+      name,
+      worker,
+      config,
+      home,
+      log,
+      store,
+      clock,
+      signal,
+      halt,
+      scrub,
+      fatal: life.fatal.reject,
+      pulse,
+      loops,
+      endings,
+      lastly,
+    });
+    ctx.every('old rows', PRUNE_ms, async () => {
+      const before_at = clock.now() - KEEP_ms;
+      await ctx.store.commit([fault.prune(name, before_at), external_call.prune(name, before_at)], 'soon');
+    });
+    await definition.start(ctx);
     for (const start of loops) inWork.push(start());
     await pulse.beat('ready');
     options.notify?.('READY=1');
@@ -235,6 +255,7 @@ async function live<S extends Section>(
     log.info('service.stopped');
   } finally {
     halt.close();
+    await faults.written();
     await store?.close();
     lock?.release();
     await log.close();

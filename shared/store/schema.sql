@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 9.
+-- Generated from shared/store/migrations: the schema after migration 10.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -399,7 +399,7 @@ CREATE TABLE press (
   message_ref   TEXT,
   received_at   INTEGER NOT NULL,
   handled_at    INTEGER,
-  outcome       TEXT,
+  outcome       TEXT, owner INTEGER NOT NULL DEFAULT 1,
   UNIQUE (source, source_key)
 ) STRICT;
 
@@ -434,6 +434,21 @@ CREATE TABLE removal (
 ) STRICT;
 
 CREATE INDEX removal_user ON removal (user_id, at);
+
+CREATE TABLE replay (
+  step          TEXT PRIMARY KEY,
+  turn_id       TEXT NOT NULL,
+  worker        INTEGER NOT NULL,
+  owner         TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  status        INTEGER,
+  headers_json  TEXT,
+  body          BLOB
+) STRICT;
+
+CREATE INDEX replay_at ON replay (at);
+
+CREATE INDEX replay_making ON replay (worker, owner) WHERE status IS NULL;
 
 CREATE TABLE ruling (
   id          INTEGER PRIMARY KEY,
@@ -537,7 +552,9 @@ CREATE TABLE task (
   created_at       INTEGER NOT NULL,
   changed_at       INTEGER NOT NULL,
   finished_at      INTEGER
-) STRICT;
+, due_at INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX task_conversation ON task (conversation, id);
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
 

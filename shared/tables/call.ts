@@ -156,6 +156,32 @@ export const workers: Query<{ worker: number }> = {
   args: [],
 };
 
+/** One attempt as the ledger has it. */
+export type Call = Omit<Reservation, 'unasked' | 'stream'> & {
+  state: 'open' | 'settled' | 'abandoned';
+  closed_at: number | null;
+  status: number | null;
+  outcome: string | null;
+  error_type: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cache_read_tokens: number | null;
+  cache_write_5m_tokens: number | null;
+  cache_write_1h_tokens: number | null;
+  cost_nanousd: number | null;
+  estimated: number;
+  first_byte_ms: number | null;
+  latency_ms: number | null;
+};
+
+export function ofTurn(turn_id: string): Query<Call> {
+  return {
+    verb: 'call.ofTurn',
+    sql: 'SELECT * FROM call WHERE turn_id = ? ORDER BY opened_at, id',
+    args: [turn_id],
+  };
+}
+
 /** What a turn's calls have come to so far. */
 export function usedBy(turn_id: string): Query<{ tokens: number; latency_ms: number }> {
   return {

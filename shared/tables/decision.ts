@@ -60,3 +60,26 @@ export function ofTurn(turn_id: string): Query<Decision> {
     args: [turn_id],
   };
 }
+
+/** The one whose id begins so; two when that says too little. */
+export function found(prefix: string): Query<Decision> {
+  return {
+    verb: 'decision.found',
+    sql: 'SELECT * FROM decision WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 2',
+    args: [prefix, `${prefix}~`],
+  };
+}
+
+/** The latest, with what their model calls cost. @param action the beginning of it: `tool`, `tool read_file`, `answer` */
+export function latest(
+  from_at: number,
+  action: string,
+  most: number,
+): Query<Decision & { cost_nanousd: number | null }> {
+  return {
+    verb: 'decision.latest',
+    sql: `SELECT d.*, c.cost_nanousd FROM decision d LEFT JOIN call c ON c.id = d.call_id
+          WHERE d.at >= ? AND substr(d.action, 1, length(?)) = ? ORDER BY d.at DESC, d.id DESC LIMIT ?`,
+    args: [from_at, action, action, most],
+  };
+}

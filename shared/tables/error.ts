@@ -1,6 +1,6 @@
 /** error: what went wrong in a service, and what was done about it. The same thing again within a minute counts up. */
 
-import type { Op, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'error',
@@ -24,12 +24,37 @@ export type Fault = {
   at: number;
 };
 
-export function record(fault: Fault): Op {
+/** The same thing of the same service, not older than a minute. Of `at`, service, event, message. */
+const SAME = 'SELECT max(id) FROM error WHERE at > ? - 60000 AND service = ? AND event = ? AND message = ?';
+
+/** @param times how often it happened */
+export function record(fault: Fault, times: number): readonly [Op, Op] {
   const { service, event, type, message, trace, recovery, severity, turn_id, at } = fault;
+  const same = [at, service, event, message];
+  return [
+    {
+      verb: 'error.record',
+      sql: `INSERT INTO error (service, event, type, message, trace, recovery, severity, turn_id, times, at, last_at)
+            SELECT ?,?,?,?,?,?,?,?,0,?,? WHERE (${SAME}) IS NULL`,
+      args: [service, event, type, message, trace, recovery, severity, turn_id, at, at, ...same],
+    },
+    {
+      verb: 'error.count',
+      sql: `UPDATE error SET times = times + ?, last_at = max(last_at, ?) WHERE id = (${SAME})`,
+      args: [times, at, ...same],
+    },
+  ];
+}
+
+export function ofTurn(turn_id: string): Query<Fault & { times: number; last_at: number }> {
+  return { verb: 'error.ofTurn', sql: 'SELECT * FROM error WHERE turn_id = ? ORDER BY id', args: [turn_id] };
+}
+
+/** A service's own, before a time. */
+export function prune(service: string, before_at: number): Op {
   return {
-    verb: 'error.record',
-    sql: `INSERT INTO error (service, event, type, message, trace, recovery, severity, turn_id, times, at, last_at)
-          VALUES (?,?,?,?,?,?,?,?,1,?,?)`,
-    args: [service, event, type, message, trace, recovery, severity, turn_id, at, at],
+    verb: 'error.prune',
+    sql: 'DELETE FROM error WHERE at < ? AND service = ?',
+    args: [before_at, service],
   };
 }

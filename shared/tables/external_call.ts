@@ -1,6 +1,6 @@
 /** external_call: what a service asked of the world outside, models apart (those are in `call`). */
 
-import type { Op, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'external_call',
@@ -32,5 +32,22 @@ export function record(call: ExternalCall): Op {
     sql: `INSERT INTO external_call (service, target, action, payload, status, latency_ms, retries, turn_id, at)
           VALUES (?,?,?,?,?,?,?,?,?)`,
     args: [service, target, action, payload, status, latency_ms, retries, turn_id, at],
+  };
+}
+
+export function ofTurn(turn_id: string): Query<ExternalCall> {
+  return {
+    verb: 'external_call.ofTurn',
+    sql: 'SELECT * FROM external_call WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
+
+/** A service's own, before a time. */
+export function prune(service: string, before_at: number): Op {
+  return {
+    verb: 'external_call.prune',
+    sql: 'DELETE FROM external_call WHERE at < ? AND service = ?',
+    args: [before_at, service],
   };
 }

@@ -104,6 +104,15 @@ export function close(turn_id: string, state: 'answered' | 'dead'): Op {
   };
 }
 
+/** What waits in a conversation that is over is not answered any more. */
+export function withdraw(conversation: string): Op {
+  return {
+    verb: 'inbound.withdraw',
+    sql: `UPDATE inbound SET state = 'dead', note = 'withdrawn' WHERE state = 'pending' AND conversation = ?`,
+    args: [conversation],
+  };
+}
+
 /**
  * More may belong to what waits in its conversation: the rest of an album, a file that is still being fetched. Nobody
  * waits long for the former, whatever the clock does. Of `now`, twice.
@@ -143,6 +152,45 @@ export function nextReady(now: number): Query<{ ready_at: number | null }> {
 /** How one message stands: its state, its turn. */
 export function status(id: number): Query<{ state: string; turn_id: string | null }> {
   return { verb: 'inbound.status', sql: 'SELECT state, turn_id FROM inbound WHERE id = ?', args: [id] };
+}
+
+/** A message as it came, with what became of it. */
+export type Told = Omit<Inbound, 'parts' | 'edits' | 'ready_at' | 'unasked' | 'state'> & {
+  id: number;
+  state: Arrival | 'taken' | 'answered' | 'dead';
+  turn_id: string | null;
+  parts_json: string | null;
+  unasked: number;
+};
+
+export function of(id: number): Query<Told> {
+  return { verb: 'inbound.of', sql: 'SELECT * FROM inbound WHERE id = ?', args: [id] };
+}
+
+/** By its name where it comes from. */
+export function keyed(source: string, source_key: string): Query<Told> {
+  return {
+    verb: 'inbound.keyed',
+    sql: 'SELECT * FROM inbound WHERE source = ? AND source_key = ?',
+    args: [source, source_key],
+  };
+}
+
+export function ofTurn(turn_id: string): Query<Told> {
+  return {
+    verb: 'inbound.ofTurn',
+    sql: 'SELECT * FROM inbound WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
+
+/** By the name that its channel gave it, the newest; each chat counts for itself. Looks through all there is: for a person who asks. */
+export function named(message_ref: string): Query<Told> {
+  return {
+    verb: 'inbound.named',
+    sql: 'SELECT * FROM inbound WHERE message_ref = ? AND turn_id IS NOT NULL ORDER BY id DESC LIMIT 1',
+    args: [message_ref],
+  };
 }
 
 /** How many messages wait for a turn, and since when the oldest. */

@@ -77,3 +77,12 @@ export function recent(conversation: string, most: number, turn_id: string): Que
     args: [conversation, most, turn_id],
   };
 }
+
+/** What the turn was answered, once it is. */
+export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
+  return {
+    verb: 'message.answer',
+    sql: `SELECT text, at FROM message WHERE turn_id = ? AND role = 'assistant' ORDER BY id DESC LIMIT 1`,
+    args: [turn_id],
+  };
+}

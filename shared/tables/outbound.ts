@@ -279,3 +279,21 @@ export const backlog: Query<{ state: string; count: number; oldest_at: number }>
         WHERE ${OPEN} GROUP BY state`,
   args: [],
 };
+
+export function ofTurn(turn_id: string): Query<Outbound> {
+  return {
+    verb: 'outbound.ofTurn',
+    sql: 'SELECT * FROM outbound WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
+
+/** By the name that its channel gave to any part of it. Looks through all there is: for a person who asks. */
+export function named(message_ref: number): Query<Outbound> {
+  return {
+    verb: 'outbound.named',
+    sql: `SELECT o.* FROM outbound o WHERE o.turn_id IS NOT NULL
+            AND EXISTS (SELECT 1 FROM json_each(o.refs_json) r WHERE r.value = ?) ORDER BY o.id DESC LIMIT 1`,
+    args: [message_ref],
+  };
+}

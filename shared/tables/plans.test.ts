@@ -14,7 +14,9 @@ import * as call from './call.ts';
 import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
 import * as draft from './draft.ts';
+import * as error from './error.ts';
 import * as exchange from './exchange.ts';
+import * as externalCall from './external_call.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
 import * as message from './message.ts';
@@ -24,11 +26,13 @@ import * as pairing from './pairing.ts';
 import * as pairing_attempt from './pairing_attempt.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
+import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
 import * as summary from './summary.ts';
 import * as taint from './taint.ts';
+import * as task from './task.ts';
 import * as throttle from './throttle.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
@@ -46,6 +50,8 @@ const SHORT = [
   'draft_open',
   'preview_shown',
   'batch_due',
+  'replay_making',
+  'task_running',
   'draft_open',
   'tool_call_open',
   'approval_open',
@@ -58,6 +64,29 @@ const aTurn = { id: 't', attempt: 1 } as turn.Turn;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
 const aFile = { id: 1, attempt: 1, file_id: 'f', note: null } as attachment.Attachment;
 const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
+
+const aTask = {
+  id: 1,
+  state: 'running',
+  phase: 'work',
+  iteration: 1,
+  failures: 0,
+  turn_id: null,
+} as task.Task;
+const [anError, itsCount] = error.record(
+  {
+    service: 's',
+    event: 'e',
+    type: 't',
+    message: 'm',
+    trace: null,
+    recovery: 'r',
+    severity: 'error',
+    turn_id: null,
+    at: 1,
+  },
+  1,
+);
 
 const verbs: (Op | Query<unknown>)[] = [
   attachment.waiting(1),
@@ -145,6 +174,13 @@ const verbs: (Op | Query<unknown>)[] = [
   throttle.correct([{ bucket: 'all', tokens_ms: 1 }]),
   throttle.of([]),
   exchange.of('c'),
+  replay.begin({ step: 't:1', turn_id: 't', worker: 0, owner: 'o', now: 1 }),
+  replay.keep('t:1', 'o', { status: 200, headers_json: '{}', body: Buffer.alloc(0) }, 1),
+  replay.drop('t:1', 'o'),
+  replay.abandon(0, 'o'),
+  replay.workers,
+  replay.of('t:1'),
+  replay.prune(1, 1),
   preview.stale(1),
   preview.of('t'),
   preview.queued('7'),
@@ -154,6 +190,32 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
+  press.of('telegram', '1'),
+  inbound.withdraw('c'),
+  inbound.of(1),
+  inbound.keyed('task', '1:1'),
+  inbound.ofTurn('t'),
+  turn.stopAll('c', { now: 1, error: '' }),
+  turn.stood('t', 1),
+  turn.found('0190'),
+  message.answer('t'),
+  outbound.ofTurn('t'),
+  decision.found('0190'),
+  decision.latest(1, 'tool', 20),
+  decision.ofTurn('t'),
+  call.ofTurn('t'),
+  total.ofConversation('c', 1),
+  externalCall.ofTurn('t'),
+  externalCall.prune('core', 1),
+  error.ofTurn('t'),
+  error.prune('core', 1),
+  anError,
+  itsCount,
+  task.next(1),
+  task.running,
+  task.of(1),
+  task.ofConversation('c', 5),
+  task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
 ];
 

@@ -23,17 +23,24 @@ export type Press = {
   /** The message that bears the button, or is the command. */
   message_ref: string | null;
   received_at: number;
+  /** 1: by an owner, who alone may allow, spend and revoke. */
+  owner: number;
 };
 
 /** As a channel tells of it, under the name that it has there. */
-export type Received = Omit<Press, 'id'> & { source: string; source_key: string };
+export type Received = Omit<Press, 'id' | 'owner'> & {
+  source: string;
+  source_key: string;
+  /** Whether an owner did it; true when left out. */
+  owner?: boolean;
+};
 
 /** Durable; the same press told twice is stored once. */
 export function receive(press: Received): Op {
   return {
     verb: 'press.receive',
-    sql: `INSERT INTO press (source, source_key, channel, conversation, chat, sender, data, message_ref, received_at)
-          VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    sql: `INSERT INTO press (source, source_key, channel, conversation, chat, sender, data, message_ref, received_at,
+            owner) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
     args: [
       press.source,
       press.source_key,
@@ -44,6 +51,7 @@ export function receive(press: Received): Op {
       press.data,
       press.message_ref,
       press.received_at,
+      press.owner === false ? 0 : 1,
     ],
     durable: true,
     rings: 'press',
@@ -64,5 +72,17 @@ export function handled(id: number, outcome: string, now: number): Op {
     args: [now, outcome, id],
     expect: 1,
     durable: true,
+  };
+}
+
+/** What has become of one, for whoever waits for it. */
+export function of(
+  source: string,
+  source_key: string,
+): Query<Press & { handled_at: number | null; outcome: string | null }> {
+  return {
+    verb: 'press.of',
+    sql: 'SELECT * FROM press WHERE source = ? AND source_key = ?',
+    args: [source, source_key],
   };
 }

@@ -1,6 +1,6 @@
 /** rating: what its reader thought of an answer. The last press counts. */
 
-import type { Op, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'rating',
@@ -18,4 +18,8 @@ export function give({ turn_id, good, sender, at }: Rating): Op {
           ON CONFLICT (turn_id) DO UPDATE SET good = excluded.good, sender = excluded.sender, at = excluded.at`,
     args: [turn_id, good ? 1 : 0, sender, at],
   };
+}
+
+export function ofTurn(turn_id: string): Query<{ good: number; sender: string; at: number }> {
+  return { verb: 'rating.ofTurn', sql: 'SELECT * FROM rating WHERE turn_id = ?', args: [turn_id] };
 }

@@ -31,6 +31,7 @@ import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
 import { table as rating } from './rating.ts';
 import { table as removal } from './removal.ts';
+import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
 import { table as share } from './share.ts';
@@ -76,6 +77,7 @@ export const tables: readonly Table[] = [
   preview,
   rating,
   removal,
+  replay,
   ruling,
   schedule,
   share,

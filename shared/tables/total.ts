@@ -104,3 +104,15 @@ export function by<What extends By>(
     args: [from_at, to_at],
   };
 }
+
+/** What a conversation has cost since `from_at`. */
+export function ofConversation(
+  conversation: string,
+  from_at: number,
+): Query<{ cost_nanousd: number | null }> {
+  return {
+    verb: 'total.ofConversation',
+    sql: 'SELECT sum(cost_nanousd) AS cost_nanousd FROM total WHERE hour_at >= ? AND conversation = ?',
+    args: [from_at, conversation],
+  };
+}

@@ -265,6 +265,64 @@ export function stop(id: string, how: { now: number; error: string }): Op {
   };
 }
 
+/**
+ * Ends whatever has not ended in a conversation that is over, read and written at once: nothing slips in between. Those
+ * that are held are left to their owner.
+ */
+export function stopAll(conversation: string, how: { now: number; error: string }): Op<{ id: string }> {
+  return {
+    verb: 'turn.stopAll',
+    sql: `UPDATE turn SET state = 'done', changed_at = ?, finished_at = ?, error = ?
+          WHERE conversation = ? AND ${OPEN} RETURNING id`,
+    args: [how.now, how.now, how.error, conversation],
+    durable: true,
+    rings: 'tool',
+  };
+}
+
+/**
+ * A turn that nobody takes up, for a call of a tool that no model asked for: it is never due, since a clock that was set
+ * back makes nothing of `changed_at` 0 either. Whoever opened it ends it (`turn.stood`).
+ */
+export function stand(
+  turn: Pick<Turn, 'id' | 'conversation' | 'channel' | 'chat' | 'sender'> & { now: number },
+): Op {
+  return {
+    verb: 'turn.stand',
+    sql: `INSERT INTO turn (id, conversation, channel, chat, sender, state, waits_for, attempt, due_at, changed_at, owner,
+            boot_id, lease_until_at, created_at) VALUES (?,?,?,?,?,'waiting','owner',1,?,0,'','',0,?)`,
+    args: [
+      turn.id,
+      turn.conversation,
+      turn.channel,
+      turn.chat,
+      turn.sender,
+      Number.MAX_SAFE_INTEGER,
+      turn.now,
+    ],
+    durable: true,
+  };
+}
+
+/** What was done under it is done. Stopped meanwhile: nothing happens. */
+export function stood(id: string, now: number): Op {
+  return {
+    verb: 'turn.stood',
+    sql: `UPDATE turn SET state = 'done', changed_at = ?, finished_at = ? WHERE id = ? AND state = 'waiting'`,
+    args: [now, now, id],
+    durable: true,
+  };
+}
+
+/** The newest of all, or the one whose id begins so. */
+export function found(prefix: string): Query<Turn> {
+  return {
+    verb: 'turn.found',
+    sql: 'SELECT * FROM turn WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 2',
+    args: [prefix, `${prefix}~`],
+  };
+}
+
 /** What is in work in a conversation. */
 export function active(conversation: string): Query<Turn> {
   return {

@@ -32,6 +32,8 @@ export async function create(
   outgoing: ServerResponse,
 ): Promise<void> {
   const { clock, log, store } = router;
+  const halted = router.halted();
+  if (halted) throw halted;
   const plan = planOf(router, caller, await bodyOf(incoming));
   const row = await reserve(router, caller, plan, incoming.headers);
   const ending = await ask(router, plan.target, {

@@ -1,0 +1,203 @@
+/** The whole life of a message, gathered from the store and put in order: what `vigil explain` tells. */
+
+import { usd } from '#shared/base/money.ts';
+import type { Store } from '#shared/store/store.ts';
+import * as approval from '#shared/tables/approval.ts';
+import * as call from '#shared/tables/call.ts';
+import * as decision from '#shared/tables/decision.ts';
+import * as error from '#shared/tables/error.ts';
+import * as external_call from '#shared/tables/external_call.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import * as rating from '#shared/tables/rating.ts';
+import * as taint from '#shared/tables/taint.ts';
+import * as tool_call from '#shared/tables/tool_call.ts';
+import type * as turn from '#shared/tables/turn.ts';
+import { about } from './money.ts';
+
+export type Facts = Awaited<ReturnType<typeof factsOf>>;
+
+/** Everything that bears the turn's name. */
+export async function factsOf(store: Store, of: turn.Turn) {
+  const { id } = of;
+  const tools = await store.read(tool_call.ofTurn(id));
+  const approvals = await Promise.all(
+    tools.flatMap(({ approval_id }) => (approval_id ? [store.read(approval.of(approval_id))] : [])),
+  );
+  return {
+    turn: of,
+    inbound: await store.read(inbound.ofTurn(id)),
+    calls: await store.read(call.ofTurn(id)),
+    decisions: await store.read(decision.ofTurn(id)),
+    tools,
+    approvals: approvals.flat(),
+    taints: await store.read(taint.ofTurn(id)),
+    outbound: await store.read(outbound.ofTurn(id)),
+    errors: await store.read(error.ofTurn(id)),
+    external: await store.read(external_call.ofTurn(id)),
+    rating: (await store.read(rating.ofTurn(id)))[0] ?? null,
+  };
+}
+
+export type Event = { at: number; what: string; detail: string };
+
+/** In the order in which it happened. Pure. */
+export function lifeOf(facts: Facts): Event[] {
+  const { turn, approvals, taints, errors, external, rating } = facts;
+  const events: Event[] = [
+    ...facts.inbound.map((one) => received(one)),
+    { at: turn.created_at, what: 'turn', detail: `${turn.id} in ${turn.conversation}` },
+    ...facts.calls.flatMap(called),
+    ...facts.decisions.map((one) => ({
+      at: one.at,
+      what: 'decided',
+      detail: joined([
+        one.action,
+        one.confidence === null ? null : `confidence ${one.confidence}`,
+        one.reasoning && excerpt(one.reasoning),
+      ]),
+    })),
+    ...facts.tools.flatMap(used),
+    ...approvals.flatMap(approved),
+    ...taints.map(({ at, source }) => ({ at, what: 'read', detail: `words of strangers: ${source}` })),
+    ...external.map((one) => ({
+      at: one.at,
+      what: 'outside',
+      detail: joined([
+        `${one.service} → ${one.target} ${one.action}: ${one.status}`,
+        `${one.latency_ms} ms`,
+        one.retries > 0 ? `after ${one.retries} retries` : null,
+      ]),
+    })),
+    ...errors.map((one) => ({
+      at: one.at,
+      what: one.severity,
+      detail: joined([
+        `${one.service} ${one.event}: ${excerpt(one.message)}`,
+        one.times > 1 ? `${one.times} times` : null,
+        one.recovery,
+      ]),
+    })),
+    ...facts.outbound.flatMap(sent),
+  ];
+  if (turn.finished_at !== null) {
+    const why = turn.error === null ? null : excerpt(turn.error);
+    events.push({ at: turn.finished_at, what: 'ended', detail: joined([turn.state, why]) });
+  }
+  if (rating)
+    events.push({ at: rating.at, what: 'rated', detail: `${rating.good ? '👍' : '👎'} by ${rating.sender}` });
+  return events.toSorted((a, b) => a.at - b.at);
+}
+
+export function received(one: inbound.Told): Event {
+  const detail = joined([
+    `inbound ${one.id} from ${one.sender ?? 'nobody'} by ${one.source}: ${excerpt(one.text ?? '')}`,
+    one.turn_id === null ? one.state : null,
+    one.note,
+  ]);
+  return { at: one.received_at, what: 'received', detail };
+}
+
+function called(one: call.Call): Event[] {
+  const asked = joined([
+    `${one.alias ?? one.model} → ${one.target}${one.attempt > 1 ? `, attempt ${one.attempt}` : ''}`,
+    why(one.reason_json),
+  ]);
+  const events = [{ at: one.opened_at, what: 'asked', detail: asked }];
+  if (one.closed_at !== null) {
+    const cached = one.cache_read_tokens ?? 0;
+    const tokens = `${about(tokensIn(one))} tokens in${cached > 0 ? ` (${about(cached)} from cache)` : ''}, ${about(one.output_tokens ?? 0)} out`;
+    const detail = joined([
+      `${one.outcome ?? one.state}${one.error_type ? ` (${one.error_type})` : ''}`,
+      tokens,
+      `${usd(one.cost_nanousd ?? 0)}${one.estimated ? ', estimated' : ''}`,
+      one.latency_ms === null
+        ? null
+        : `${one.latency_ms} ms, the first word after ${one.first_byte_ms ?? '–'}`,
+    ]);
+    events.push({ at: one.closed_at, what: 'answered', detail });
+  }
+  return events;
+}
+
+function tokensIn(one: call.Call): number {
+  const parts = [
+    one.input_tokens,
+    one.cache_read_tokens,
+    one.cache_write_5m_tokens,
+    one.cache_write_1h_tokens,
+  ];
+  return parts.reduce<number>((sum, part) => sum + (part ?? 0), 0);
+}
+
+/** What spoke for the target, and against the others, as the router has noted it. */
+function why(reason_json: string | null): string | null {
+  const { because, others = [] }: { because?: string; others?: { target: string; why: string }[] } =
+    JSON.parse(reason_json ?? '{}');
+  return joined([because ?? null, ...others.map((other) => `not ${other.target}: ${other.why}`)]) || null;
+}
+
+function used(one: tool_call.ToolCall): Event[] {
+  const events = [
+    { at: one.created_at, what: 'tool', detail: `${one.tool} ${excerpt(one.input_json)} (call ${one.id})` },
+  ];
+  if (one.finished_at !== null) {
+    const detail = joined([
+      `${one.tool}: ${one.state}`,
+      one.started_at === null ? null : `${one.finished_at - one.started_at} ms`,
+      `${about(Buffer.byteLength(one.result_json ?? ''))} bytes`,
+      one.source === null ? null : `from ${one.source}`,
+    ]);
+    events.push({ at: one.finished_at, what: 'result', detail });
+  }
+  return events;
+}
+
+function approved(one: approval.Approval): Event[] {
+  const events = [
+    {
+      at: one.asked_at,
+      what: 'approval',
+      detail: joined([`${one.tool}: ${excerpt(one.scope)}`, one.taint && `had read ${one.taint}`]),
+    },
+  ];
+  if (one.answered_at !== null) {
+    const detail = joined([one.state, one.choice, one.answered_by && `by ${one.answered_by}`]);
+    events.push({ at: one.answered_at, what: 'ruled', detail });
+  }
+  return events;
+}
+
+function sent(one: outbound.Outbound): Event[] {
+  const refs: unknown[] = JSON.parse(one.refs_json);
+  const detail = joined([
+    `${one.kind} ${one.state}: ${excerpt(one.text)}`,
+    refs.length > 0 ? `message ${refs.join(', ')}` : null,
+    one.uncertain > 0 ? `perhaps ${one.uncertain + 1} times` : null,
+    one.failures > 0 ? `${one.failures} failures` : null,
+    one.error,
+  ]);
+  return [
+    { at: one.finished_at ?? one.created_at, what: one.finished_at === null ? 'posted' : 'sent', detail },
+  ];
+}
+
+/** What it came to. */
+export function totalOf({ turn, calls, tools, errors }: Facts): string {
+  const cost = calls.reduce((sum, one) => sum + (one.cost_nanousd ?? 0), 0);
+  const tokens = calls.reduce((sum, one) => sum + tokensIn(one) + (one.output_tokens ?? 0), 0);
+  const took = turn.finished_at === null ? turn.state : `${turn.finished_at - turn.created_at} ms`;
+  return `${turn.state} · ${took} · ${calls.length} model calls, ${about(tokens)} tokens, ${usd(cost)} · ${tools.length} tool calls · ${errors.length} errors`;
+}
+
+function joined(parts: readonly (string | null)[]): string {
+  return parts.filter((part) => part).join(' · ');
+}
+
+const LONGEST_EXCERPT = 120;
+
+/** In one line. */
+export function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= LONGEST_EXCERPT ? line : `${line.slice(0, LONGEST_EXCERPT).toWellFormed()}…`;
+}
