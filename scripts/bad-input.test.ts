@@ -62,7 +62,7 @@ describe('bad input', { concurrency: 2 }, () => {
     const suite = await house.start();
     assert.match(
       suite.output(),
-      /^telegram: config: .*\n {2}\[telegram\] x: unknown key; expected one of owners$/m,
+      /^telegram: config: .*\n {2}\[telegram\] x: unknown key; expected one of owners, groups, transcribe$/m,
     );
     assert.match(suite.output(), /^vigil ready in \d+ ms: router, core, tools \(telegram is down\)$/m);
     assert.equal((await vigil(house.home, ['send', 'hello'])).stdout, 'answer to: hello\n');

@@ -14,6 +14,8 @@ import { halt, resume } from './cli/halt.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { mcp } from './cli/mcp.ts';
+import { members } from './cli/members.ts';
+import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
@@ -35,6 +37,8 @@ const verbs = [
   retry,
   cost,
   budget,
+  pair,
+  members,
   share,
   mcp,
   key,

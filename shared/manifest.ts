@@ -67,7 +67,7 @@ export const services: readonly Service[] = [
     name: 'telegram',
     about: 'the Telegram bridge: updates in, messages out',
     network: ['outbound'],
-    secrets: ['telegram'],
+    secrets: ['telegram', 'transcribe'],
     needs: 'telegram',
     memory_mb: 384,
     quiet_s: 30,

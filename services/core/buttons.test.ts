@@ -126,7 +126,7 @@ const raise = () =>
 type Row = { text: string; callback_data?: string };
 /** The refusal in the chat, with its buttons by their labels. */
 async function refusal() {
-  const { message } = await house.bot.waitSent(
+  const { message, text } = await house.bot.waitSent(
     (one) => one.chat_id === chat && one.message.reply_markup !== undefined,
     15_000,
   );
@@ -135,7 +135,7 @@ async function refusal() {
     const data = rows.find((button) => button.text === label)?.callback_data ?? label;
     return house.bot.press({ chat_id: chat, message_id: message.message_id, data, from: { id: from } });
   };
-  return { text: message.text, labels: rows.map((button) => button.text), press, message };
+  return { text, labels: rows.map((button) => button.text), press, message };
 }
 
 const given = () =>
@@ -461,7 +461,7 @@ test('in a whole house the router refuses, the owner presses, and the ledger tel
     (await whole.bot.sent({ chat_id, method: 'sendMessage' })).map(({ text }) => text);
   async function ask(chat_id: number, label: string): Promise<string> {
     await whole.bot.say({ chat_id, text: 'hello', from: { id: OWNER } });
-    const { message_id, message } = await whole.bot.waitSent(
+    const { message_id, message, text } = await whole.bot.waitSent(
       (one) => one.chat_id === chat_id && one.message.reply_markup !== undefined,
       15_000,
     );
@@ -469,7 +469,7 @@ test('in a whole house the router refuses, the owner presses, and the ledger tel
     const data = buttons.find((button) => button.text === label)?.callback_data ?? '';
     await whole.bot.press({ chat_id, message_id, data, from: { id: OWNER } });
     await until('it is answered', async () => (await texts(chat_id)).includes('answer to: hello'));
-    return message.text;
+    return text;
   }
   const told = await ask(1, 'Cheaper model');
   assert.match(

@@ -147,6 +147,21 @@ async function unsent(
       }
       return;
     }
+    case 'barred':
+      ctx.log.warn('chat.muted', { chat: message.chat, why: failure.what });
+      await ctx.persist([
+        outbound.retry(message, { now, due_at: now, counted: false, error: failure.what }),
+        ...(message.chat ? [chat.mute(message.chat, now, failure.what)] : []),
+      ]);
+      return;
+    case 'moved':
+      await ctx.persist([
+        outbound.retry(message, { now, due_at: now, counted: false, error: failure.what }),
+        ...(message.chat
+          ? [outbound.move(message.chat, failure.to), chat.move(message.chat, failure.to)]
+          : []),
+      ]);
+      return;
     case 'refused':
       ctx.log.error('message.buried', { outbound: message.id, error });
       await ctx.persist([outbound.bury(message, { now, error: failure.what })]);

@@ -1,9 +1,11 @@
 /**
  * telegram: the Telegram bridge. Updates in, messages out.
  *
- * It owns `outbound`, `preview`, `poller` and `chat`. An update is stored in the commit that moves the offset, and Telegram hears
- * that we have it only afterwards; a pressed button likewise. What goes out is marked as being sent before it leaves.
- * Strangers are refused here, before any model hears of them, and the attempt is a row.
+ * It owns `outbound`, `preview`, `poller`, `chat`, `attachment`, `member` and `pairing_attempt`. An update is stored in the commit that moves
+ * the offset, and Telegram hears that we have it only afterwards; a pressed button likewise. What goes out is marked as
+ * being sent before it leaves. Files are fetched in a lane of their own. /halt, /resume, /status and /help are answered
+ * here, whatever has become of the others. Strangers are refused here, before any model hears of them, and the attempt is
+ * a row.
  *
  * When it dies, polling goes on where the store says, and what was being sent is in doubt: sent again, and marked. When
  * the network is away it waits, for hours if need be. When another program reads the bot's updates it stays up, waits,
@@ -17,9 +19,11 @@ import { httpFetch } from '#shared/base/fetch.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
+import * as attachment from '#shared/tables/attachment.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { config } from './config.ts';
 import { claim, deliver, SEND_s } from './deliver.ts';
+import * as fetching from './fetch.ts';
 import { openLanes } from './lane.ts';
 import { POLL_s, poll } from './poll.ts';
 import { recordCalls } from './record.ts';
@@ -28,6 +32,8 @@ import { typist } from './typing.ts';
 
 /** How many chats are written to at once. */
 const LANES = 8;
+/** How many files are fetched at once. */
+const FETCHES = 3;
 /** How soon after its begin a turn is seen. */
 const TYPING_ms = 1_000;
 
@@ -36,7 +42,9 @@ export const telegram = service({
   config,
   async start(ctx) {
     const { token, apiRoot } = credentials(ctx);
-    const [doubtful] = await ctx.store.commit([outbound.adopt(ctx.instance, ctx.clock.now())]);
+    const now = ctx.clock.now();
+    const [doubtful] = await ctx.store.commit([outbound.adopt(ctx.instance, now), attachment.adopt(now)]);
+    fetching.clearParts(ctx.home.files);
     if (doubtful.length > 0) ctx.log.warn('messages.doubted', { messages: doubtful.length });
 
     const client = (timeoutSeconds: number) => {
@@ -44,7 +52,11 @@ export const telegram = service({
       recordCalls(ctx, api, apiRoot);
       return api;
     };
-    const bot = { id: Number(token.split(':')[0]), api: client(POLL_s + 15), owners: ctx.config.owners };
+    const bot = {
+      id: Number(token.split(':')[0]),
+      api: client(POLL_s + 15),
+      transcribes: ctx.config.transcribe !== false,
+    };
     const sender = client(SEND_s);
     const inLane = openLanes();
     const pollOnce = poll(ctx, bot);
@@ -57,6 +69,20 @@ export const telegram = service({
         return null;
       },
       async act() {},
+    });
+    const source = {
+      api: sender,
+      root: `${apiRoot}/file/bot${token}`,
+      fetch: httpFetch(),
+      key: ctx.secret('transcribe')?.TRANSCRIBE_API_KEY,
+    };
+    ctx.work({
+      name: 'fetch',
+      queue: 'file',
+      lanes: FETCHES,
+      look: () => fetching.claim(ctx),
+      act: (file) => fetching.obtain(ctx, source, file),
+      due: async () => (await ctx.store.read(attachment.nextDue))[0]?.due_at ?? null,
     });
     ctx.work({
       name: 'deliver',

@@ -365,7 +365,9 @@ test('a file goes with its words below it; one that is gone or too large is told
   const large = join(it.directory, 'large');
   writeFileSync(large, Buffer.alloc(50 * 2 ** 20 + 1));
   await it.post({ key: 'i', text: 'big', file: { ...file, path: large, name: 'large' } });
-  await it.post({ key: 'j', text: 'picture', file: { path, name: 'p.png', kind: 'photo' } });
+  const picture = join(it.directory, 'p.png');
+  writeFileSync(picture, Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'));
+  await it.post({ key: 'j', text: 'picture', file: { path: picture, name: 'p.png', kind: 'photo' } });
   await it.deliver();
   const sent = await it.bot.sent();
   assert.deepEqual(

@@ -144,7 +144,8 @@ async function begin(
   } catch (error) {
     const { kind } = failureOf(error);
     // What may have arrived stays marked as on its way, to be looked for; what never will is not tried again.
-    if (kind === 'refused') await ctx.persist([preview.leave(turn_id, 'lost', ctx.clock.now())]);
+    const never = kind === 'refused' || kind === 'barred' || kind === 'moved';
+    if (never) await ctx.persist([preview.leave(turn_id, 'lost', ctx.clock.now())]);
     else if (kind !== 'unknown') await ctx.persist([preview.unsent(turn_id)]);
     throw error;
   }

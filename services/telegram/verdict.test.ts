@@ -110,11 +110,22 @@ test('too many requests is a time of silence, as long as Telegram says', async (
   });
 });
 
-test('a chat that is not there or has blocked the bot, and a text that is refused, will never take it', async () => {
+test('a chat that has blocked the bot is barred for now', async () => {
   await bot.say({ chat_id: 8, text: 'hello' });
   await bot.block(8);
+  const what = '403 Forbidden: bot was blocked by the user';
+  assert.deepEqual(await failing(api.sendMessage(8, 'text'), GrammyError), { kind: 'barred', what });
+});
+
+test('a group that has become a supergroup says what it is now', async () => {
+  await bot.say({ chat_id: -8, from: { id: 9 }, text: 'hello' });
+  await bot.migrate({ chat_id: -8, to: -1_000_000_000_008 });
+  const failure = await failing(api.sendMessage(-8, 'text'), GrammyError);
+  assert.deepEqual([failure.kind, 'to' in failure && failure.to], ['moved', '-1000000000008']);
+});
+
+test('a chat that is not there, and a text that is refused, will never take it', async () => {
   const refusals = {
-    '403 Forbidden: bot was blocked by the user': api.sendMessage(8, 'text'),
     '400 Bad Request: chat not found': api.sendMessage(12_345, 'text'),
     '400 Bad Request: message is too long': api.sendMessage(CHAT, 'x'.repeat(4097)),
   };

@@ -132,7 +132,7 @@ CREATE TABLE chat (
   chat          TEXT PRIMARY KEY,
   paused_at     INTEGER,
   paused_until_at  INTEGER
-) STRICT;
+, muted_at INTEGER, muted_because TEXT, moved_to TEXT) STRICT;
 
 CREATE TABLE conversation (
   conversation  TEXT PRIMARY KEY,
@@ -293,6 +293,14 @@ CREATE TABLE mcp_server (
   since_at  INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE member (
+  user_id   INTEGER PRIMARY KEY,
+  name      TEXT NOT NULL,
+  role      TEXT NOT NULL CHECK (role IN ('owner')),
+  given_by  TEXT NOT NULL,
+  added_at  INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE message (
   id            INTEGER PRIMARY KEY,
   conversation  TEXT NOT NULL,
@@ -353,6 +361,24 @@ CREATE INDEX outbound_queue ON outbound (channel, chat, id) WHERE state IN ('pen
 
 CREATE INDEX outbound_turn ON outbound (turn_id) WHERE turn_id IS NOT NULL;
 
+CREATE TABLE pairing (
+  hash        TEXT PRIMARY KEY,
+  created_at  INTEGER NOT NULL,
+  expires_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE pairing_attempt (
+  id       INTEGER PRIMARY KEY,
+  sender   TEXT NOT NULL,
+  outcome  TEXT NOT NULL CHECK (outcome IN ('paired', 'wrong', 'refused')),
+  hash     TEXT,
+  at       INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX pairing_attempt_used ON pairing_attempt (hash) WHERE outcome = 'paired';
+
+CREATE INDEX pairing_attempt_wrong ON pairing_attempt (at, sender) WHERE outcome = 'wrong';
+
 CREATE TABLE permission (
   id          INTEGER PRIMARY KEY,
   tool        TEXT NOT NULL,
@@ -367,7 +393,7 @@ CREATE TABLE poller (
   bot_id          INTEGER PRIMARY KEY,
   next_update_id  INTEGER NOT NULL,
   polled_at       INTEGER NOT NULL
-) STRICT;
+, name TEXT, reads_groups INTEGER, heard_at INTEGER) STRICT;
 
 CREATE TABLE press (
   id            INTEGER PRIMARY KEY,
@@ -407,6 +433,15 @@ CREATE TABLE rating (
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE removal (
+  id        INTEGER PRIMARY KEY,
+  user_id   INTEGER NOT NULL,
+  given_by  TEXT NOT NULL,
+  at        INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX removal_user ON removal (user_id, at);
 
 CREATE TABLE replay (
   step          TEXT PRIMARY KEY,

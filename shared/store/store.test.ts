@@ -415,7 +415,7 @@ test('a full disk refuses the write, loses nothing, and is over once there is ro
 });
 
 test('a read-only disk is refused with what to do about it', { skip: noSmallDisk }, async (t) => {
-  const disk = smallDisk(t, 1024);
+  const disk = smallDisk(t, 4096);
   const directory = join(disk.directory, 'state');
   await (await openStore({ directory, principal: 'core' })).close();
   disk.remount('ro');

@@ -3,7 +3,7 @@
  * message waits until none of its files is pending.
  */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'attachment',
@@ -33,6 +33,119 @@ export type Attachment = {
   created_at: number;
   finished_at: number | null;
 };
+
+/** A file as it is announced. `note` tells why it cannot be had: it has failed before it was tried. */
+export type Announced = Pick<Attachment, 'kind' | 'file_id' | 'name' | 'mime' | 'bytes' | 'note'>;
+
+/** In the unit that receives its message, after it. The second telling changes nothing. */
+export function receive(message: { source: string; source_key: string }, file: Announced, now: number): Op {
+  return {
+    verb: 'attachment.receive',
+    sql: `INSERT INTO attachment (inbound_id, kind, file_id, name, mime, bytes, state, note, due_at, created_at, finished_at)
+          SELECT i.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM inbound i WHERE i.source = ? AND i.source_key = ?
+            AND NOT EXISTS (SELECT 1 FROM attachment a WHERE a.inbound_id = i.id AND a.file_id = ?)`,
+    args: [
+      file.kind,
+      file.file_id,
+      file.name,
+      file.mime,
+      file.bytes,
+      file.note === null ? 'pending' : 'failed',
+      file.note,
+      now,
+      now,
+      file.note === null ? null : now,
+      message.source,
+      message.source_key,
+      file.file_id,
+    ],
+    durable: true,
+    rings: 'file',
+  };
+}
+
+/** The oldest that is due; a wait that was set in the future, by a clock that was set back since, counts as over. */
+const DUE = `SELECT id FROM attachment WHERE state = 'pending' AND (due_at <= ? OR due_at > ? + 3600000)
+  ORDER BY due_at LIMIT 1`;
+
+/** Is there any to fetch? The cheap question before `claim`. */
+export function waiting(now: number): Query<{ id: number }> {
+  return { verb: 'attachment.waiting', sql: DUE, args: [now, now] };
+}
+
+/** Takes the next one to fetch, until `until_at`: whoever dies with it loses it. */
+export function claim(now: number, until_at: number): Op<Attachment> {
+  return {
+    verb: 'attachment.claim',
+    sql: `UPDATE attachment SET attempt = attempt + 1, due_at = ? WHERE id = (${DUE}) RETURNING *`,
+    args: [until_at, now, now],
+  };
+}
+
+/** What a process that has died was fetching is fetched anew, at once. */
+export function adopt(now: number): Op {
+  return {
+    verb: 'attachment.adopt',
+    sql: `UPDATE attachment SET due_at = ? WHERE state = 'pending'`,
+    args: [now],
+  };
+}
+
+export const nextDue: Query<{ due_at: number | null }> = {
+  verb: 'attachment.nextDue',
+  sql: `SELECT min(due_at) AS due_at FROM attachment WHERE state = 'pending'`,
+  args: [],
+};
+
+/** Tried again at `due_at`; `counted: false` when nobody could have done better. */
+export function retry(file: Attachment, how: { due_at: number; counted: boolean }): Op {
+  return {
+    verb: 'attachment.retry',
+    sql: `UPDATE attachment SET due_at = ?, attempt = attempt - ? WHERE id = ? AND state = 'pending' AND attempt = ?`,
+    args: [how.due_at, how.counted ? 0 : 1, file.id, file.attempt],
+    expect: 1,
+  };
+}
+
+/** It is there. Durable, and its message need not wait for it any more. */
+export function fetched(
+  file: Attachment,
+  how: { now: number; path: string; bytes: number; text: string | null },
+): Op {
+  return {
+    verb: 'attachment.fetched',
+    sql: `UPDATE attachment SET state = 'ready', path = ?, bytes = ?, text = ?, finished_at = ?
+          WHERE id = ? AND state = 'pending' AND attempt = ?`,
+    args: [how.path, how.bytes, how.text, how.now, file.id, file.attempt],
+    expect: 1,
+    durable: true,
+    rings: 'inbound',
+  };
+}
+
+/** It cannot be had; `path` when the file is there and only its words are not. */
+export function failed(file: Attachment, how: { now: number; note: string; path: string | null }): Op {
+  return {
+    verb: 'attachment.failed',
+    sql: `UPDATE attachment SET state = 'failed', note = ?, path = ?, finished_at = ?
+          WHERE id = ? AND state = 'pending' AND attempt = ?`,
+    args: [how.note, how.path, how.now, file.id, file.attempt],
+    expect: 1,
+    durable: true,
+    rings: 'inbound',
+  };
+}
+
+/** The message that it came with, to tell its sender. */
+export function messageOf(
+  file: Pick<Attachment, 'inbound_id'>,
+): Query<{ conversation: string | null; chat: string | null; message_ref: string | null }> {
+  return {
+    verb: 'attachment.messageOf',
+    sql: 'SELECT conversation, chat, message_ref FROM inbound WHERE id = ?',
+    args: [file.inbound_id],
+  };
+}
 
 /** The files of the messages that a turn has taken, in their order. */
 export function ofTurn(turn_id: string): Query<Attachment> {

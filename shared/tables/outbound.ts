@@ -127,7 +127,7 @@ const HEAD = `NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' 
 
 const NEXT = `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
   WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND (o.due_at <= ? OR o.changed_at > ?)
-    AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?)
+    AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?) AND c.muted_at IS NULL
     AND ${HEAD}
   ORDER BY o.id LIMIT 1`;
 
@@ -136,7 +136,7 @@ export const nextDue: Query<{ due_at: number | null }> = {
   verb: 'outbound.nextDue',
   sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
         FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
-        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND ${HEAD}`,
+        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND c.muted_at IS NULL AND ${HEAD}`,
   args: [],
 };
 
@@ -195,6 +195,17 @@ export function bury(message: Outbound, how: { now: number; error: string }): Op
     args: [how.now, how.now, how.error, message.id, message.attempt],
     expect: 1,
     durable: true,
+  };
+}
+
+/** A group has become another chat: what waits for the one goes to the other. */
+export function move(chat: string, to: string): Op {
+  return {
+    verb: 'outbound.move',
+    sql: `UPDATE outbound SET chat = ? WHERE channel = 'telegram' AND chat = ? AND ${OPEN}`,
+    args: [to, chat],
+    durable: true,
+    rings: 'outbound',
   };
 }
 

@@ -22,6 +22,8 @@ import * as incident from './incident.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
+import * as pairing from './pairing.ts';
+import * as pairing_attempt from './pairing_attempt.ts';
 import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
@@ -63,6 +65,7 @@ const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
 const aTurn = { id: 't', attempt: 1 } as turn.Turn;
 const aCall = { id: 'c', attempt: 1 } as tool_call.ToolCall;
 const anOutbound = { id: 1, attempt: 1 } as outbound.Outbound;
+const aFile = { id: 1, attempt: 1, file_id: 'f', note: null } as attachment.Attachment;
 const wait = { now: 1, due_at: 2, because: 'away', told: false, error: '' } as const;
 
 const aTask = {
@@ -89,6 +92,16 @@ const [anError, itsCount] = error.record(
 );
 
 const verbs: (Op | Query<unknown>)[] = [
+  attachment.waiting(1),
+  attachment.claim(1, 2),
+  attachment.adopt(1),
+  attachment.nextDue,
+  attachment.ofTurn('t'),
+  attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
+  attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
+  pairing.valid('h', 1),
+  pairing_attempt.wrongSince('s', 1),
+  outbound.move('1', '2'),
   inbound.take('t', 1),
   inbound.close('t', 'answered'),
   inbound.waiting(1),

@@ -19,15 +19,19 @@ import { table as inbound } from './inbound.ts';
 import { table as incident } from './incident.ts';
 import { table as inspection } from './inspection.ts';
 import { table as mcpServer } from './mcp_server.ts';
+import { table as member } from './member.ts';
 import { table as message } from './message.ts';
 import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
+import { table as pairing } from './pairing.ts';
+import { table as pairingAttempt } from './pairing_attempt.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
 import { table as rating } from './rating.ts';
+import { table as removal } from './removal.ts';
 import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
@@ -63,14 +67,18 @@ export const tables: readonly Table[] = [
   incident,
   inspection,
   mcpServer,
+  member,
   message,
   note,
   outbound,
+  pairing,
+  pairingAttempt,
   permission,
   poller,
   press,
   preview,
   rating,
+  removal,
   replay,
   ruling,
   schedule,

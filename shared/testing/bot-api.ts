@@ -6,7 +6,7 @@
  * As a process:   node shared/testing/bot-api.ts --token 123:abc --state /tmp/bot.jsonl
  * From elsewhere: const bot = connectBotApi(root, control);
  *
- * It imitates the server, not Telegram's clients: of media only what the bot uploads, no parse_mode, no topics' or members' rights. Rules of
+ * It imitates the server, not Telegram's clients: no parse_mode, no topics' or members' rights, no privacy mode. Rules of
  * methods that came with Bot API 10.1 to 10.3 are not in it. Nothing of it was compared with the real service.
  */
 
@@ -14,11 +14,12 @@ import { parseArgs } from 'node:util';
 import type { UserFromGetMe } from 'grammy/types';
 import { remoteVerbs, serveControl } from './bot-api/control.ts';
 import { createFaults } from './bot-api/fault.ts';
+import { createFiles, documentOf, storedFile } from './bot-api/file.ts';
 import { createFlood } from './bot-api/flood.ts';
 import { createMethods } from './bot-api/methods.ts';
 import { createPolls } from './bot-api/poll.ts';
 import { Refusal } from './bot-api/refusal.ts';
-import { userMessage, userPress } from './bot-api/say.ts';
+import { membership, userEdit, userMessage, userPress } from './bot-api/say.ts';
 import { type CallRecord, createApiServer, wallMs } from './bot-api/server.ts';
 import { type Driver, type SentFilter, type Verbs, withWait } from './bot-api/verbs.ts';
 import { openWorld } from './bot-api/world.ts';
@@ -39,6 +40,8 @@ export type BotApiOptions = {
   /** How long a waiting poll collects updates: 0 answers at once, the real server takes 1 to 2 ms. */
   batch_ms?: number;
   username?: string;
+  /** Whether it hears all that is said in a group (BotFather: /setprivacy). */
+  reads_groups?: boolean;
   /** Told of each call once it is read, before it takes effect. */
   heard?: (call: CallRecord) => void;
 };
@@ -51,12 +54,14 @@ export async function startBotApi(options: BotApiOptions): Promise<RunningBotApi
   const polls = createPolls(journal, nowSeconds, options.batch_ms ?? 0);
   const flood = createFlood(nowMs);
   const faults = createFaults();
-  const me = botUser(options.token, options.username ?? 'test_bot');
-  const methods = createMethods({ me, journal, polls, flood, nowSeconds });
+  const me = botUser(options);
+  const { getFile, download } = createFiles(world, nowSeconds);
+  const methods = createMethods({ me, journal, polls, flood, getFile, nowSeconds });
   const sent_listeners = new Set<() => void>();
   const server = createApiServer({
     methods,
     checkToken: (token) => checkToken(token, world.token),
+    download,
     strike: faults.strike,
     heard: options.heard ?? (() => {}),
     afterCall: () => {
@@ -112,7 +117,28 @@ export async function startBotApi(options: BotApiOptions): Promise<RunningBotApi
       commit({ type: 'token', token: new_token ?? '' });
       polls.abort(new Refusal(401, 'Unauthorized'));
     },
-    block: async (chat_id) => commit({ type: 'blocked', chat_id }),
+    edit: async (edit) => polls.push({ edited_message: userEdit(world, edit, nowSeconds()) }),
+    upload: async (file) => {
+      const stored = storedFile(file);
+      commit({ type: 'file', file: stored });
+      return documentOf(stored);
+    },
+    block: async (chat_id) => {
+      commit({ type: 'blocked', chat_id });
+      polls.push({ my_chat_member: membership(world, me, chat_id, false, nowSeconds()) });
+    },
+    unblock: async (chat_id) => {
+      commit({ type: 'unblocked', chat_id });
+      polls.push({ my_chat_member: membership(world, me, chat_id, true, nowSeconds()) });
+    },
+    migrate: async ({ chat_id, to }) => {
+      const from = { id: 1 };
+      const told = { chat_id, from, more: { migrate_to_chat_id: to } };
+      polls.push({ message: userMessage(world, told, nowSeconds()) });
+      commit({ type: 'migrated', chat_id, to });
+      const first = { chat_id: to, from, more: { migrate_from_chat_id: chat_id } };
+      polls.push({ message: userMessage(world, first, nowSeconds()) });
+    },
     jump: async (ms) => commit({ type: 'jumped', ms }),
     limits: async (limits) => flood.setLimits(limits),
   };
@@ -145,14 +171,14 @@ function checkToken(token: string, valid_token: string): void {
   if (token !== valid_token) throw new Refusal(401, 'Unauthorized');
 }
 
-function botUser(token: string, username: string): UserFromGetMe {
+function botUser({ token, username = 'test_bot', reads_groups = true }: BotApiOptions): UserFromGetMe {
   return {
     id: Number.parseInt(token, 10),
     is_bot: true,
     first_name: 'Test bot',
     username,
     can_join_groups: true,
-    can_read_all_group_messages: true,
+    can_read_all_group_messages: reads_groups,
     supports_inline_queries: false,
     can_connect_to_business: false,
     has_main_web_app: false,
@@ -187,6 +213,10 @@ Drive it with POST <control>/<verb>, the verb's argument as a JSON body:
   network      "down" | "up"
   revoke       the token stops to work, or "456:def" takes its place
   block        7                                        the user blocks the bot
+  unblock      7                                        and lets it in again
+  edit         {"chat_id":7,"message_id":3,"text":"x"}  a user changes what they wrote
+  upload       {"name":"a.txt","text":"x"}              a file, to be said with say
+  migrate      {"chat_id":-5,"to":-1005}                a group becomes a supergroup
   jump         86400000                                 the server's clock moves
   limits       {"chat":{"messages":1,"per_ms":1000}}    flood control
 

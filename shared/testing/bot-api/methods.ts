@@ -9,13 +9,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Chat, InlineKeyboardMarkup, Message, UserFromGetMe } from 'grammy/types';
 import { commandScope, readCommands } from './commands.ts';
+import { mediaOf, readUpload } from './file.ts';
 import type { Flood } from './flood.ts';
 import { checkButtons, type Reply, readMarkup, readReply } from './markup.ts';
 import type { OnGone, Polls } from './poll.ts';
-import { type Answer, badRequest, forbidden, Refusal, success, tooManyRequests } from './refusal.ts';
+import { type Answer, badRequest, forbidden, migrated, success, tooManyRequests } from './refusal.ts';
 import { type Args, type Files, flag, integer, isObject, parseJson, words } from './request.ts';
 import { quoted } from './say.ts';
-import { fixText, readCaption, readText } from './text.ts';
+import { fixCaption, fixText, readCaption, readText } from './text.ts';
 import { type Journal, nextMessageId, type Sent } from './world.ts';
 
 /** One call of a method. */
@@ -26,15 +27,31 @@ export type Bot = {
   journal: Journal;
   polls: Polls;
   flood: Flood;
+  getFile: (args: Args) => string;
   nowSeconds: () => number;
 };
 
 type Access = 'read' | 'edit' | 'write';
 
+/** What a message says and bears, and an edit may change. */
+type Content = Pick<
+  Message,
+  'text' | 'entities' | 'caption' | 'caption_entities' | 'photo' | 'document' | 'reply_markup'
+>;
+
+/** As it stands, without what is not there. */
+function contentOf({ text, entities, caption, caption_entities, reply_markup }: Message): Content {
+  return {
+    ...(text !== undefined && { text }),
+    ...(entities && { entities }),
+    ...(caption !== undefined && { caption }),
+    ...(caption_entities && { caption_entities }),
+    ...(reply_markup && { reply_markup }),
+  };
+}
+
 export type Method = (call: Call) => Answer | Promise<Answer>;
 
-/** What a bot may upload (Bot API: Sending files). */
-const most_bytes = { photo: 10 * 2 ** 20, document: 50 * 2 ** 20 };
 /** How long a message can be deleted (Bot API: deleteMessage). */
 const deletable_s = 48 * 3_600;
 const chat_actions =
@@ -46,19 +63,39 @@ const reactions =
   🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡`);
 
 /** The methods of a bot, by their names as documented. */
-export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): { [name: string]: Method } {
+export function createMethods({ me, journal, polls, flood, getFile, nowSeconds }: Bot): {
+  [name: string]: Method;
+} {
   const { world, commit } = journal;
   let next_webhook_ms = 0;
 
   function sendMessage(call: Call): Answer {
     const raw = readText(call.args);
+    return send(call, 'sendMessage', () => {
+      const { text, entities } = fixText(raw);
+      return { text, ...(entities.length > 0 && { entities }) };
+    });
+  }
+
+  function sendFile(call: Call, kind: 'photo' | 'document'): Answer {
+    const file = readUpload(call.args, call.files, kind, world);
+    const raw = readCaption(call.args);
+    return send(call, kind === 'photo' ? 'sendPhoto' : 'sendDocument', () => {
+      const caption = fixCaption(raw);
+      if (!world.files.has(file.file_id)) commit({ type: 'file', file });
+      return { ...mediaOf(kind, file), ...caption };
+    });
+  }
+
+  /** @param fix what TDLib finds wrong with the content, once the chat is known */
+  function send(call: Call, method: string, fix: () => Content): Answer {
     const reply = readReply(call.args);
     const reply_markup = readMarkup(call.args);
     const room = findRoom(call.args, 'write');
     const reply_to = reply && findReplied(room.chat, reply);
     const thread_id = integer(call.args, 'message_thread_id');
     if (thread_id > 0 && !room.threads.has(thread_id)) throw badRequest('Message thread not found');
-    const { text, entities } = fixText(raw);
+    const content = fix();
     refuseFromTelegram(room.chat, reply_markup);
     const message = {
       message_id: nextMessageId(world, room.chat.id),
@@ -67,59 +104,17 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
       chat: room.chat,
       date: nowSeconds(),
       ...(reply_to && { reply_to_message: quoted(reply_to) }),
-      text,
-      ...(entities.length > 0 && { entities }),
+      ...content,
       ...(reply_markup && { reply_markup }),
-    } satisfies Message.TextMessage;
-    return deliver(call, 'sendMessage', message);
-  }
-
-  /** An upload, as a file of its own: `document` by whatever name it has, `photo` without one. */
-  function sendFile(call: Call, kind: 'document' | 'photo'): Answer {
-    const { args, files } = call;
-    const attached = /^attach:\/\/(.+)$/.exec(args.get(kind) ?? '')?.[1];
-    const file = files.get(attached ?? kind);
-    if (!file) throw badRequest(`There is no ${kind} in the request`);
-    const raw = readCaption(args);
-    const reply = readReply(args);
-    const reply_markup = readMarkup(args);
-    const room = findRoom(args, 'write');
-    const reply_to = reply && findReplied(room.chat, reply);
-    const thread_id = integer(args, 'message_thread_id');
-    if (thread_id > 0 && !room.threads.has(thread_id)) throw badRequest('Message thread not found');
-    if (file.content.length === 0) throw badRequest('File must be non-empty');
-    if (file.content.length > most_bytes[kind]) {
-      if (kind === 'document') throw new Refusal(413, 'Request Entity Too Large');
-      throw badRequest(`File is too big for a photo; the maximum size is ${most_bytes.photo} bytes`);
-    }
-    const { text, entities } = fixText(raw, true);
-    refuseFromTelegram(room.chat, reply_markup);
-    const known = {
-      file_id: `file-${call.seq}`,
-      file_unique_id: `${call.seq}`,
-      file_size: file.content.length,
-    };
-    const message = {
-      message_id: nextMessageId(world, room.chat.id),
-      ...(thread_id > 0 && { message_thread_id: thread_id, is_topic_message: true }),
-      from: { id: me.id, is_bot: true as const, first_name: me.first_name, username: me.username },
-      chat: room.chat,
-      date: nowSeconds(),
-      ...(reply_to && { reply_to_message: quoted(reply_to) }),
-      ...(kind === 'photo'
-        ? { photo: [{ ...known, width: 90, height: 90 }] }
-        : { document: { ...known, file_name: file.name } }),
-      ...(text !== '' && { caption: text }),
-      ...(entities.length > 0 && { caption_entities: entities }),
-      ...(reply_markup && { reply_markup }),
-    };
-    return deliver(call, kind === 'photo' ? 'sendPhoto' : 'sendDocument', message as Sent['message']);
+    } as Message;
+    return deliver(call, method, message);
   }
 
   function editMessageText(call: Call): Answer {
     const raw = readText(call.args);
     const reply_markup = readMarkup(call.args);
     const message = findOwn(call.args);
+    if (message.text === undefined) throw badRequest('There is no text in the message to edit');
     const { text, entities } = fixText(raw);
     return edit(call, 'editMessageText', message, {
       text,
@@ -128,38 +123,46 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
     });
   }
 
-  function editMessageReplyMarkup(call: Call): Answer {
+  function editMessageCaption(call: Call): Answer {
+    const raw = readCaption(call.args);
     const reply_markup = readMarkup(call.args);
     const message = findOwn(call.args);
-    return edit(call, 'editMessageReplyMarkup', message, {
-      text: message.text,
-      ...(message.entities && { entities: message.entities }),
+    if (message.text !== undefined) throw badRequest('There is no caption in the message to edit');
+    return edit(call, 'editMessageCaption', message, {
+      ...fixCaption(raw),
       ...(reply_markup && { reply_markup }),
     });
   }
 
-  function edit(
-    call: Call,
-    method: string,
-    message: Message.TextMessage,
-    content: Pick<Message.TextMessage, 'text' | 'entities' | 'reply_markup'>,
-  ): Answer {
-    const { text, entities, reply_markup, ...rest } = message;
+  function editMessageReplyMarkup(call: Call): Answer {
+    const reply_markup = readMarkup(call.args);
+    const message = findOwn(call.args);
+    const { reply_markup: _, ...content } = contentOf(message);
+    return edit(call, 'editMessageReplyMarkup', message, {
+      ...content,
+      ...(reply_markup && { reply_markup }),
+    });
+  }
+
+  function edit(call: Call, method: string, message: Message, content: Content): Answer {
+    const {
+      text: _,
+      entities: __,
+      caption: ___,
+      caption_entities: ____,
+      reply_markup: _____,
+      ...rest
+    } = message;
     refuseFromTelegram(message.chat, content.reply_markup);
-    if (
-      isDeepStrictEqual(
-        { text, entities, reply_markup },
-        { entities: undefined, reply_markup: undefined, ...content },
-      )
-    ) {
+    if (isDeepStrictEqual(contentOf(message), content)) {
       throw badRequest(
         'message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message',
       );
     }
-    return deliver(call, method, { ...rest, ...content, edit_date: nowSeconds() });
+    return deliver(call, method, { ...rest, ...content, edit_date: nowSeconds() } as Message);
   }
 
-  function deliver(call: Call, method: string, message: Sent['message']): Answer {
+  function deliver(call: Call, method: string, message: Message): Answer {
     const sent: Sent = {
       seq: (world.sent.at(-1)?.seq ?? 0) + 1,
       at_ms: call.at_ms,
@@ -252,6 +255,8 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
   function findRoom(args: Args, access: Access) {
     const id = args.get('chat_id') ?? '';
     if (id === '') throw badRequest('chat_id is empty');
+    const upgraded = world.migrated.get(integer(args, 'chat_id'));
+    if (upgraded !== undefined) throw migrated(upgraded);
     const room = id.startsWith('@')
       ? [...world.rooms.values()].find(({ chat }) => `@${chat.username}`.toLowerCase() === id.toLowerCase())
       : world.rooms.get(integer(args, 'chat_id'));
@@ -271,14 +276,14 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
     return message;
   }
 
-  /** A text message of the bot's own. */
-  function findOwn(args: Args): Message.TextMessage {
+  /** A message of the bot's own. */
+  function findOwn(args: Args): Message {
     if (!args.get('chat_id') && integer(args, 'message_id') === 0) {
       throw badRequest('Message identifier is not specified');
     }
     const message = findMessage(args, 'edit', 'Message to edit');
-    if (message.from?.id !== me.id || message.text === undefined) throw badRequest("Message can't be edited");
-    return { ...message, text: message.text };
+    if (message.from?.id !== me.id) throw badRequest("Message can't be edited");
+    return message;
   }
 
   function findReplied(chat: Chat, reply: Reply): Message | undefined {
@@ -302,9 +307,10 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
 
   return {
     sendMessage,
-    sendDocument: (call) => sendFile(call, 'document'),
     sendPhoto: (call) => sendFile(call, 'photo'),
+    sendDocument: (call) => sendFile(call, 'document'),
     editMessageText,
+    editMessageCaption,
     editMessageReplyMarkup,
     deleteMessage,
     sendChatAction,
@@ -325,13 +331,6 @@ export function createMethods({ me, journal, polls, flood, nowSeconds }: Bot): {
           ...(world.allowed_updates && { allowed_updates: world.allowed_updates }),
         }),
       ),
-    /** No file was ever sent here, so that every id is a wrong one. */
-    getFile: ({ args }) => {
-      throw badRequest(
-        args.get('file_id')
-          ? 'wrong file_id or the file is temporarily unavailable'
-          : 'file_id not specified',
-      );
-    },
+    getFile: ({ args }) => success(getFile(args)),
   };
 }

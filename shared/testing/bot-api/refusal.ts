@@ -8,10 +8,12 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly status: number;
   readonly retry_after_s: number | undefined;
-  constructor(status: number, description: string, retry_after_s?: number) {
+  readonly migrate_to_chat_id: number | undefined;
+  constructor(status: number, description: string, retry_after_s?: number, migrate_to_chat_id?: number) {
     super(description);
     this.status = status;
     this.retry_after_s = retry_after_s;
+    this.migrate_to_chat_id = migrate_to_chat_id;
   }
 }
 
@@ -28,12 +30,24 @@ export function forbidden(reason: string): Refusal {
   return new Refusal(403, `Forbidden: ${reason}`);
 }
 
+/** The group is another chat now. */
+export function migrated(to_chat_id: number): Refusal {
+  const description = 'Bad Request: group chat was upgraded to a supergroup chat';
+  return new Refusal(400, description, undefined, to_chat_id);
+}
+
 export function tooManyRequests(retry_after_s: number): Refusal {
   return new Refusal(429, `Too Many Requests: retry after ${retry_after_s}`, retry_after_s);
 }
 
-/** The HTTP answer that a client sees. */
-export type Answer = { status: number; body: string; retry_after_s?: number | undefined; is_html?: boolean };
+/** The HTTP answer that a client sees; `bytes` are the body of a download, instead of JSON. */
+export type Answer = {
+  status: number;
+  body: string;
+  retry_after_s?: number | undefined;
+  is_html?: boolean;
+  bytes?: Buffer;
+};
 
 /** A success; `json` is the result, already serialised, so that a batch of updates is not parsed to be printed. */
 export function success(json: string, description?: string): Answer {
@@ -41,8 +55,9 @@ export function success(json: string, description?: string): Answer {
   return { status: 200, body: `{"ok":true,"result":${json}${note}}` };
 }
 
-export function failure({ status, message, retry_after_s }: Refusal): Answer {
-  const parameters = retry_after_s === undefined ? {} : { parameters: { retry_after: retry_after_s } };
+export function failure({ status, message, retry_after_s, migrate_to_chat_id }: Refusal): Answer {
+  const hint = { retry_after: retry_after_s, migrate_to_chat_id };
+  const parameters = (retry_after_s ?? migrate_to_chat_id) === undefined ? {} : { parameters: hint };
   const body = JSON.stringify({ ok: false, error_code: status, description: message, ...parameters });
   return { status, body, retry_after_s };
 }

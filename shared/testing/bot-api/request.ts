@@ -8,10 +8,9 @@ import type { IncomingMessage } from 'node:http';
 import { badRequest, Refusal } from './refusal.ts';
 
 export type Args = ReadonlyMap<string, string>;
-
-/** What was uploaded, by the name of its part. */
+/** The files of a multipart body, by the names of their fields. */
 export type Files = ReadonlyMap<string, Upload>;
-export type Upload = { name: string; content: Buffer };
+export type Upload = { name: string; mime: string; bytes: Buffer };
 
 /** A client may send 50 MB files (Bot API: sending files), and no more than that is kept in memory. */
 const max_body_bytes = 51 * 1024 * 1024;
@@ -31,6 +30,12 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 export function readPath(pathname: string): { token: string; method: string } | undefined {
   const match = /^\/bot([^/]*)\/(.*)$/s.exec(decodePath(pathname));
   return match ? { token: match[1] ?? '', method: match[2] ?? '' } : undefined;
+}
+
+/** `/file/bot<token>/<file_path>` (Bot API: getFile). */
+export function readFilePath(pathname: string): { token: string; path: string } | undefined {
+  const match = /^\/file\/bot([^/]*)\/(.+)$/s.exec(decodePath(pathname));
+  return match ? { token: match[1] ?? '', path: match[2] ?? '' } : undefined;
 }
 
 function decodePath(pathname: string): string {
@@ -56,7 +61,10 @@ export async function readArgs(
     const form = await readForm(content_type, body);
     for (const [name, value] of form) {
       if (typeof value === 'string') add(name, value);
-      else files.set(name, { name: value.name, content: Buffer.from(await value.arrayBuffer()) });
+      else {
+        const bytes = Buffer.from(await value.arrayBuffer());
+        files.set(name, { name: value.name, mime: value.type, bytes });
+      }
     }
   } else if (type.includes('application/x-www-form-urlencoded')) {
     for (const [name, value] of new URLSearchParams(body.toString())) add(name, value);

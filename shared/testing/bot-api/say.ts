@@ -38,6 +38,28 @@ export function userMessage(world: World, say: Say, now_s: number) {
   } satisfies Message & Update.NonChannel;
 }
 
+/** A user changes a text or a caption that they wrote before. */
+export type Edit = { chat_id: number; message_id: number; text?: string; caption?: string };
+
+export function userEdit(world: World, { chat_id, message_id, ...content }: Edit, now_s: number): Message {
+  const message = world.rooms.get(chat_id)?.messages.get(message_id);
+  if (!message) throw new Error(`chat ${chat_id} has no message ${message_id} to edit`);
+  return { ...message, ...content, edit_date: now_s } as Message;
+}
+
+/** The bot's own standing in a chat changes: blocked or kicked, or let in again (Bot API: ChatMemberUpdated). */
+export function membership(world: World, me: User, chat_id: number, is_in: boolean, now_s: number) {
+  const from = [...world.users.values()].find(({ id }) => id === chat_id) ?? { ...userOf(1, {}) };
+  const standing = (status: 'member' | 'kicked') => ({ status, user: me, until_date: 0 });
+  return {
+    chat: world.rooms.get(chat_id)?.chat ?? chatOf(chat_id, from),
+    from,
+    date: now_s,
+    old_chat_member: standing(is_in ? 'kicked' : 'member'),
+    new_chat_member: standing(is_in ? 'member' : 'kicked'),
+  };
+}
+
 /** A press of the button with `data`, below a message of the chat; by the chat's user, or by `from`. */
 export type Press = { chat_id: number; message_id: number; data: string; from?: Partial<User> };
 

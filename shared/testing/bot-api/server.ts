@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
 import type { Method } from './methods.ts';
 import { type Answer, failure, Refusal, tooManyRequests } from './refusal.ts';
-import { readArgs, readBody, readPath } from './request.ts';
+import { readArgs, readBody, readFilePath, readPath } from './request.ts';
 
 /** One request, as the server saw it. */
 export type CallRecord = {
@@ -35,6 +35,8 @@ export const wallMs = () => performance.timeOrigin + performance.now();
 export type ServerParts = {
   methods: { [name: string]: Method };
   checkToken: (token: string) => void;
+  /** A file, by the path that getFile gave. */
+  download: (path: string) => Buffer;
   strike: (method: string) => Fault | undefined;
   /** Told of each call once it is read, before it takes effect. */
   heard: (call: CallRecord) => void;
@@ -42,7 +44,7 @@ export type ServerParts = {
   afterCall: () => void;
 };
 
-export function createApiServer({ methods, checkToken, strike, heard, afterCall }: ServerParts) {
+export function createApiServer({ methods, checkToken, download, strike, heard, afterCall }: ServerParts) {
   /** Query.cpp: methods are found in any case. */
   const by_lower_name = new Map(
     Object.entries(methods).map(([name, method]) => [name.toLowerCase(), { name, method }]),
@@ -71,19 +73,23 @@ export function createApiServer({ methods, checkToken, strike, heard, afterCall 
     const at_ms = wallMs();
     const [, pathname = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(request.url ?? '') ?? [];
     const path = readPath(pathname);
+    const file = readFilePath(pathname);
     const { args, files } = await readArgs(
       new URLSearchParams(query),
       request.headers['content-type'] ?? '',
       body,
     );
-    const wanted = path?.method || (args.get('method') ?? '');
+    const wanted = file ? 'download' : path?.method || (args.get('method') ?? '');
     const method = by_lower_name.get(wanted.toLowerCase());
     last_seq += 1;
     const record: CallRecord = {
       seq: last_seq,
       at_ms,
       method: method?.name ?? wanted,
-      args: Object.fromEntries(args),
+      args: Object.fromEntries([
+        ...args,
+        ...[...files].map(([name, { bytes }]) => [name, `${bytes.length} bytes`]),
+      ]),
       status: 0,
       outcome: 'pending',
       took_ms: 0,
@@ -103,6 +109,10 @@ export function createApiServer({ methods, checkToken, strike, heard, afterCall 
     const answer = await settle(async () => {
       if (fault?.kind === 'status') return gatewayAnswer(fault.status, fault.body);
       if (fault?.kind === 'too_many_requests') throw tooManyRequests(fault.retry_after_s);
+      if (file) {
+        checkToken(file.token);
+        return { status: 200, body: '', bytes: download(file.path) };
+      }
       if (!path) throw new Refusal(404, 'Not Found');
       checkToken(path.token);
       if (!method) throw new Refusal(404, 'Not Found: method not found');
@@ -175,11 +185,15 @@ const outcomeOf = (answer: Answer) =>
   answer.status === 200 ? 'ok' : String(JSON.parse(answer.body).description);
 
 async function send(response: ServerResponse, answer: Answer, fault: Fault | undefined): Promise<void> {
-  const whole = Buffer.from(answer.body);
+  const whole = answer.bytes ?? Buffer.from(answer.body);
   const body = fault?.kind === 'truncate' ? whole.subarray(0, whole.length >> 1) : whole;
   if (answer.retry_after_s !== undefined) response.setHeader('retry-after', answer.retry_after_s);
   response.writeHead(answer.status, {
-    'content-type': answer.is_html ? 'text/html' : 'application/json',
+    'content-type': answer.bytes
+      ? 'application/octet-stream'
+      : answer.is_html
+        ? 'text/html'
+        : 'application/json',
     'content-length': body.length,
   });
   if (fault?.kind === 'slow') {

@@ -37,26 +37,27 @@ const found_types = words('mention hashtag cashtag bot_command url email phone_n
 
 /** The text and entities of a call, as far as the Bot API server itself checks them. */
 export function readText(args: Args): FormattedText {
-  const text = args.get('text') ?? '';
-  if (text === '') throw badRequest('Message text is empty');
-  if (Buffer.byteLength(text) > max_text_bytes) throw badRequest('Text is too long');
-  return { text, entities: readEntities(args, 'entities') };
+  if ((args.get('text') ?? '') === '') throw badRequest('Message text is empty');
+  return readFormatted(args, 'text', 'entities');
 }
 
-/** The words below a file: none are fine (get_caption). */
+/** The same of a file's caption, which may be empty. */
 export function readCaption(args: Args): FormattedText {
-  return { text: args.get('caption') ?? '', entities: readEntities(args, 'caption_entities') };
+  return readFormatted(args, 'caption', 'caption_entities');
 }
 
-function readEntities(args: Args, name: string): MessageEntity[] {
+function readFormatted(args: Args, of: 'text' | 'caption', entities_of: string): FormattedText {
+  const text = args.get(of) ?? '';
+  if (Buffer.byteLength(text) > max_text_bytes) throw badRequest('Text is too long');
   const parse_mode = (args.get('parse_mode') ?? '').toLowerCase();
   if (['markdown', 'markdownv2', 'html'].includes(parse_mode)) {
     throw badRequest(`This test server does not parse ${args.get('parse_mode')}: send entities`);
   }
   if (parse_mode !== '' && parse_mode !== 'none') throw badRequest('Unsupported parse_mode');
-  const list = parseJson(args.get(name) ?? ''); // what is no JSON array counts as no entities
+  const list = parseJson(args.get(entities_of) ?? ''); // what is no JSON array counts as no entities
   const read = () => (Array.isArray(list) ? list.map(readEntity) : []);
-  return parsed("Can't parse MessageEntity: ", read).filter((entity) => entity !== undefined);
+  const entities = parsed("Can't parse MessageEntity: ", read).filter((entity) => entity !== undefined);
+  return { text, entities };
 }
 
 function readEntity(value: unknown): MessageEntity | undefined {
@@ -82,8 +83,32 @@ function readEntity(value: unknown): MessageEntity | undefined {
 }
 
 /** The text and entities as everyone in the chat will see them, or the refusal that TDLib gives. */
-export function fixText(raw: FormattedText, is_caption = false): FormattedText {
-  if (is_caption && raw.text === '') return raw;
+export function fixText(raw: FormattedText): FormattedText {
+  const { text, entities } = fixFormatted(raw);
+  if (/^[\s\u180e\u200b-\u200f\u202e\u2800\ufffc\ufeff\u{e0000}-\u{e007f}]*$/u.test(text)) {
+    throw badRequest('Text must be non-empty');
+  }
+  if (codePoints(text) > max_text_code_points) throw badRequest('Message is too long');
+  return { text, entities };
+}
+
+/** The same of a caption. */
+export function fixCaption(raw: FormattedText): { caption?: string; caption_entities?: MessageEntity[] } {
+  const { text, entities } = fixFormatted(raw);
+  if (codePoints(text) > max_caption_code_points) throw badRequest('Message caption is too long');
+  return {
+    ...(text !== '' && { caption: text }),
+    ...(entities.length > 0 && { caption_entities: entities }),
+  };
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+function fixFormatted(raw: FormattedText): FormattedText {
   const linked = raw.entities.map((entity) => {
     if (entity.type !== 'text_link') return entity;
     const url = cleanString(entity.url);
@@ -102,13 +127,6 @@ export function fixText(raw: FormattedText, is_caption = false): FormattedText {
     .sort((a, b) => a.offset - b.offset || b.length - a.length);
   checkPlaces(raw.text, placed);
   const { text, entities } = trim(clean(raw.text, placed));
-  if (/^[\s\u180e\u200b-\u200f\u202e\u2800\ufffc\ufeff\u{e0000}-\u{e007f}]*$/u.test(text)) {
-    throw badRequest('Text must be non-empty');
-  }
-  let code_points = 0;
-  for (const _ of text) code_points += 1;
-  if (is_caption && code_points > max_caption_code_points) throw badRequest('Message caption is too long');
-  if (code_points > max_text_code_points) throw badRequest('Message is too long');
   return { text, entities: keepFirst(entities) };
 }
 

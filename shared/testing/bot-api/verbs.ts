@@ -4,8 +4,9 @@
  */
 
 import type { Fault } from './fault.ts';
+import type { documentOf, NewFile } from './file.ts';
 import type { Limits } from './flood.ts';
-import type { Press, Say } from './say.ts';
+import type { Edit, Press, Say } from './say.ts';
 import type { CallRecord } from './server.ts';
 import type { Sent } from './world.ts';
 
@@ -29,6 +30,10 @@ export type Confirmed = {
 export type Verbs = {
   /** Queues a message from a user. `update_id` is null when the bot does not get it (its kind unwanted, too old). */
   say(message: Say): Promise<{ update_id: number | null; message_id: number }>;
+  /** A user changes what they wrote. */
+  edit(edit: Edit): Promise<number | null>;
+  /** A user puts a file on the server, to `say` it: as `more: { document: … }`, for example. */
+  upload(file: NewFile): Promise<ReturnType<typeof documentOf>>;
   /** A user presses a button of a message that bears it. `update_id` as of `say`; `query_id` is what the bot answers to. */
   press(press: Press): Promise<{ update_id: number | null; query_id: string }>;
   /** Queues an update of any kind and shape. */
@@ -44,8 +49,12 @@ export type Verbs = {
   network(state: 'up' | 'down'): Promise<void>;
   /** The token stops to work; a new one may take its place, as BotFather's /revoke gives it. */
   revoke(new_token?: string): Promise<void>;
-  /** The user blocks the bot; a group (negative id) throws it out. */
+  /** The user blocks the bot; a group (negative id) throws it out. The bot is told. */
   block(chat_id: number): Promise<void>;
+  /** And lets it in again. */
+  unblock(chat_id: number): Promise<void>;
+  /** A group becomes a supergroup: another chat. */
+  migrate(group: { chat_id: number; to: number }): Promise<void>;
   /** Moves the server's clock, by which updates expire and messages are dated. */
   jump(ms: number): Promise<void>;
   /** Turns flood control on, or with {} off. */
@@ -54,6 +63,8 @@ export type Verbs = {
 
 export const verb_names = [
   'say',
+  'edit',
+  'upload',
   'press',
   'push',
   'sent',
@@ -64,6 +75,8 @@ export const verb_names = [
   'network',
   'revoke',
   'block',
+  'unblock',
+  'migrate',
   'jump',
   'limits',
 ] as const satisfies (keyof Verbs)[];

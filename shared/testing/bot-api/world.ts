@@ -20,10 +20,20 @@ export type Sent = {
   method: string;
   chat_id: number;
   message_id: number;
-  /** Or the words below a file. */
+  /** Of a message with a file: its caption. */
   text: string;
-  /** The message as the chat shows it from now on; that of a file has no text. */
-  message: Message.TextMessage & Pick<Message, 'document' | 'photo' | 'caption'>;
+  /** The message as the chat shows it from now on. */
+  message: Message;
+};
+
+/** A file that a user or the bot has sent. */
+export type StoredFile = {
+  file_id: string;
+  file_unique_id: string;
+  name: string;
+  mime: string;
+  size_bytes: number;
+  base64: string;
 };
 
 export type QueuedUpdate = { update_id: number; json: string; expires_s: number };
@@ -37,6 +47,9 @@ type Event =
   | { type: 'deleted'; chat_id: number; message_id: number }
   | { type: 'answered'; callback_query_id: string }
   | { type: 'blocked'; chat_id: number }
+  | { type: 'unblocked'; chat_id: number }
+  | { type: 'migrated'; chat_id: number; to: number }
+  | { type: 'file'; file: StoredFile }
   | { type: 'webhook'; url: string }
   | { type: 'commands'; scope: string; commands: BotCommand[] }
   | { type: 'token'; token: string }
@@ -58,6 +71,9 @@ export type World = {
   rooms: Map<number, Room>;
   users: Map<number, User>;
   blocked: Set<number>;
+  /** Groups that have become supergroups, and which. */
+  migrated: Map<number, number>;
+  files: Map<string, StoredFile>;
   sent: Sent[];
   /** Callback queries that wait for an answer, and until when (unix seconds) they may get one. */
   callbacks: Map<string, number>;
@@ -83,6 +99,8 @@ export function openWorld(token: string, state_path: string | undefined): Journa
     rooms: new Map(),
     users: new Map(),
     blocked: new Set(),
+    migrated: new Map(),
+    files: new Map(),
     sent: [],
     callbacks: new Map(),
     webhook_url: '',
@@ -145,6 +163,15 @@ function apply(world: World, event: Event): void {
       break;
     case 'blocked':
       world.blocked.add(event.chat_id);
+      break;
+    case 'unblocked':
+      world.blocked.delete(event.chat_id);
+      break;
+    case 'migrated':
+      world.migrated.set(event.chat_id, event.to);
+      break;
+    case 'file':
+      world.files.set(event.file.file_id, event.file);
       break;
     case 'webhook':
       world.webhook_url = event.url;
