@@ -173,7 +173,7 @@ describe('a house that runs', () => {
     await until('it answers', () => shown.includes(`answer to: ${text}`));
     child.stdin.write('/quit\r');
     assert.deepEqual(await once(child, 'close'), [0, null]);
-    assert.match(shown, /^Type a message; \/quit or Ctrl-C leaves\./);
+    assert.match(shown, /^Type a message, or \/help; \/quit or Ctrl-C leaves\./);
   });
 
   test('every verb explains itself, and an unknown one is refused', async () => {
