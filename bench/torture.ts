@@ -1,28 +1,33 @@
 /**
- * Torture: the promise that nothing said is lost, put to the proof. People write to a house of real processes while
- * its services are killed with SIGKILL, Telegram drops, garbles and refuses, and the model fails. Then the weather
- * clears, the house gets time to finish, and every promise is counted.
+ * Torture: the promises that nothing said is lost, and nothing done twice, put to the proof. People write to a house of
+ * real processes, whose model uses tools, in the real sandbox, and asks its owner, while its services are killed with
+ * SIGKILL, Telegram drops, garbles and refuses, and the model fails. Then the weather clears, the house gets time to
+ * finish, and every promise is counted.
  *
  * Each message has a token of its own and the model answers with the tokens it was asked about, so that the chats
- * themselves tell what was lost, doubled, or mixed up. Who is killed when, and which fault strikes, follows from the
+ * themselves tell what was lost, doubled, or mixed up; so have the effects of tools. Who is killed when, and which fault strikes, follows from the
  * seed; what the victim was doing at that moment does not.
  */
 
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { codeOf } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
-import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { inspect } from '#shared/store/inspect.ts';
 import type { Fault as TelegramFault } from '#shared/testing/bot-api/fault.ts';
 import { buildHouse, type House, RAISED, type Suite } from '#shared/testing/house.ts';
 import type { Fault as ModelFault } from '#shared/testing/messages-faults.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
+import { judgeCalls, sandboxed } from './torture/calls.ts';
+import { judgeChats } from './torture/chats.ts';
+import { modelWith } from './torture/model.ts';
+import { ownerOf } from './torture/owner.ts';
+import { calledFor, wantedBy } from './torture/token.ts';
 
 export type Options = {
   messages: number;
@@ -63,32 +68,20 @@ const MODEL_WEATHER: readonly (ModelFault | 'down')[] = [
   { kind: 'malformed', probability: 0.5 },
 ];
 
-/** `t3.17`: the 17th message of chat 3; `e3.20`: the end of the long answer to its 20th. */
-const TOKEN = /\b([te])(\d+)\.(\d+)\b/g;
-const isLong = (token: string) => token.endsWith('0');
-const endOf = (token: string) => token.replace('t', 'e');
-const chatOf = (token: string) => 1000 + Number.parseInt(token.slice(1), 10);
-const tokensIn = (text: string) => text.match(TOKEN) ?? [];
-
-/** The model: answers with the tokens of what it was last told; now and then at a length that takes several parts. */
-function echo({ messages }: MessagesRequest): string {
-  const tokens = tokensIn(JSON.stringify(messages.at(-1)));
-  const ends = tokens.filter(isLong).map(endOf);
-  return [...tokens, ...(ends.length > 0 ? ['and so on '.repeat(500), ...ends] : [])].join(' ');
-}
-
 export async function torture(options: Options, say = (_line: string) => {}): Promise<Report> {
   if (!options.sources) execFileSync(process.execPath, [join(root, 'scripts/bundle.ts')]);
   const directory = mkdtempSync(join(tmpdir(), 'vigil-torture-'));
   const house = await buildHouse({
     directory,
     bundled: !options.sources,
-    config: `[store]\nflush = "${options.flush}"\n`,
+    config: `[store]\nflush = "${options.flush}"\n[tools]\npolicy = { schedule_create = "ask" }\n`,
     owners: Array.from({ length: options.chats }, (_, chat) => 1000 + chat),
   });
+  const ledger = `ledger${basename(directory).replace(/\W/g, '')}.txt`;
+  const owner = ownerOf(house.bot, options.seed + 21);
   let report: Report | undefined;
   try {
-    house.model.script(echo);
+    house.model.script(modelWith(ledger));
     house.model.latency({ first_ms: { median: 60, p99: 400 } });
     const suite = await house.start();
     if (suite.output().includes(' is down')) throw new Error(`torture: ${suite.output()}`);
@@ -97,7 +90,23 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
     const storm_ms = performance.now() - began;
     const stuck = await drain(house, options.messages, say);
     const whole_s = (performance.now() - began) / 1000;
-    const found = await judge(house, tokens);
+    await owner.end();
+    const shown = await judgeChats(house, tokens);
+    const made = await judgeCalls(house, tokens, ledger, owner);
+    const left = sandboxed(ledger);
+    const [dead] = await house.read<{ turns: number; outbound: number; notices: number }>(`SELECT
+      (SELECT count(*) FROM turn WHERE state = 'dead') AS turns,
+      (SELECT count(*) FROM outbound WHERE state = 'dead') AS outbound,
+      (SELECT count(*) FROM outbound WHERE key LIKE 'notice:%') AS notices`);
+    const doubts = await share(house, 'SELECT uncertain AS name, count(*) AS n FROM outbound GROUP BY 1');
+    const attempts = await share(house, 'SELECT attempt AS name, count(*) AS n FROM turn GROUP BY 1');
+    const rounds = await share(
+      house,
+      `SELECT rounds AS name, count(*) AS n FROM
+        (SELECT max(round) AS rounds FROM step WHERE kind = 'model' GROUP BY turn_id) GROUP BY 1`,
+    );
+    const previews = await share(house, 'SELECT state AS name, count(*) AS n FROM preview GROUP BY 1');
+    const books = await share(house, 'SELECT state AS name, count(*) AS n FROM call GROUP BY 1');
     const code = await suite.stop();
     const checked = await inspect((await house.store()).file);
 
@@ -105,13 +114,17 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
     const unbidden = restarts.filter((how) => how !== 'SIGKILL').length;
     const killed = Object.values(kills).reduce((sum, count) => sum + count, 0);
     const promises: Record<string, number> = {
-      lost: found.lost,
+      lost: shown.lost,
       stuck,
-      'out of order': found.disordered,
-      'in a wrong chat': found.astray,
-      'doubled, and not marked': found.unmarked,
-      'dead turns': found.dead_turns,
-      'dead outbound': found.dead_outbound,
+      'out of order': shown.disordered,
+      'in a wrong chat': shown.astray,
+      'doubled, and not marked': shown.unmarked,
+      ...made.promises,
+      'sandboxed processes left': left + sandboxed(ledger),
+      'Stop buttons left': shown.stoppable,
+      'questions left with buttons': shown.askable,
+      'dead turns': dead?.turns ?? -1,
+      'dead outbound': dead?.outbound ?? -1,
       'deaths without a kill': unbidden,
       'kills too few': Math.max(0, options.kills - killed),
       'messages too few': options.messages - tokens.length,
@@ -125,8 +138,16 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
         ['restarts seen', restarts.length],
         ['duration', `${whole_s.toFixed(1)} s, of which storm ${(storm_ms / 1000).toFixed(1)} s`],
         ['messages/s', (tokens.length / whole_s).toFixed(1)],
-        ['doubled and marked', found.marked],
-        ...found.figures,
+        ['doubled and marked', shown.marked],
+        ['replies and notices, by doubts', doubts],
+        ['turns, by attempts', attempts],
+        ['turns, by rounds', rounds],
+        ['messages of turns that were held', shown.held],
+        ...made.figures,
+        ['presses', owner.presses()],
+        ['previews', previews],
+        ['notices of a model away', dead?.notices ?? -1],
+        ['ledger', books],
         ['store check-up', checked],
         ...Object.entries(promises),
       ],
@@ -134,6 +155,7 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
     };
     return report;
   } finally {
+    await owner.end();
     await house.close();
     if (report?.broken.length === 0) rmSync(directory, { recursive: true, force: true });
     else say(`what is left of the house: ${directory}`);
@@ -158,8 +180,13 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
     if (tokens.length >= messages) return;
     const n = (saidIn.get(chat) ?? 0) + 1;
     saidIn.set(chat, n);
-    tokens.push(`t${chat}.${n}`);
-    await bot.say({ chat_id: 1000 + chat, text: `what about t${chat}.${n}?` });
+    const token = `t${chat}.${n}`;
+    tokens.push(token);
+    if (wantedBy(token) === 'read_file') {
+      const call = calledFor(token);
+      writeFileSync(join(house.home.workspace, `${call}.txt`), `words of ${call}\n`);
+    }
+    await bot.say({ chat_id: 1000 + chat, text: `what about ${token}?` });
   }
 
   async function talk(random: () => number): Promise<void> {
@@ -288,7 +315,13 @@ async function drain(house: House, messages: number, say: (line: string) => void
     const [row] = await house.read<{ arrived: number; open: number }>(`SELECT
       (SELECT count(*) FROM inbound) AS arrived,
       (SELECT count(*) FROM inbound WHERE state IN ('pending', 'taken'))
-      + (SELECT count(*) FROM turn WHERE state IN ('running', 'waiting'))
+      + (SELECT count(*) FROM turn WHERE state IN ('running', 'waiting', 'held'))
+      + (SELECT count(*) FROM tool_call WHERE state IN ('pending', 'asking', 'running'))
+      + (SELECT count(*) FROM approval WHERE state = 'open')
+      + (SELECT count(*) FROM press WHERE handled_at IS NULL)
+      + (SELECT count(*) FROM ruling WHERE handled_at IS NULL)
+      + (SELECT count(*) FROM draft WHERE open = 1)
+      + (SELECT count(*) FROM preview WHERE state IN ('sending', 'shown'))
       + (SELECT count(*) FROM outbound WHERE state IN ('pending', 'sending', 'uncertain'))
       + (SELECT count(*) FROM call WHERE state = 'open') AS open`);
     const left = row ? row.open + Math.max(0, messages - row.arrived) : messages;
@@ -298,67 +331,10 @@ async function drain(house: House, messages: number, say: (line: string) => void
   }
 }
 
-type Row = { text: string; uncertain: number };
-
-/** What the chats show, held against what was said and against the books. */
-async function judge(house: House, said: readonly string[]) {
-  const deliveries = await house.bot.sent({ method: 'sendMessage' });
-  const rows = await house.read<Row>(`SELECT text, uncertain FROM outbound WHERE kind = 'reply'`);
-  const rowsOf = new Map<string, Row[]>();
-  for (const row of rows) {
-    for (const token of new Set(tokensIn(row.text))) rowsOf.set(token, [...(rowsOf.get(token) ?? []), row]);
-  }
-  const timesOf = new Map<string, number>();
-  const latest = new Map<string, number>();
-  let astray = 0;
-  let disordered = 0;
-  for (const { chat_id, text } of deliveries) {
-    for (const [token, kind, chat, n] of text.matchAll(TOKEN)) {
-      if (chatOf(token) !== chat_id) {
-        astray += 1;
-        continue;
-      }
-      const times = (timesOf.get(token) ?? 0) + 1;
-      timesOf.set(token, times);
-      if (times > 1) continue;
-      const line = `${kind}${chat}`;
-      if (Number(n) < (latest.get(line) ?? 0)) disordered += 1;
-      latest.set(line, Math.max(Number(n), latest.get(line) ?? 0));
-    }
-  }
-  const expected = said.flatMap((token) => (isLong(token) ? [token, endOf(token)] : [token]));
-  const doubled = [...timesOf].filter(([, times]) => times > 1);
-  // Each doubt allows one delivery more, and two answers to one message none at all.
-  const marked = doubled.filter(([token, times]) => {
-    const [row, ...more] = rowsOf.get(token) ?? [];
-    return row !== undefined && more.length === 0 && times <= row.uncertain + 1;
-  });
-  const count = async (sql: string) =>
-    (await house.read<{ name: string | number; n: number }>(sql))
-      .map(({ name, n }) => `${name}: ${n}`)
-      .join(', ');
-  const [dead] = await house.read<{ turns: number; outbound: number; notices: number }>(`SELECT
-    (SELECT count(*) FROM turn WHERE state = 'dead') AS turns,
-    (SELECT count(*) FROM outbound WHERE state = 'dead') AS outbound,
-    (SELECT count(*) FROM outbound WHERE kind = 'notice') AS notices`);
-  return {
-    lost: expected.filter((token) => !timesOf.has(token)).length,
-    astray,
-    disordered,
-    marked: marked.length,
-    unmarked: doubled.length - marked.length,
-    dead_turns: dead?.turns ?? -1,
-    dead_outbound: dead?.outbound ?? -1,
-    figures: [
-      [
-        'replies and notices, by doubts',
-        await count('SELECT uncertain AS name, count(*) AS n FROM outbound GROUP BY 1'),
-      ],
-      ['turns, by attempts', await count('SELECT attempt AS name, count(*) AS n FROM turn GROUP BY 1')],
-      ['notices of a model away', dead?.notices ?? -1],
-      ['ledger', await count('SELECT state AS name, count(*) AS n FROM call GROUP BY 1')],
-    ] satisfies Report['figures'],
-  };
+/** How many rows have each name. */
+async function share(house: House, sql: string): Promise<string> {
+  const rows = await house.read<{ name: string | number; n: number }>(sql);
+  return rows.map(({ name, n }) => `${name}: ${n}`).join(', ');
 }
 
 const HELP = `node bench/torture.ts [--messages 2000] [--chats 20] [--kills 300] [--seed N] [--flush full|normal] [--sources]
