@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { systemClock } from '#shared/base/clock.ts';
+import { events, frame, streamHeaders, text as textBlock, usageOf } from '#shared/messages/answer.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as replay from '#shared/tables/replay.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool from '#shared/tables/tool.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
@@ -111,6 +113,17 @@ function script(say: (request: MessagesRequest, call: number) => Reply | Promise
     return say(request, calls);
   });
 }
+/** An answer, as a router keeps it. */
+const STALE = [
+  ...events({
+    model: 'claude-sonnet-5-5',
+    content: [textBlock('an answer from before')],
+    stop_reason: 'end_turn',
+    usage: usageOf({ input_tokens: 1, output_tokens: 1 }),
+  }),
+]
+  .map(frame)
+  .join('');
 const want = (name: string, input: unknown, text = '') => ({ text, tools: [{ name, input }] });
 
 test('a tool that the model wants is called, and its result leads to the answer', async () => {
@@ -200,6 +213,28 @@ test('what is said while tools are at work is told to the model with their resul
     call.turn_id,
   );
   assert.deepEqual(rows, [{ state: 'answered' }, { state: 'answered' }]);
+});
+
+test('what joins a turn is heard, though an answer to the round was kept before it came', async () => {
+  script((request, call) => {
+    if (call === 1) return want('look', {});
+    return JSON.stringify(request.messages.at(-1)).includes('and quickly') ? 'heard it' : 'heard nothing';
+  });
+  await say('look');
+  const [call] = await wanted();
+  assert.ok(call);
+  const step = `${call.turn_id}:2`;
+  const router = await openStore({ directory: house.home.state, principal: 'router' });
+  const now = systemClock.now();
+  const kept = { status: 200, headers_json: JSON.stringify(streamHeaders), body: Buffer.from(STALE) };
+  await router.commit([
+    replay.begin({ step, turn_id: call.turn_id, worker: 0, owner: 'a router', now }),
+    replay.keep(step, 'a router', kept, now),
+  ]);
+  await router.close();
+  await say('and quickly');
+  await finish(call, 'seen');
+  await answered('heard it');
 });
 
 test('a core that is killed while tools are at work goes on from there, and asks nothing twice', async () => {

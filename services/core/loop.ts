@@ -61,6 +61,8 @@ type Stand = {
   /** What is written down with the answer: the results of the round before, and what was heard since. */
   news: { round: number; kind: 'tools' | 'heard'; content: Block[] }[];
   sources: string[];
+  /** How many messages have joined in this round. */
+  joined: number;
 };
 
 /**
@@ -122,12 +124,11 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
     store.read(message.ofTurn(mine.id)),
     store.read(attachment.ofTurn(mine.id)),
   ]);
-  const heard = heardOf(
-    messages.filter((one) => one.round === round),
-    attachments,
-  );
+  const fresh = messages.filter((one) => one.round === round);
+  const heard = heardOf(fresh, attachments);
   if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
-  return { steps, round, calls, news, sources: heard.sources };
+  const joined = round > 1 ? fresh.length : 0;
+  return { steps, round, calls, news, sources: heard.sources, joined };
 }
 
 function resultOf({ use_id, state, result_json }: tool_call.ToolCall): Result {
@@ -211,7 +212,8 @@ async function asked(
         unasked: mine.unasked === 1,
         turn_id: mine.id,
         conversation: mine.conversation,
-        step: `${mine.id}:${stand.round}`,
+        // An answer that was kept for the round before they joined says nothing of them.
+        step: `${mine.id}:${stand.round}${stand.joined > 0 ? `+${stand.joined}` : ''}`,
         onText: writing.add,
       },
       signal,
