@@ -290,6 +290,8 @@ async function abandon(ctx: Ctx, worker: number, owner: string): Promise<void> {
     total.abandon(worker, owner, periodOf('hour', now).starts_at),
     call.abandon(worker, owner, now),
     replay.abandon(worker, owner),
+    // A probe that nobody waits for would keep the target from all for as long as an answer may take.
+    breaker.abandon(now),
   ]);
   if (lost.length > 0) ctx.log.warn('calls.abandoned', { worker, calls: lost.length });
 }

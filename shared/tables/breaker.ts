@@ -69,3 +69,13 @@ export function release(target: string, now: number): Op {
     args: [now, now, target],
   };
 }
+
+/** Nobody asks a target whose breaker is half open: whoever tried it has died. In one unit after `call.abandon`. */
+export function abandon(now: number): Op {
+  return {
+    verb: 'breaker.abandon',
+    sql: `UPDATE breaker SET state = 'open', due_at = ?, changed_at = ? WHERE state = 'half open'
+            AND NOT EXISTS (SELECT 1 FROM call c INDEXED BY call_open WHERE c.state = 'open' AND c.target = breaker.target)`,
+    args: [now, now],
+  };
+}

@@ -520,3 +520,20 @@ test('whoever has no pen for a table cannot write it', async (t) => {
     /router tried to delete from incident, whose pen alerts holds/,
   );
 });
+
+test('a probe whose router has died is free for the next call, one in living hands is not', async (t) => {
+  const store = await open(t);
+  await store.commit([failed(), failed(), failed()]);
+  const probed = (owner: string, now: number) =>
+    store.commit([
+      breaker.probe('t', now, now + 120_000),
+      call.open({ ...aCall, id: owner, owner, target: 't', hold_nanousd: 1, windows_json: '[]' }),
+    ]);
+  const died = () => store.commit([call.abandon(0, 'alive', NOW), breaker.abandon(NOW + 60_001)]);
+  await probed('dead', NOW + 60_000);
+  await died();
+  assert.equal(await state(store), 'open');
+  await probed('alive', NOW + 60_001);
+  await died();
+  assert.equal(await state(store), 'half open');
+});
