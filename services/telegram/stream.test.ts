@@ -7,6 +7,7 @@ import { httpFetch } from '#shared/base/fetch.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { openStore } from '#shared/store/store.ts';
 import * as draft from '#shared/tables/draft.ts';
+import * as inbound from '#shared/tables/inbound.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import type { Preview } from '#shared/tables/preview.ts';
@@ -61,6 +62,26 @@ async function bridge(t: TestContext) {
     async kill() {
       alive = start();
       await store.commit([outbound.adopt(alive.ctx.instance, now)]);
+    },
+    async hear(text: string) {
+      const { message_id } = await bot.say({ chat_id: 7, text });
+      const message_ref = String(message_id);
+      await store.commit([
+        inbound.receive({
+          source: 'test',
+          source_key: message_ref,
+          channel: 'telegram',
+          conversation: 'telegram:7',
+          chat: '7',
+          sender: '7',
+          text,
+          message_ref,
+          payload_json: '{}',
+          received_at: now,
+          state: 'pending',
+          note: null,
+        }),
+      ]);
     },
     write: (text: string, more: Partial<draft.Draft> = {}) =>
       core.commit([
@@ -249,6 +270,19 @@ for (const [arrived, kind] of [
 
 test('the answer itself looks for a preview that was lost by a kill', async (t) => {
   const it = await bridge(t);
+  await it.bot.fault({ kind: 'drop_after', method: 'sendMessage', times: 1 });
+  await it.write('Hel');
+  it.pass(1000);
+  await it.show();
+  await it.kill();
+  await it.end('Hello');
+  await it.deliver();
+  assert.deepEqual(await it.chat(), [{ text: 'Hello', buttons: good }]);
+});
+
+test('a preview that was lost behind many words of the chat is found', async (t) => {
+  const it = await bridge(t);
+  for (let n = 0; n < 20; n++) await it.hear(`and ${n}`);
   await it.bot.fault({ kind: 'drop_after', method: 'sendMessage', times: 1 });
   await it.write('Hel');
   it.pass(1000);

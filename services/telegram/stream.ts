@@ -12,6 +12,7 @@ import type { Api } from 'grammy/web';
 import type { Context } from '#shared/runtime/context.ts';
 import * as chat from '#shared/tables/chat.ts';
 import * as draft from '#shared/tables/draft.ts';
+import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as preview from '#shared/tables/preview.ts';
 import { previewOf } from './compose.ts';
@@ -26,8 +27,9 @@ const FIRST_ms = 1_000;
 const PACE = { chat_ms: 1_000, group_ms: 3_000, most_ms: 16_000 };
 /** How soon it is looked again whether a chat's queue is empty. */
 const QUEUED_ms = 300;
-/** So many numbers after the last known message a lost preview is looked for. */
+/** A lost preview is looked for among so many numbers that are nobody's, so far after the last known message. */
 const SEARCHED = 8;
+const FURTHEST = 100;
 
 type Telegram = Context<unknown>;
 
@@ -174,13 +176,15 @@ export async function standingOf(
 /**
  * Takes the keyboard away from each message that it might be, which tells the text of those that had one. Telegram
  * numbers messages one after another (for a bot: over all its private chats), so that it cannot be far. Those that we
- * know to be others are left alone.
+ * know to be others, ours or the chat's own, are left alone.
  */
 async function search(ctx: Telegram, api: Api, lost: preview.Preview): Promise<number | null> {
   const [written] = await ctx.store.read(draft.of(lost.turn_id));
-  const known = written ? await knownIds(ctx, written.conversation) : [];
-  for (let id = lost.after_id + 1; id <= lost.after_id + SEARCHED; id++) {
-    if (known.includes(id)) continue;
+  const ids = Array.from({ length: FURTHEST }, (_, i) => lost.after_id + 1 + i);
+  const known = new Set(written ? await knownIds(ctx, written.conversation) : []);
+  const heard = written ? await ctx.store.read(inbound.among(written.conversation, ids.map(String))) : [];
+  for (const { message_ref } of heard) known.add(Number(message_ref));
+  for (const id of ids.filter((one) => !known.has(one)).slice(0, SEARCHED)) {
     try {
       const message = await api.editMessageReplyMarkup(lost.chat, id, {});
       if (message !== true && 'text' in message && hashOf(message.text ?? '') === lost.text_hash) return id;

@@ -193,6 +193,16 @@ export function named(message_ref: string): Query<Told> {
   };
 }
 
+/** Which of these names in a conversation are of messages that came in; a press bears the name of another's. */
+export function among(conversation: string, refs: readonly string[]): Query<{ message_ref: string }> {
+  return {
+    verb: 'inbound.among',
+    sql: `SELECT message_ref FROM inbound INDEXED BY inbound_ref WHERE conversation = ? AND state <> 'ignored'
+            AND message_ref IN (SELECT value FROM json_each(?))`,
+    args: [conversation, JSON.stringify(refs)],
+  };
+}
+
 /** How many messages wait for a turn, and since when the oldest. */
 export const backlog: Query<{ count: number; oldest_at: number | null }> = {
   verb: 'inbound.backlog',

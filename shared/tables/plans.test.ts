@@ -203,6 +203,7 @@ const verbs: (Op | Query<unknown>)[] = [
   preview.unseen(1),
   outbound.refsOf('k'),
   outbound.newestRefs('c'),
+  inbound.among('c', ['1']),
   outbound.superseded(anOutbound, 1),
   press.next,
   press.handled(1, '', 1),
