@@ -43,12 +43,15 @@ export type Report = { figures: [what: string, figure: string | number][]; broke
 
 /** About so much of the storm's time belongs to each kill. */
 const PER_KILL_ms = 700;
-/** An outage is over within seconds, so is the breaker: a house that waits for a minute has nothing to lose in it. */
+/** Outages are short, and so is the breaker's patience: a house that waits for a minute has nothing to lose in it. */
 const AT_WORK = `[router]
+breaker_failures = 50
 breaker_recovery_s = 2
 [tools]
 policy = { schedule_create = "ask" }
 `;
+/** For so long every answer is cut off: enough for three attempts. */
+const SPOILT_ms = 4000;
 /** In a calm, everything must be finished within this time. */
 const DRAIN_ms = 150_000;
 
@@ -99,6 +102,7 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
     await owner.end();
     const shown = await judgeChats(house, tokens);
     const made = await judgeCalls(house, tokens, ledger, owner);
+    for (const line of shown.leftovers) say(line);
     const left = sandboxed(ledger);
     const [dead] = await house.read<{ turns: number; outbound: number; notices: number }>(`SELECT
       (SELECT count(*) FROM turn WHERE state = 'dead') AS turns,
@@ -247,6 +251,7 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
   }
 
   async function modelWeather(random: () => number): Promise<void> {
+    let spoilt = false;
     let outage = false;
     while (!over()) {
       await sleep(500 + 2500 * random());
@@ -254,6 +259,14 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
       if (fault === 'down') await model.network('down');
       else model.fault(fault);
       await sleep(200 + 600 * random());
+      if (!spoilt && tokens.length > messages / 4) {
+        // Three broken answers in a row, and a turn is held until its owner wants it tried again.
+        spoilt = true;
+        await model.network('up');
+        model.clear();
+        model.fault({ kind: 'cut' });
+        await sleep(SPOILT_ms);
+      }
       if (!outage && tokens.length > messages / 2) {
         // A long one, and somebody with much to say meanwhile: more than one turn takes.
         outage = true;

@@ -63,6 +63,9 @@ export async function judgeChats(house: House, said: readonly string[]) {
     marked: marked.length,
     unmarked: doubled.length - marked.length,
     stoppable: bearing('stop:').length,
+    leftovers: [...bearing('stop:'), ...bearing('once:'), ...bearing('answer:')].map(
+      ({ chat_id, message_id, text, buttons }) => `left in ${chat_id}: ${message_id} ${buttons[0]}: ${text}`,
+    ),
     // A question that was sent twice is answered in one place.
     askable: Math.max(0, bearing('once:').length + bearing('answer:').length - (doubted[0]?.n ?? 0)),
   };
