@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { torture } from './torture.ts';
 
-test('kills, a bad network and a failing model lose nothing, mix up nothing, and double nothing unmarked', async (t) => {
+test('kills, a bad network and a failing model lose nothing, mix up nothing, and do nothing twice', async (t) => {
   const { figures, broken } = await torture({
     messages: 150,
     chats: 6,

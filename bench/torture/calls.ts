@@ -54,7 +54,7 @@ export async function judgeCalls(house: House, said: readonly string[], ledger: 
         'approvals',
         `${approvals.length} (${shares(approvals.map(({ kind, state }) => `${kind} ${state}`))})`,
       ],
-    ] satisfies [string, string][],
+    ] satisfies [string, string | number][],
     promises: {
       'calls missing, or made twice': wanted.filter((call) => called.get(call) !== 1).length,
       'calls failed or cancelled': count(({ state }) => state === 'failed' || state === 'cancelled'),

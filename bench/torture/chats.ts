@@ -22,7 +22,8 @@ export async function judgeChats(house: House, said: readonly string[]) {
   const held = await house.read<{ text: string }>(
     `SELECT text FROM inbound WHERE turn_id IN (SELECT turn_id FROM decision WHERE action = 'escalate')`,
   );
-  const anytime = new Set(held.flatMap(({ text }) => tokensIn(text)).flatMap((one) => [one, endOf(one)]));
+  const late = held.flatMap(({ text }) => tokensIn(text));
+  const anytime = new Set(late.flatMap((token) => [token, endOf(token)]));
 
   const timesOf = new Map<string, number>();
   const latest = new Map<string, number>();
@@ -59,7 +60,7 @@ export async function judgeChats(house: House, said: readonly string[]) {
     lost: expected.filter((token) => !timesOf.has(token)).length,
     astray,
     disordered,
-    held: anytime.size,
+    held: late.length,
     marked: marked.length,
     unmarked: doubled.length - marked.length,
     stoppable: bearing('stop:').length,
