@@ -39,8 +39,8 @@ function wishFor(kind: Kind, call: string, ledger: string): { name: string; inpu
   const found = (name: Kind, input: unknown) => ({ name: 'use_tool', input: { name, input } });
   switch (kind) {
     case 'run_command':
-      // The effect comes first, and a kill has time to fall between it and the end.
-      return { name: kind, input: { command: `echo ${call} >> ${ledger}; sleep 0.3` } };
+      // The effect comes first, a kill has time to fall between it and the end, and who should outlive it would be seen.
+      return { name: kind, input: { command: `echo ${call} >> ${ledger}; (sleep 900; true) & sleep 0.3` } };
     case 'read_file':
       return { name: kind, input: { path: `${call}.txt` } };
     case 'remember':

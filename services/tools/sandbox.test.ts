@@ -21,9 +21,10 @@ import { homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import type { Share } from '#shared/tables/share.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
+import { ALIVE } from './bubblewrap.ts';
 import { openEgress } from './egress.ts';
 import type { Ended, Program } from './registry.ts';
-import { openSandbox } from './sandbox.ts';
+import { LAUNCH, openSandbox } from './sandbox.ts';
 
 const LIMITS = { cpu_s: 20, memory_mb: 1024, processes: 64, wall_ms: 20_000, output_bytes: 100_000 };
 
@@ -387,6 +388,29 @@ describe('the sandbox', { skip }, () => {
       await once(child, 'close');
       await until('none of it lives', () => processesWith(mark).length === 0, 1000);
     }
+  });
+
+  test('what bubblewrap leaves behind when the service is gone hears so itself, and ends', async (t) => {
+    const mark = `${process.pid}77.6`;
+    const apart = [
+      '--unshare-user',
+      '--unshare-pid',
+      '--unshare-net',
+      '--dev-bind',
+      '/',
+      '/',
+      '--proc',
+      '/proc',
+    ];
+    const launch = ['/bin/bash', '-c', LAUNCH, 'sandbox', '9', '999999', '99', '99', '99', 'sleep', mark];
+    const pipes = Array.from({ length: ALIVE + 1 }, () => 'pipe' as const);
+    const child = spawn('bwrap', [...apart, '--', ...launch], { stdio: pipes });
+    t.after(() => child.kill('SIGKILL'));
+    await until('it runs', () =>
+      processesWith(mark).some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'),
+    );
+    child.stdio[ALIVE]?.destroy();
+    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
   });
 
   test('where no namespaces can be made, or bubblewrap is not there, programs are off, and it says why', async (t) => {

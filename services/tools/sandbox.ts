@@ -115,21 +115,24 @@ async function start(
 }
 
 /**
- * The first words inside. The port that programs take for their proxy leads to the door; nobody starts before it is open.
- * bubblewrap dies with this service only once the sandbox is made: when the service has died before, its descriptor has
- * ended, and all ends here. So do descriptors that it may have inherited: a folder among them would be a way out. The
- * limits are set inside, where processes are counted by themselves.
+ * The first words inside. Descriptors that it may have inherited end at once, before anybody else has them: a folder
+ * among them would be a way out. The port that programs take for their proxy leads to the door; nobody starts before it
+ * is open. bubblewrap dies with this service only once the sandbox is made, and until then, and while this service is
+ * dying thread by thread, only a descriptor's end says that it is gone: a guard hears it, and all ends. The limits are set
+ * inside, where processes are counted by themselves.
  */
-const LAUNCH = MAC
+export const LAUNCH = MAC
   ? `{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & guard=$!
      exec 3<&-; ulimit -t "$1" -n "$4" -f "$5" -c 0; shift 5; "$@"; code=$?
      kill -KILL $guard; exit $code`
-  : `( PATH=/usr/local/bin:/usr/bin:/bin socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1
+  : `for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 && fd != ${ALIVE} )) && exec {fd}>&-; done
+     ( { read -r _ <&${ALIVE}; kill -KILL -1; } & ) </dev/null >/dev/null 2>&1
+     ( PATH=/usr/local/bin:/usr/bin:/bin socat TCP4-LISTEN:${PORT},bind=127.0.0.1,fork UNIX-CONNECT:${DOOR} & ) </dev/null >/dev/null 2>&1 ${ALIVE}<&-
      until [[ $(</proc/net/tcp) == *:${PORT.toString(16).toUpperCase().padStart(4, '0')}\\ * ]]; do
        (( SECONDS < 5 )) || { echo 'the way out does not open: is socat there?' >&2; exit 126; }
      done
      read -t 0 -u ${ALIVE} && { kill -KILL -1; exit 126; }
-     for fd in /proc/self/fd/*; do fd=\${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done
+     exec ${ALIVE}<&-
      ulimit -t "$1" -d "$2" -u "$3" -n "$4" -f "$5" -c 0 && shift 5 && exec "$@"`;
 
 function limitsOf({ cpu_s, memory_mb, processes }: Omit<Limits, 'wall_ms' | 'output_bytes'>): string[] {
