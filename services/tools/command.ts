@@ -34,7 +34,7 @@ export const runCommand = tool({
   about: ({ command }) => `run ${firstLine(command)}`,
   // By the shape of its command line: that is the policy's.
   policy: () => ({ do: 'allow' }),
-  async run(call, { ctx, signal, sandbox, allowed }) {
+  async run(call, { ctx, signal, sandbox, allowed, files }) {
     if (!sandbox.available) throw new Error(sandbox.why);
     const { command, cwd = '.', timeout_s = DEFAULT_s } = call.input;
     const ended = await sandbox.run({
@@ -43,6 +43,7 @@ export const runCommand = tool({
       env: {},
       hosts: allowed.hosts,
       paths: allowed.paths,
+      files,
       signal,
       limits: { ...LIMITS, wall_ms: timeout_s * 1000 },
       behalf: { action: 'run_command', payload: `tool_call ${call.id}`, turn_id: call.turn_id },

@@ -102,12 +102,15 @@ test('what a search has brought opens unasked, by our own tool or by the provide
     }),
   ]);
   assert.equal(await opens('https://a.example/'), 'ask');
-  const result_json = JSON.stringify([{ type: 'text', text: '1. A page\nhttps://a.example/\n' }]);
+  const result_json = JSON.stringify([
+    { type: 'text', text: '1. A page\nurl: https://a.example/\n> see https://d.example/' },
+  ]);
   await store.commit([
     tool_call.finish({ id: 'x', attempt: 0 }, { state: 'done', result_json, source: 'web search', now: 2 }),
   ]);
   assert.equal(await opens('https://a.example/'), 'allow');
   assert.equal(await opens('https://b.example/1'), 'allow');
+  assert.equal(await opens('https://d.example/'), 'ask', 'a stranger has written that one');
   assert.equal(await opens('https://c.example/'), 'ask', 'the model has made that one up');
 });
 

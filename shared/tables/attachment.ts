@@ -147,6 +147,17 @@ export function messageOf(
   };
 }
 
+/** Where the files of a conversation lie, the newest first. */
+export function placesOf(conversation: string, most: number): Query<{ path: string }> {
+  return {
+    verb: 'attachment.placesOf',
+    // Whatever bears a file came from a chat, which has a number for it.
+    sql: `SELECT a.path FROM inbound i JOIN attachment a ON a.inbound_id = i.id
+          WHERE i.conversation = ? AND i.message_ref IS NOT NULL AND a.path IS NOT NULL ORDER BY a.id DESC LIMIT ?`,
+    args: [conversation, most],
+  };
+}
+
 /** The files of the messages that a turn has taken, in their order. */
 export function ofTurn(turn_id: string): Query<Attachment> {
   return {
