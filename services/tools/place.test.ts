@@ -30,6 +30,9 @@ test('a path is what it really names, also where nothing is yet', (t) => {
   assert.equal(placeOf('out/new/file', home), join(outside, 'new/file'));
   assert.equal(placeOf('dangling', home), join(home.workspace, 'dangling'), 'which is never followed');
   assert.equal(placeOf('/', home), '/');
+  const closed = join(outside, 'closed');
+  mkdirSync(closed, { mode: 0 });
+  assert.equal(placeOf(join(closed, 'file'), home), join(closed, 'file'), 'which nobody can look into');
 });
 
 test('the workspace is open, its house is not, and a share of all is no way into the house', (t) => {

@@ -27,7 +27,8 @@ function real(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    // What we may not even look at, nobody reaches through us: it is what it says.
+    if (!['ENOENT', 'EACCES'].includes(codeOf(error)) || dirname(path) === path) throw error;
     return join(real(dirname(path)), basename(path));
   }
 }
