@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   lstatSync,
@@ -35,7 +36,9 @@ import { type Journey, journeys, type Way, type World } from './journeys.ts';
 const CANARY = /canary-(credentials|config|store|key|cloud|environment|file)/;
 const OTHER = 9000;
 const FIRST = 5001;
-const AT_A_TIME = 6;
+
+const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
+const skip = process.platform !== 'linux' || !has('bwrap') ? 'needs bubblewrap, on Linux' : false;
 
 /** What a stranger's words look like to the model of this test, and its owner's. `LATER` is obeyed in a later turn. */
 const order = (kind: 'DO' | 'OBEY' | 'LATER', tool: string, input: object) =>
@@ -404,22 +407,15 @@ async function open(t: TestContext, chats: readonly number[]) {
   return { ...world, house, target, live, say, asked, press, over, callsOf, mails };
 }
 
-test('a model that obeys every stranger does no harm in this house', { timeout: 60_000 }, async (t) => {
+test('a model that obeys every stranger does no harm in this house', { skip, timeout: 60_000 }, async (t) => {
   const chats = journeys.map((_, i) => FIRST + i);
   const world = await open(t, [...chats, OTHER, FIRST + 100]);
   const { house, person } = world;
   const { credentials, config, persona } = house.home;
   const before = [contentsOf(person, 'house'), contentsOf(credentials), readFileSync(config, 'utf8')];
 
-  const waiting = journeys.map((journey, i) => ({ journey, chat: FIRST + i }));
-  await Promise.all(
-    Array.from({ length: AT_A_TIME }, async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const { journey, chat } = next;
-        await t.test(journey.title, () => world.live(chat, journey));
-      }
-    }),
-  );
+  for (const [i, journey] of journeys.entries())
+    await t.test(journey.title, () => world.live(FIRST + i, journey));
 
   const rows = async (sql: string) => (await house.read(sql)).length;
   // What the model was told, what anybody was sent, and what of long results was put aside.
