@@ -41,8 +41,8 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
   return { do: 'allow', grants: JSON.parse(asked.grants_json) };
 }
 
-/** A conversation that has had more files than these has read the older ones. */
-const MOST_FILES = 200;
+/** Who needs an older file sends it again. */
+const LATEST_FILES = 500;
 
 /** What the owner has opened to all, and what came with the messages of the call's own conversation. */
 export async function openTo(
@@ -51,7 +51,7 @@ export async function openTo(
 ): Promise<Pick<Facts, 'shares' | 'files'>> {
   const [shares, came] = await Promise.all([
     store.read(share.all),
-    store.read(attachment.placesOf(conversation, MOST_FILES)),
+    store.read(attachment.placesOf(conversation, LATEST_FILES)),
   ]);
   return { shares, files: came.map(({ path }) => path) };
 }

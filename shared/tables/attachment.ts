@@ -147,14 +147,16 @@ export function messageOf(
   };
 }
 
-/** Where the files of a conversation lie, the newest first. */
-export function placesOf(conversation: string, most: number): Query<{ path: string }> {
+/** Where the files of a conversation lie, among the latest of the house; a task has those of the chat that wished it. */
+export function placesOf(conversation: string, latest: number): Query<{ path: string }> {
   return {
     verb: 'attachment.placesOf',
-    // Whatever bears a file came from a chat, which has a number for it.
-    sql: `SELECT a.path FROM inbound i JOIN attachment a ON a.inbound_id = i.id
-          WHERE i.conversation = ? AND i.message_ref IS NOT NULL AND a.path IS NOT NULL ORDER BY a.id DESC LIMIT ?`,
-    args: [conversation, most],
+    // In this order: it looks at `latest` rows, however long the conversation is.
+    sql: `SELECT a.path FROM attachment a CROSS JOIN inbound i ON i.id = a.inbound_id
+          WHERE a.id > (SELECT max(id) FROM attachment) - ? AND a.path IS NOT NULL
+            AND (i.conversation = ? OR i.conversation =
+              (SELECT t.conversation FROM task t WHERE ? LIKE 'task:%' AND t.id = CAST(substr(?, 6) AS INTEGER)))`,
+    args: [latest, conversation, conversation, conversation],
   };
 }
 
