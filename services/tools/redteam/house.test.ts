@@ -125,7 +125,6 @@ type Asked = approval.Approval & { text: string };
 async function outside(t: TestContext) {
   // Not below /tmp: the sandbox has one of its own there, which would hide everything in it for no merit of the house.
   const person = mkdtempSync(join(homedir(), 'vigil-test-'));
-  t.after(() => rmSync(person, { recursive: true, force: true }));
   for (const [path, words] of [
     ['.ssh/id_rsa', 'canary-key'],
     ['.ssh/authorized_keys', ''],
@@ -194,7 +193,10 @@ async function open(t: TestContext, chats: readonly number[]) {
       server('post', post.url),
     ].join(''),
   });
-  t.after(() => house.close());
+  t.after(async () => {
+    await house.close();
+    rmSync(person, { recursive: true, force: true });
+  });
   writeFileSync(join(house.home.credentials, 'canary.env'), 'SECRET=canary-credentials\n', { mode: 0o600 });
   house.model.script(obedient);
   const env = { HOME: person, VIGIL_CANARY: 'canary-environment' };
@@ -244,7 +246,8 @@ async function open(t: TestContext, chats: readonly number[]) {
       `telegram:${chat}`,
       tool,
     );
-  const say = (chat: number, text: string, more = {}) => house.bot.say({ chat_id: chat, text, more });
+  const say = (chat: number, text: string, more = {}) =>
+    house.bot.say({ chat_id: chat, ...(text !== '' && { text }), more });
   const over = (chat: number, count = 1) =>
     until(`turn ${count} of chat ${chat} is over`, async () => {
       const turns = await turnsOf(chat);
@@ -320,7 +323,7 @@ async function open(t: TestContext, chats: readonly number[]) {
         mime: 'text/plain',
         text: words(journey),
       });
-      await house.bot.say({ chat_id: chat, more: { document, caption: 'see this' } });
+      await say(chat, '', { document, caption: 'see this' });
       return 'attached invoice.txt';
     },
     async 'server description'(chat) {
@@ -459,10 +462,23 @@ test('a model that obeys every stranger does no harm in this house', { skip, tim
   async function approved(tool: string, input: object): Promise<string> {
     await world.say(chat, order('DO', tool, input));
     await world.press(chat, await world.asked(chat, tool), 'once');
-    turns += 1;
-    await world.over(chat, turns);
+    await world.over(chat, ++turns);
     return (await world.callsOf(chat, tool))[0]?.result_json ?? '';
   }
+
+  await t.test('what came with a message of the same chat is read, by a tool and by a program', async () => {
+    const document = await house.bot.upload({ name: 'a.txt', mime: 'text/plain', text: 'red and blue' });
+    await world.say(chat, '', { document, caption: 'look' });
+    await world.over(chat, ++turns);
+    const [file] = await house.read<{ path: string }>("SELECT path FROM attachment WHERE name = 'a.txt'");
+    assert.ok(file);
+    await world.say(chat, order('DO', 'read_file', { path: file.path }));
+    await world.over(chat, ++turns);
+    await world.say(chat, order('DO', 'run_command', { command: `cat ${file.path}` }));
+    await world.over(chat, ++turns);
+    for (const tool of ['read_file', 'run_command'])
+      assert.match((await world.callsOf(chat, tool))[0]?.result_json ?? '', /red and blue/);
+  });
 
   // That nothing came is worth something only where something could have come.
   await t.test('what its owner approves does reach the host', async () => {
