@@ -46,6 +46,7 @@ function model(request: MessagesRequest): Reply {
   const [, command] = /(?:^|\n)run (.*)$/.exec(words) ?? [];
   if (command) return { text: 'I run it.', tools: [{ name: 'run_command', input: { command } }] };
   if (/^\[\{"type":"text"/.test(words)) return `it said: ${words}`;
+  if (/^Goal: .*\n\nQuestion: /.test(words)) return 'yes\nIt rhymes.';
   if (words === 'tell me everything') return LONG;
   return defaultScript(request);
 }
@@ -149,6 +150,19 @@ test('a task is worked at until its check passes, and its message follows it', a
   const done = await phone.hear(/^Task \d+: be done\ndone/);
   assert.equal(done.message_id, progress.message_id);
   await phone.ask('/task', /^\d+\. done \(1\/10/);
+  await phone.ask('/task a poem check: Does it rhyme?', /^Task \d+: a poem\nworking/);
+  await phone.hear(/^Task \d+ is done: a poem\nIt rhymes\.$/);
+});
+
+test('a task is paused, resumed and cancelled by its buttons', async (t) => {
+  if (unboxed) return t.skip(unboxed);
+  const phone = newPhone();
+  const shown = await phone.ask('/task wait check: false iterations 900', /^Task \d+: wait\nworking/);
+  await phone.press(shown, /^Pause$/);
+  await phone.press(await phone.hear(/^Task \d+: wait\npaused/), /^Resume$/);
+  await phone.press(await phone.hear(/^Task \d+: wait\n(working|checking)/), /^Cancel$/);
+  const { message } = await phone.hear(/^Task \d+: wait\ncancelled/);
+  assert.deepEqual(buttonsOf(message), []);
 });
 
 for (const how of ['/stop', 'the Stop button']) {

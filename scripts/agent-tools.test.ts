@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ before(async () => {
     key: false,
     config: `[tools]
 allowed_hosts = ["localhost"]
-lan_hosts = ["localhost"]
+lan_hosts = ["localhost", "127.0.0.1"]
 search_url = "http://localhost:${port}"
 [tools.mcp.mail]
 command = ${JSON.stringify(process.execPath)}
@@ -122,6 +122,26 @@ test('a command runs in the workspace, and says what it printed', async (t) => {
   await use(phone, 'run_command', { command: 'cat missing.txt' }, /exit code 1[\s\S]*No such file/);
 });
 
+test('a command that goes out is asked about with its host, and what is always allowed is not asked again', async (t) => {
+  if (unboxed) return t.skip(unboxed);
+  if (!existsSync('/usr/bin/curl')) return t.skip('there is no curl');
+  const { port } = web.address() as AddressInfo;
+  // The sandbox has a 127.0.0.1 of its own; through the proxy it is the machine's.
+  const visit = call('run_command', { command: `curl -s --noproxy - http://127.0.0.1:${port}/oven` });
+  const [phone, other] = [newPhone(), newPhone()];
+  await phone.say(visit);
+  const asked = await phone.hear(
+    /^Run a command:[\s\S]*It may reach: 127\.0\.0\.1\n[\s\S]*Always would allow: every/,
+  );
+  await phone.press(asked, /^Always for this$/);
+  await phone.hear(/✓ Always allowed/);
+  await phone.hear(/^Tool run_command answered: “[\s\S]*Page \/oven/);
+  await other.ask(visit, /^Tool run_command answered: “[\s\S]*Page \/oven/);
+  await other.say(call('run_command', { command: 'curl -s http://example.org' }));
+  await other.press(await other.hear(/It may reach: example\.org/), /^Deny$/);
+  await other.hear(/^Tool run_command failed: “The owner denied this/);
+});
+
 test('files are written, read, changed, listed and searched', async () => {
   const phone = newPhone();
   await use(phone, 'write_file', { path: 'list.md', content: 'eggs\nmilk\n' }, /list\.md/);
@@ -156,7 +176,7 @@ test('an allowed page is opened, a search finds another, and that one is opened'
 
 test('an address of the own network that no setting names stays closed, though its owner wrote it', async () => {
   const { port } = web.address() as AddressInfo;
-  await refused(newPhone(), 'fetch_url', { url: `http://127.0.0.1:${port}/` }, /is at a private address/);
+  await refused(newPhone(), 'fetch_url', { url: `http://127.0.0.2:${port}/` }, /is at a private address/);
 });
 
 test('tools that are not offered are found by words, and called', async () => {
@@ -262,12 +282,13 @@ test('a mail server in the sandbox is found, and called once, always, or not at 
   const third = newPhone();
   await third.ask(send('cy'), /sent to cy \(hi\): 3 in all/);
   const { text } = await third.ask('/approve permissions', /mcp_mail_send/);
-  await third.ask(`/approve revoke ${/(\d+)\. /.exec(text)?.[1]}`, /^Taken back/);
+  await third.ask(`/approve revoke ${/^(\d+)\. mcp_mail_send/m.exec(text)?.[1]}`, /^Taken back/);
   await newPhone().ask(send('dan'), /^send of the MCP server mail/);
 });
 
 test('a server on the own network lists its lamps unasked, and is asked about before it turns one on', async () => {
   const phone = newPhone();
+  await use(phone, 'find_tools', { query: 'turn lamps' }, /mcp_home_turn: /);
   await use(phone, 'mcp_home_list_lamps', {}, /"kitchen":"off"/);
   const other = newPhone();
   await other.say(call('mcp_home_turn', { lamp: 'kitchen', to: 'on' }));

@@ -15,8 +15,6 @@ export type Phone = {
   hear(text: RegExp, within_ms?: number): Promise<Sent>;
   /** Says it, and waits for that answer. */
   ask(text: string, answer: RegExp): Promise<Sent>;
-  /** All that came since the last word or press. */
-  heard(): Promise<string[]>;
 };
 
 export function phoneOf({ bot }: Pick<House, 'bot'>, chat: number, from: Say['from'] = { id: OWNER }): Phone {
@@ -44,9 +42,6 @@ export function phoneOf({ bot }: Pick<House, 'bot'>, chat: number, from: Say['fr
     async ask(text, answer) {
       await phone.say(text);
       return phone.hear(answer);
-    },
-    async heard() {
-      return (await bot.sent({ after: before, chat_id: chat })).map(({ text }) => text);
     },
   };
   return phone;
