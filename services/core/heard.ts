@@ -46,7 +46,7 @@ export function heardOf(messages: readonly Message[], attachments: readonly Atta
         say(`[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
       else if (file.text !== null) say(`[spoken] ${file.text}`);
       else {
-        sources.add(`file ${file.name}`);
+        sources.add(`attached ${file.name}`);
         content.push({ type: 'file', path: file.path, name: file.name, mime: file.mime });
       }
     }

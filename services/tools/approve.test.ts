@@ -145,6 +145,15 @@ test('a call that needs its owner is asked with its exact scope, what always wou
     assert.ok(Buffer.byteLength(data) <= 64);
 });
 
+test('a page that was read is named, however many files were read before it', async (t) => {
+  const { ctx, store, call, said } = await house(t);
+  const sources = [...Array.from({ length: 9 }, (_, i) => `file ${i}.md`), 'web https://x.example/'];
+  await store.commit(sources.map((source, at) => taint.note({ turn_id: 'turn-1', source, at })));
+  await ask(ctx, call, WANTED);
+  const read = /it has read: web https:\/\/x\.example\/, file 0\.md, .* file 6\.md and 2 more\n/;
+  assert.match((await said())[0]?.text ?? '', read);
+});
+
 test('approved once, the call goes on with what it was granted, and nothing stays allowed', async (t) => {
   const { ctx, store, call, asked, said, callOf, give } = await house(t);
   await ask(ctx, call, WANTED);

@@ -262,9 +262,15 @@ async function inWords(tool: string, rule: object): Promise<string> {
   return alwaysInWords(tool, { ...rule });
 }
 
-/** The sources, as many as fit on a screen. */
+/** What lies in the house may be a stranger's too; what has just come from outside is the likelier to be meant. */
+const INSIDE = /^(earlier: )?(file|folder|what a command|skill|memory)/;
+
+/** The sources, as many as fit on a screen: no number of files hides the page that had them read. */
 function listed(sources: readonly string[]): string {
-  const shown = sources.slice(0, 8).map((source) => source.replace(/\s+/g, ' ').slice(0, 120));
+  const shown = sources
+    .toSorted((a, b) => Number(INSIDE.test(a)) - Number(INSIDE.test(b)))
+    .slice(0, 8)
+    .map((source) => source.replace(/\s+/g, ' ').slice(0, 120));
   return (
     shown.join(', ') + (sources.length > shown.length ? ` and ${sources.length - shown.length} more` : '')
   );

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
 import { integer } from '#shared/runtime/setting.ts';
+import { ownAmong } from './address.ts';
 import { type Ended, type Limits, tool } from './registry.ts';
 
 const DEFAULT_s = 60;
@@ -34,7 +35,7 @@ export const runCommand = tool({
   about: ({ command }) => `run ${firstLine(command)}`,
   // By the shape of its command line: that is the policy's.
   policy: () => ({ do: 'allow' }),
-  async run(call, { ctx, signal, sandbox, allowed }) {
+  async run(call, { ctx, signal, sandbox, allowed, files }) {
     if (!sandbox.available) throw new Error(sandbox.why);
     const { command, cwd = '.', timeout_s = DEFAULT_s } = call.input;
     const ended = await sandbox.run({
@@ -42,7 +43,9 @@ export const runCommand = tool({
       cwd: resolve(ctx.home.workspace, cwd),
       env: {},
       hosts: allowed.hosts,
+      lan: ownAmong(ctx.config.lan_hosts, allowed.hosts),
       paths: allowed.paths,
+      files,
       signal,
       limits: { ...LIMITS, wall_ms: timeout_s * 1000 },
       behalf: { action: 'run_command', payload: `tool_call ${call.id}`, turn_id: call.turn_id },

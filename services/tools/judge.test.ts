@@ -3,13 +3,15 @@ import { type TestContext, test } from 'node:test';
 import * as z from 'zod/mini';
 import { homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
+import * as attachment from '#shared/tables/attachment.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as message from '#shared/tables/message.ts';
 import * as step from '#shared/tables/step.ts';
+import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { scratch } from '#shared/testing/scratch.ts';
-import { addressesIn, judge } from './judge.ts';
+import { addressesIn, judge, openTo } from './judge.ts';
 import { type Tools, tool } from './registry.ts';
 
 const fetchUrl = tool({
@@ -102,12 +104,15 @@ test('what a search has brought opens unasked, by our own tool or by the provide
     }),
   ]);
   assert.equal(await opens('https://a.example/'), 'ask');
-  const result_json = JSON.stringify([{ type: 'text', text: '1. A page\nhttps://a.example/\n' }]);
+  const result_json = JSON.stringify([
+    { type: 'text', text: '1. A page\nurl: https://a.example/\n> see https://d.example/' },
+  ]);
   await store.commit([
     tool_call.finish({ id: 'x', attempt: 0 }, { state: 'done', result_json, source: 'web search', now: 2 }),
   ]);
   assert.equal(await opens('https://a.example/'), 'allow');
   assert.equal(await opens('https://b.example/1'), 'allow');
+  assert.equal(await opens('https://d.example/'), 'ask', 'a stranger has written that one');
   assert.equal(await opens('https://c.example/'), 'ask', 'the model has made that one up');
 });
 
@@ -118,4 +123,37 @@ test('addresses are found as people write them', () => {
   assert.ok(found('https://a.example/x_(y)').includes('https://a.example/x_(y)'));
   assert.ok(found('a.example:8080/x').includes('https://a.example:8080/x'));
   assert.ok(found('[here](http://a.example)').includes('http://a.example'));
+});
+
+test('a chat and its tasks have the files that came to it, no other has', async (t) => {
+  const directory = scratch(t);
+  const store = await openStore({ directory, principal: 'telegram', flush: 'normal' });
+  t.after(() => store.close());
+  const came = { source: 's', channel: 'telegram', sender: '7', message_ref: null, note: null } as const;
+  for (const chat of ['a', 'b']) {
+    const about = { ...came, source_key: chat, conversation: chat, chat, payload_json: '{}', received_at: 1 };
+    const file = { kind: 'document', file_id: chat, name: 'x', mime: 'text/plain', bytes: 1 } as const;
+    await store.commit([
+      inbound.receive({ ...about, text: '', state: 'pending' }),
+      attachment.receive({ source: 's', source_key: chat }, { ...file, note: null }, 1),
+    ]);
+    const [[mine]] = await store.commit([attachment.claim(2, 3)]);
+    assert.ok(mine);
+    await store.commit([attachment.fetched(mine, { now: 2, path: `/files/${chat}`, bytes: 1, text: null })]);
+  }
+  const until = { most_iterations: 1, until_at: 9, budget_nanousd: 1, now: 1 };
+  const wish = {
+    goal: 'g',
+    check_kind: 'question',
+    check_text: 'c',
+    channel: 'telegram',
+    chat: 'a',
+  } as const;
+  const [[wished]] = await store.commit([task.add({ ...wish, ...until, conversation: 'a', sender: '7' })]);
+  assert.ok(wished);
+  const files = async (conversation: string) => (await openTo({ store }, { conversation })).files;
+  assert.deepEqual(await files('a'), ['/files/a']);
+  assert.deepEqual(await files('b'), ['/files/b']);
+  assert.deepEqual(await files(task.conversationOf(wished.id)), ['/files/a']);
+  assert.deepEqual(await files('c'), []);
 });

@@ -1,6 +1,7 @@
 /** Gathers the facts about a call, for the policy to judge, and what its owner has granted. */
 
 import * as approval from '#shared/tables/approval.ts';
+import * as attachment from '#shared/tables/attachment.ts';
 import type { Part } from '#shared/tables/inbound.ts';
 import * as message from '#shared/tables/message.ts';
 import * as permission from '#shared/tables/permission.ts';
@@ -9,15 +10,15 @@ import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import { placeOf, verdictAt } from './place.ts';
-import type { Call, Tool, Tools, Verdict } from './registry.ts';
+import type { Call, Facts, Tool, Tools, Verdict } from './registry.ts';
 
 /** A page of results, and a few before it. */
 const MOST_SEARCHES = 10;
 
 export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict> {
   const { store, config, home } = ctx;
-  const shares = await store.read(share.all);
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
+  const facts = { home, ...(await openTo(ctx, call)), tainted: taints.length > 0 };
   const given = await store.read(permission.inForce);
   // The reader of command lines is not loaded before the first call.
   const { verdictOn } = await import('./policy.ts');
@@ -25,19 +26,34 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
     tool: tool.name,
     input: call.input,
     about: tool.about(call.input),
-    own: await tool.policy(call.input, { home, shares }),
+    own: await tool.policy(call.input, facts),
     settings: config,
     permissions: given.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
     taints,
     known: tool.name === 'fetch_url' ? await known(ctx, call) : [],
     workspace: home.workspace,
-    at: (path, reach) => verdictAt(placeOf(path, home), reach, { home, shares }),
+    at: (path, reach) => verdictAt(placeOf(path, home), reach, facts),
   });
   if (verdict.do !== 'ask' || call.approval_id === null) return verdict;
   const [asked] = await store.read(approval.of(call.approval_id));
   // What was granted is what was shown, not what would be asked now.
   if (asked?.state !== 'granted' || asked.grants_json === null) return verdict;
   return { do: 'allow', grants: JSON.parse(asked.grants_json) };
+}
+
+/** Who needs an older file sends it again. */
+const LATEST_FILES = 500;
+
+/** What the owner has opened to all, and what came with the messages of the call's own conversation. */
+export async function openTo(
+  { store }: Pick<Tools, 'store'>,
+  { conversation }: Pick<Call, 'conversation'>,
+): Promise<Pick<Facts, 'shares' | 'files'>> {
+  const [shares, came] = await Promise.all([
+    store.read(share.all),
+    store.read(attachment.placesOf(conversation, LATEST_FILES)),
+  ]);
+  return { shares, files: came.map(({ path }) => path) };
 }
 
 /** The addresses that the owner has written themselves, and those that searches have brought. */
@@ -50,14 +66,8 @@ async function known({ store }: Tools, call: Call): Promise<string[]> {
       ({ parts_json }) => !(JSON.parse(parts_json ?? '[]') as Part[]).some(({ kind }) => kind === 'forward'),
     )
     .flatMap(({ text }) => addressesIn(text));
-  const searched = (await store.read(tool_call.searches(call.conversation, MOST_SEARCHES))).flatMap(
-    ({ result_json }) =>
-      addressesIn(
-        JSON.parse(result_json)
-          .map(({ text = '' }) => text)
-          .join('\n'),
-      ),
-  );
+  const searches = await store.read(tool_call.searches(call.conversation, MOST_SEARCHES));
+  const searched = searches.flatMap(({ result_json }) => foundIn(JSON.parse(result_json)));
   const steps = await store.read(step.of(call.turn_id));
   return [...said, ...searched, ...steps.flatMap(({ content_json }) => found(JSON.parse(content_json)))];
 }
@@ -72,6 +82,11 @@ export function addressesIn(text: string): string[] {
     const bare = word.replace(/[.,;:!?)\]}*_]+$/, '');
     return [word, bare].map((one) => (/^https?:/i.test(one) ? one : `https://${one}`));
   });
+}
+
+/** What a search has found: not what stands in the words that it has found there (see `web_search`). */
+function foundIn(content: readonly { text?: string }[]): string[] {
+  return content.flatMap(({ text = '' }) => [...text.matchAll(/^url: (\S+)$/gm)].map(([, url = '']) => url));
 }
 
 /** What the provider's own search found (Messages API: `web_search_tool_result`). */

@@ -268,10 +268,16 @@ test('a tool that changes what it says of itself is offered anew, and loses what
 });
 
 test('who may be called unasked is the owner’s word, tool by tool', async (t) => {
-  const house = await servers(t, `${stdio}policy = "allow"\ntools = { send = "ask", crash = "deny" }\n`);
+  const house = await servers(
+    t,
+    `${stdio}policy = "allow"\ntools = { send = "ask", crash = "deny", picture = "allow" }\n`,
+  );
   await ready(house);
-  const verdict = (name: string) => house.registry.of(name)?.policy({ to: 'ann' }, {} as never);
+  const verdict = (name: string, tainted = false) =>
+    house.registry.of(name)?.policy({ to: 'ann' }, { tainted } as never);
   assert.deepEqual(await verdict('mcp_mail_list'), { do: 'allow' });
+  assert.equal((await verdict('mcp_mail_list', true))?.do, 'ask', 'nobody has said that it only reads');
+  assert.deepEqual(await verdict('mcp_mail_picture', true), { do: 'allow' });
   assert.deepEqual(await verdict('mcp_mail_crash'), {
     do: 'deny',
     why: '[tools.mcp.mail] in config.toml forbids crash',

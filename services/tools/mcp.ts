@@ -217,7 +217,7 @@ export async function openMcp(
       repeatable: false,
       limit_ms: limit_ms + 2 * PATIENCE_ms,
       about: (input) => `${name}: ${offer.tool} ${JSON.stringify(input).slice(0, 200)}`,
-      policy: (input) => verdictOf(name, setting, offer, input),
+      policy: (input, { tainted }) => verdictOf(name, setting, offer, input, tainted),
       async run(call, { signal }) {
         const begun = ctx.clock.mono();
         const record = (status: string) =>
@@ -269,8 +269,11 @@ function verdictOf(
   setting: ServerSetting,
   offer: Offer,
   input: Record<string, unknown>,
+  tainted: boolean,
 ): Verdict {
-  const policy = setting.tools[offer.tool] ?? setting.policy;
+  const named = setting.tools[offer.tool];
+  // Who lets a server do all that it can has not said of this that it does no harm in a stranger's hands.
+  const policy = named ?? (tainted && setting.policy === 'allow' ? 'ask' : setting.policy);
   if (policy === 'allow') return { do: 'allow' };
   if (policy === 'deny')
     return { do: 'deny', why: `[tools.mcp.${name}] in config.toml forbids ${offer.tool}` };

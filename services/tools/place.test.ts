@@ -14,7 +14,12 @@ function homeFor(t: TestContext): Home {
   return home;
 }
 
-const handsOf = (home: Home, paths: string[] = []) => ({ ctx: { home }, shares: [], allowed: { paths } });
+const handsOf = (home: Home, paths: string[] = []) => ({
+  ctx: { home },
+  shares: [],
+  files: [],
+  allowed: { paths },
+});
 
 test('a path is what it really names, also where nothing is yet', (t) => {
   const home = homeFor(t);
@@ -25,16 +30,21 @@ test('a path is what it really names, also where nothing is yet', (t) => {
   assert.equal(placeOf('out/new/file', home), join(outside, 'new/file'));
   assert.equal(placeOf('dangling', home), join(home.workspace, 'dangling'), 'which is never followed');
   assert.equal(placeOf('/', home), '/');
+  const closed = join(outside, 'closed');
+  mkdirSync(closed, { mode: 0 });
+  assert.equal(placeOf(join(closed, 'file'), home), join(closed, 'file'), 'which nobody can look into');
 });
 
 test('the workspace is open, its house is not, and a share of all is no way into the house', (t) => {
   const home = homeFor(t);
   const shares = [{ path: '/', mode: 'write' as const, given_at: 1 }];
+  const files = [join(home.files, '7.txt')];
   const at = (path: string, given: typeof shares | [] = []) =>
-    (['read', 'write'] as const).map((reach) => verdictAt(path, reach, { home, shares: given }).do);
+    (['read', 'write'] as const).map((reach) => verdictAt(path, reach, { home, shares: given, files }).do);
   assert.deepEqual(at(home.workspace), ['allow', 'allow']);
   assert.deepEqual(at(`${home.workspace}2`), ['deny', 'deny'], 'its neighbour of a similar name');
-  assert.deepEqual(at(join(home.files, 'x')), ['allow', 'ask']);
+  assert.deepEqual(at(join(home.files, '7.txt')), ['allow', 'ask']);
+  assert.deepEqual(at(join(home.files, '8.txt')), ['deny', 'deny'], 'which came to another chat');
   assert.deepEqual(at(home.persona), ['deny', 'deny']);
   assert.deepEqual(at(join(home.directory, 'new')), ['deny', 'deny']);
   assert.deepEqual(at('/etc/hosts'), ['ask', 'ask']);

@@ -1,6 +1,6 @@
 /**
  * Which files the tools may touch, and how without being led elsewhere. A path is followed to what it really names; what
- * lies in the workspace, among the owner's files or in a shared folder may be touched, of the rest of the house nothing,
+ * lies in the workspace, came with a message of the same chat or is in a shared folder may be touched, of the rest of the house nothing,
  * and all else with the owner's word for that very path.
  *
  * A program in the sandbox may put a link in the place of a folder at any moment. So the folder is opened first, what was
@@ -13,8 +13,7 @@ import { constants, type FileHandle, mkdir, open, readlink, realpath, rename, rm
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { codeOf } from '#shared/base/errors.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import type { Share } from '#shared/tables/share.ts';
-import type { Verdict } from './registry.ts';
+import type { Allowed, Facts, Verdict } from './registry.ts';
 
 export type Reach = 'read' | 'write';
 
@@ -28,24 +27,25 @@ function real(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    // What we may not even look at, nobody reaches through us: it is what it says.
+    if (!['ENOENT', 'EACCES'].includes(codeOf(error)) || dirname(path) === path) throw error;
     return join(real(dirname(path)), basename(path));
   }
 }
 
-type Bounds = { home: Home; shares: readonly Share[] };
+type Bounds = { home: Home } & Pick<Facts, 'shares' | 'files'>;
 
 /** What may be done at a place as such. */
-export function verdictAt(place: string, reach: Reach, { home, shares }: Bounds): Verdict {
+export function verdictAt(place: string, reach: Reach, { home, shares, files }: Bounds): Verdict {
   const open = [
     home.workspace,
-    ...(reach === 'read' ? [home.files] : []),
+    ...(reach === 'read' ? files : []),
     ...shares.filter(({ mode }) => reach === 'read' || mode === 'write').map(({ path }) => path),
   ];
   // First, for a shared folder may hold the house, and nobody has meant to open its store with it.
   const own = [home.directory, home.state, home.credentials, home.logs, dirname(home.config)];
   const inside = (roots: readonly string[]) => roots.some((root) => within(place, real(root)));
-  if (inside(own) && !inside([home.workspace, home.files])) {
+  if (inside(own) && !inside([home.workspace, ...files])) {
     return { do: 'deny', why: `${place} belongs to Vigil itself, which no tool may touch` };
   }
   if (inside(open)) return { do: 'allow' };
@@ -57,11 +57,12 @@ export function verdictAt(place: string, reach: Reach, { home, shares }: Bounds)
 export function reached(
   path: string,
   reach: Reach,
-  hands: { ctx: { home: Home }; shares: readonly Share[]; allowed: { paths: readonly string[] } },
+  hands: { ctx: { home: Home }; allowed: Pick<Allowed, 'paths'> } & Pick<Facts, 'shares' | 'files'>,
 ): string {
+  const { shares, files } = hands;
   const { home } = hands.ctx;
   const place = placeOf(path, home);
-  const verdict = verdictAt(place, reach, { home, shares: hands.shares });
+  const verdict = verdictAt(place, reach, { home, shares, files });
   if (verdict.do === 'allow') return place;
   if (verdict.do === 'ask' && hands.allowed.paths.some((root) => within(place, root))) return place;
   throw new Error(`${path}: to ${reach} ${place} was not allowed`);

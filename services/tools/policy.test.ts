@@ -63,6 +63,8 @@ test('a new host asks, shown in full with the whole command, and is then all tha
   assert.deepEqual(verdict.grants, { hosts: ['github.com'], paths: [] });
   const rule = verdict.rule ?? {};
   assert.equal(alwaysInWords('run_command', rule), 'every `git push -u origin …`, reaching github.com');
+  const server = alwaysInWords('mcp_mail_list', { tool: 'mcp_mail_list' });
+  assert.equal(server, 'every call of mcp_mail_list, with whatever input');
   assert.match(asks(command('curl аpple.example')).scope, /xn--\S+ \(not in ASCII letters\)/);
   assert.equal(command('ls', { hosts: ['a b'] }).do, 'deny');
 });

@@ -225,7 +225,8 @@ function shownHost(host: string): string {
 /** What "always" would allow, for the owner. */
 export function alwaysInWords(tool: string, rule: Rule): string {
   if (tool === 'fetch_url') return `every address at ${rule.host}`;
-  if (tool !== 'run_command') return `${tool} ${JSON.stringify(rule)}`;
+  // The only other calls that can be allowed for always are those of servers, whatever they are given.
+  if (tool !== 'run_command') return `every call of ${tool}, with whatever input`;
   const { commands, hosts, paths } = rule as CommandRule;
   const to = hosts.length > 0 ? `, reaching ${hosts.join(', ')}` : '';
   const into = paths.length > 0 ? `, writing ${paths.join(', ')}` : '';

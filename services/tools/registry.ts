@@ -52,6 +52,10 @@ export type Verdict =
 export type Facts = {
   home: Home;
   shares: readonly Share[];
+  /** What came with the messages of its conversation: paths. Those of other chats are closed to it. */
+  files: readonly string[];
+  /** The turn has read words of strangers. */
+  tainted: boolean;
 };
 
 /** What a call is run with. */
@@ -63,6 +67,7 @@ export type Hands = {
   egress: Egress;
   allowed: Allowed;
   shares: readonly Share[];
+  files: readonly string[];
 };
 
 export type Tool<Input extends z.ZodMiniType = z.ZodMiniType> = {
@@ -101,6 +106,8 @@ export type Program = {
   lan?: readonly string[];
   /** Further absolute paths that it may write. */
   paths?: readonly string[];
+  /** Files that it may read besides. */
+  files?: readonly string[];
   input?: string;
   signal: AbortSignal;
   limits: Limits;

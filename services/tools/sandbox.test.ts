@@ -95,11 +95,14 @@ describe('the sandbox', { skip }, () => {
     for (const path of [home.config, join(home.credentials, 'anthropic.env'), join(home.logs, 'log')]) {
       writeFileSync(path, mark);
     }
+    const files = [join(home.files, 'photo.txt'), join(home.files, 'gone.txt')];
     writeFileSync(join(home.files, 'photo.txt'), 'from a message');
+    writeFileSync(join(home.files, 'other.txt'), mark);
     const { stdout } = await run(
       `find / -path /usr -prune -o -path /proc -prune -o -path /dev -prune -o -type f -print0 | xargs -0 grep -sl ${mark}
        ls ${home.state} ${home.state}/run ${home.credentials} ${home.logs} ${home.config} 2>/dev/null
-       cat ${home.files}/photo.txt; touch ${home.files}/x 2>/dev/null && echo written`,
+       cat ${home.files}/photo.txt; (echo >> ${home.files}/photo.txt) 2>/dev/null && echo written`,
+      { files },
     );
     assert.deepEqual(stdout.split('\n'), [`${home.state}:`, 'files', 'workspace', 'from a message']);
   });

@@ -212,15 +212,18 @@ function keep(stream: Readable, most_bytes: number): { text(): string; cut(): bo
 function viewOf(
   home: Home,
   shares: readonly Share[],
-  { cwd, paths = [] }: Pick<Program, 'cwd' | 'paths'>,
+  { cwd, paths = [], files = [] }: Pick<Program, 'cwd' | 'paths' | 'files'>,
 ): View {
-  const { workspace, files } = home;
+  const { workspace } = home;
   // A folder that has become a link since leads elsewhere: the owner did not share that.
   const there = shares.filter(({ path }) => isItself(path) && whyNotShare(path, home) === null);
   const written = there.filter(({ mode }) => mode === 'write').map(({ path }) => path);
   const granted = paths.map((path) => grantable(path, home));
   const writable = [workspace, ...written, ...granted];
-  const readable = [files, ...there.filter(({ mode }) => mode === 'read').map(({ path }) => path)];
+  const readable = [
+    ...files.filter(isItself),
+    ...there.filter(({ mode }) => mode === 'read').map(({ path }) => path),
+  ];
   if (![...writable, ...readable].some((folder) => isWithin(cwd, folder))) {
     throw new Error(`sandbox: expected to work in the workspace or a shared folder, got ${cwd}`);
   }

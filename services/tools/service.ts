@@ -26,7 +26,7 @@ import { approvals, ask, type Wanted } from './approve.ts';
 import { builtIn } from './built-in.ts';
 import { config } from './config.ts';
 import { openEgress } from './egress.ts';
-import { judge } from './judge.ts';
+import { judge, openTo } from './judge.ts';
 import { openMcp } from './mcp.ts';
 import {
   type Allowed,
@@ -62,7 +62,7 @@ class Stopped extends Error {
   }
 }
 
-const HALTED = new Stopped('halt', 'stopped: everything was halted');
+const HALTED = new Stopped('halt', 'interrupted by a halt: nobody knows what came of it');
 
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };
@@ -213,12 +213,11 @@ async function act(ctx: Tools, { call, tool, allowed, stop }: Begun, outside: Ou
   try {
     // The halt may have come between the look and here; nothing has happened yet.
     if (ctx.halt.on()) return void (await ctx.persist([tool_call.putBack(call)]));
-    const shares = await ctx.store.read(share.all);
     const result = await outcome(tool, call, {
       ctx,
       signal: stop.signal,
       allowed,
-      shares,
+      ...(await openTo(ctx, call)),
       sandbox: await outside.sandbox,
       egress: outside.egress,
     });

@@ -147,6 +147,19 @@ export function messageOf(
   };
 }
 
+/** Where the files of a conversation lie, among the latest of the house; a task has those of the chat that wished it. */
+export function placesOf(conversation: string, latest: number): Query<{ path: string }> {
+  return {
+    verb: 'attachment.placesOf',
+    // In this order: it looks at `latest` rows, however long the conversation is.
+    sql: `SELECT a.path FROM attachment a CROSS JOIN inbound i ON i.id = a.inbound_id
+          WHERE a.id > (SELECT max(id) FROM attachment) - ? AND a.path IS NOT NULL
+            AND (i.conversation = ? OR i.conversation =
+              (SELECT t.conversation FROM task t WHERE ? LIKE 'task:%' AND t.id = CAST(substr(?, 6) AS INTEGER)))`,
+    args: [latest, conversation, conversation, conversation],
+  };
+}
+
 /** The files of the messages that a turn has taken, in their order. */
 export function ofTurn(turn_id: string): Query<Attachment> {
   return {

@@ -97,6 +97,7 @@ const verbs: (Op | Query<unknown>)[] = [
   attachment.adopt(1),
   attachment.nextDue,
   attachment.ofTurn('t'),
+  attachment.placesOf('c', 9),
   attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
   attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
   pairing.valid('h', 1),

@@ -157,7 +157,7 @@ test('the policy judges each trick as it should', async (t) => {
       taints: [],
       known: [],
       workspace: home.workspace,
-      at: (path, reach) => verdictAt(placeOf(path, home), reach, { home, shares: [] }),
+      at: (path, reach) => verdictAt(placeOf(path, home), reach, { home, shares: [], files: [] }),
     });
     if (verdict.do !== trick.policy) wrong.push(`${trick.title}: ${JSON.stringify(verdict)}`);
   }
