@@ -130,7 +130,7 @@ export async function torture(options: Options, say = (_line: string) => {}): Pr
       'in a wrong chat': shown.astray,
       'doubled, and not marked': shown.unmarked,
       ...made.promises,
-      'sandboxed processes left': left + sandboxed(ledger),
+      'sandboxed processes left': Math.max(left, sandboxed(ledger)),
       'Stop buttons left': shown.stoppable,
       'questions left with buttons': shown.askable,
       'dead turns': dead?.turns ?? -1,
