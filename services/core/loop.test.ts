@@ -10,6 +10,7 @@ import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as taint from '#shared/tables/taint.ts';
+import * as task from '#shared/tables/task.ts';
 import * as tool from '#shared/tables/tool.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import { buildHouse, type House, type Suite } from '#shared/testing/house.ts';
@@ -403,6 +404,26 @@ test('a long conversation is told as a summary, and what was said is kept', asyn
   assert.match(JSON.stringify(question), /What was said before, in short.*They said x\./);
   const kept = await house.read('SELECT id FROM message WHERE conversation = ?', `telegram:${chat}`);
   assert.equal(kept.length, 10);
+});
+
+test('a task whose money is spent in the middle of an iteration asks the model nothing more for it', async () => {
+  const first = asked().length;
+  script(({ system }) => (JSON.stringify(system).includes('whether a goal') ? 'no' : want('look', {})));
+  const to = {
+    channel: 'telegram',
+    chat: String(chat),
+    conversation: `telegram:${chat}`,
+    sender: '4242',
+  } as const;
+  const now = systemClock.now();
+  const what = { goal: 'a blue sky', check_kind: 'question', check_text: 'Is it blue?' } as const;
+  const most = { budget_nanousd: 1, most_iterations: 3, until_at: now + 3_600_000 };
+  await (await house.store()).commit([task.add({ ...what, ...most, ...to, now })]);
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'blue');
+  await answered(/given up.*\nIts money is spent/);
+  assert.equal(asked().length - first, 2, 'one question of the work, and one of the check');
 });
 
 test('a bare ping costs little', async () => {

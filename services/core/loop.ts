@@ -32,6 +32,7 @@ import { heardOf } from './heard.ts';
 import { fitting, messagesOf, sizeOf, told } from './history.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
+import { isSpent } from './task/bill.ts';
 
 export type Core = Context<Config>;
 
@@ -78,7 +79,9 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
     const tooLong = longest(ctx, stand);
     if (tooLong !== null)
       return end(ctx, mine, stand.round, { state: 'dead', text: tooLong, action: 'give up' });
-    const bound = boundReached(await usedBy(ctx, mine, stand), ctx.config);
+    const bound = (await isSpent(ctx.store, mine.conversation))
+      ? "when the task's money was spent"
+      : boundReached(await usedBy(ctx, mine, stand), ctx.config);
     if (bound !== null) {
       const text = `I stopped ${bound}, before I was done. Say "go on" to continue.`;
       return end(ctx, mine, stand.round, {

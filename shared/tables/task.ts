@@ -94,6 +94,12 @@ export function conversationOf(id: number): string {
   return `task:${id}`;
 }
 
+/** The task that is worked at in a conversation; null: it is none of a task. */
+export function idOf(conversation: string): number | null {
+  const id = /^task:(\d+)$/.exec(conversation)?.[1];
+  return id === undefined ? null : Number(id);
+}
+
 /** A task, with how far its present step is. */
 export type Standing = Task & {
   /** How its iteration's message stands; null: it is not written yet. */
