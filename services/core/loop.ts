@@ -29,7 +29,7 @@ import type { Config } from './config.ts';
 import type { Block, File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
 import { heardOf } from './heard.ts';
-import { fitting, messagesOf, sizeOf, told } from './history.ts';
+import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
 import { isSpent } from './task/bill.ts';
@@ -49,8 +49,6 @@ export type Desk = {
 export const MOST_MESSAGES = 50;
 /** A turn whose tools are silent for so long looks after them by itself. */
 const REST_ms = 86_400_000;
-/** A conversation that could not be summed up is told up to so many times its limit. */
-const MOST_HISTORY = 4;
 /** Once the model has answered somebody, those who wait for it try again within this time. */
 const SOON_ms = 5_000;
 
