@@ -9,6 +9,7 @@ import { systemClock } from '#shared/base/clock.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as press from '#shared/tables/press.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool from '#shared/tables/tool.ts';
@@ -404,6 +405,64 @@ test('a long conversation is told as a summary, and what was said is kept', asyn
   assert.match(JSON.stringify(question), /What was said before, in short.*They said x\./);
   const kept = await house.read('SELECT id FROM message WHERE conversation = ?', `telegram:${chat}`);
   assert.equal(kept.length, 10);
+});
+
+test('what /new has ended while it was summed up is not told again by the summary', async () => {
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  script(async (request) => {
+    if (!JSON.stringify(request.system).includes('minutes')) return 'ok';
+    begun.resolve();
+    await gate.promise;
+    return 'They said x.';
+  });
+  for (let n = 0; n < 4; n++) {
+    await say(`${n} ${'x'.repeat(1500)}`);
+    await until(`answer ${n}`, async () => (await replies()).length === n + 1);
+  }
+  await begun.promise;
+  const conversation = `telegram:${chat}`;
+  const by = {
+    channel: 'telegram',
+    conversation,
+    chat: String(chat),
+    sender: '4242',
+    message_ref: null,
+  } as const;
+  const pressed = { source: 'test', source_key: `${chat}:new`, data: '/new', received_at: systemClock.now() };
+  await (await house.store()).commit([press.receive({ ...by, ...pressed })]);
+  await answered('We begin anew');
+  gate.resolve();
+  await until(
+    'it is summed up',
+    async () => (await house.read('SELECT id FROM summary WHERE conversation = ?', conversation)).length > 0,
+  );
+  await say('hello');
+  await until('the last answer', async () => (await replies()).length === 6);
+  assert.doesNotMatch(JSON.stringify(asked().at(-1)?.messages), /They said x/);
+});
+
+test('a summary is asked for in plain words, whatever tools were at work', async () => {
+  const first = asked().length;
+  script((request, call) => {
+    if (JSON.stringify(request.system).includes('minutes')) return 'They looked.';
+    return call === 1 ? want('look', { at: 'sky' }) : 'ok';
+  });
+  await say(`look ${'x'.repeat(3000)}`);
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'blue');
+  await answered('ok');
+  await say(`and ${'x'.repeat(3000)}`);
+  await until('the second answer', async () => (await replies()).length === 2);
+  await say('go on');
+  const minutes = await until('it is summed up', async () =>
+    asked()
+      .slice(first)
+      .find(({ system }) => JSON.stringify(system).includes('minutes')),
+  );
+  assert.equal(minutes.messages.length, 1);
+  assert.match(String(minutes.messages[0]?.content), /\[look \{"at":"sky"\}\][\s\S]*blue/);
 });
 
 test('a task whose money is spent in the middle of an iteration asks the model nothing more for it', async () => {
