@@ -8,6 +8,7 @@ import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { systemClock } from '#shared/base/clock.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
+import * as attachment from '#shared/tables/attachment.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as press from '#shared/tables/press.ts';
 import * as taint from '#shared/tables/taint.ts';
@@ -405,6 +406,74 @@ test('a long conversation is told as a summary, and what was said is kept', asyn
   assert.match(JSON.stringify(question), /What was said before, in short.*They said x\./);
   const kept = await house.read('SELECT id FROM message WHERE conversation = ?', `telegram:${chat}`);
   assert.equal(kept.length, 10);
+});
+
+/** A file that comes with a message, and can be had or not. */
+async function sendFile(state: 'ready' | 'failed', text: string | null, edit?: string): Promise<void> {
+  const telegram = await openStore({ directory: house.home.state, principal: 'telegram' });
+  try {
+    const now = systemClock.now();
+    const on = {
+      source: 'test',
+      channel: 'telegram',
+      conversation: `telegram:${chat}`,
+      chat: String(chat),
+    } as const;
+    const rest = {
+      sender: '4242',
+      message_ref: '7',
+      payload_json: '{}',
+      received_at: now,
+      note: null,
+    } as const;
+    const said = { ...on, ...rest, state: 'pending', source_key: `${chat}:file` } as const;
+    const file = {
+      kind: 'photo',
+      file_id: 'F',
+      name: 'dog.png',
+      mime: 'image/png',
+      bytes: 3,
+      note: null,
+    } as const;
+    await telegram.commit([inbound.receive({ ...said, text }), attachment.receive(said, file, now)]);
+    if (edit !== undefined) {
+      const corrected = { ...said, source_key: `${chat}:edit`, edits: '7', text: edit };
+      await telegram.commit([inbound.receive(corrected)]);
+    }
+    const [[mine]] = await telegram.commit([attachment.claim(now, now + 1000)]);
+    assert.ok(mine);
+    const path = join(house.home.files, 'dog.png');
+    mkdirSync(house.home.files, { recursive: true });
+    writeFileSync(path, 'dog');
+    await telegram.commit([
+      state === 'ready'
+        ? attachment.fetched(mine, { now, path, bytes: 3, text: null })
+        : attachment.failed(mine, { now, path: null, note: 'I could not fetch dog.png.' }),
+    ]);
+  } finally {
+    await telegram.close();
+  }
+}
+
+test('a message of which nothing is left but a file that could not be had asks no model', async () => {
+  const first = asked().length;
+  script(() => 'a dog?');
+  await sendFile('failed', null);
+  await until('its turn is over', async () => (await turn())?.state === 'done');
+  assert.equal(asked().length, first);
+  assert.deepEqual(await replies(), [], 'its sender was told when it failed');
+  await say('what did I send?');
+  await answered('a dog?');
+  assert.match(JSON.stringify(asked().at(-1)?.messages), /photo dog\.png: not there/);
+});
+
+test('a picture whose caption was corrected before anybody read it is read with the new caption', async () => {
+  script(() => 'a dog');
+  await sendFile('ready', 'a cta', 'a cat');
+  await answered('a dog');
+  const said = JSON.stringify(asked().at(-1)?.messages);
+  assert.match(said, /"type":"image".*a cat/);
+  assert.doesNotMatch(said, /a cta/);
 });
 
 test('what /new has ended while it was summed up is not told again by the summary', async () => {

@@ -28,7 +28,7 @@ import { ratingButtons } from './buttons.ts';
 import type { Config } from './config.ts';
 import type { Block, File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
-import { heardOf } from './heard.ts';
+import { heardOf, isEmpty } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
@@ -60,6 +60,8 @@ type Stand = {
   /** What is written down with the answer: the results of the round before, and what was heard since. */
   news: { round: number; kind: 'tools' | 'heard'; content: Block[] }[];
   sources: string[];
+  /** It was told nothing that could be answered. */
+  empty: boolean;
 };
 
 /**
@@ -73,6 +75,10 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
       const now = ctx.clock.now();
       await ctx.persist([turn.rest(mine, { now, due_at: now + REST_ms })]);
       return;
+    }
+    if (stand.empty) {
+      const before = newsOf(ctx, mine, stand);
+      return end(ctx, mine, stand.round, { state: 'done', text: null, action: 'ignore', before });
     }
     const tooLong = longest(ctx, stand);
     if (tooLong !== null)
@@ -127,8 +133,9 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
     messages.filter((one) => one.round === round),
     attachments,
   );
+  const empty = round === 1 && isEmpty(messages, attachments);
   if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
-  return { steps, round, calls, news, sources: heard.sources };
+  return { steps, round, calls, news, sources: heard.sources, empty };
 }
 
 function resultOf({ use_id, state, result_json }: tool_call.ToolCall): Result {
@@ -375,12 +382,12 @@ function textOf(stop_reason: string | null, { text }: Reply): string {
   return stop_reason === 'max_tokens' ? `${text}\n\n(cut off: the answer may be no longer)` : text;
 }
 
-/** The end of a turn, in one commit: nobody will ever see half of it. */
+/** The end of a turn, in one commit: nobody will ever see half of it. @param how without a text, nobody is told */
 export async function end(
   ctx: Core,
   mine: turn.Turn,
   round: number,
-  how: Grounds & { state: 'done' | 'dead'; text: string; action: string; before?: Op[] },
+  how: Grounds & { state: 'done' | 'dead'; text: string | null; action: string; before?: Op[] },
 ): Promise<void> {
   const now = ctx.clock.now();
   const { state, text, before = [] } = how;
@@ -389,18 +396,19 @@ export async function end(
     decided(ctx, mine, round, how, null).op,
     turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
-    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
     draft.close(mine.id, now),
-    ...reply(
-      mine,
-      'reply',
-      text,
-      now,
-      state === 'done' ? { format: 'markdown', buttons: ratingButtons(mine) } : {},
-    ),
+    ...(text === null ? [] : answered(mine, state, text, now)),
     ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
   ]);
   ctx.log.info('turn.finished', { state, round, attempt: mine.attempt, took_ms: now - mine.created_at });
+}
+
+function answered(mine: turn.Turn, state: 'done' | 'dead', text: string, now: number): Op[] {
+  const more = state === 'done' ? { format: 'markdown' as const, buttons: ratingButtons(mine) } : {};
+  return [
+    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
+    ...reply(mine, 'reply', text, now, more),
+  ];
 }
 
 /** What its sender is told. A task speaks to nobody: whoever wished it follows its progress. */
