@@ -293,6 +293,11 @@ export function newest(conversation: string): Query<{ id: number | null }> {
   };
 }
 
+/** What was posted under a key. */
+export function keyed(key: string): Query<Pick<Outbound, 'text'>> {
+  return { verb: 'outbound.keyed', sql: 'SELECT text FROM outbound WHERE key = ?', args: [key] };
+}
+
 /** What is not out yet, by state. */
 export const backlog: Query<{ state: string; count: number; oldest_at: number }> = {
   verb: 'outbound.backlog',
