@@ -143,6 +143,13 @@ export const running: Query<{ count: number }> = {
   args: [],
 };
 
+/** Those that are not over, by state. */
+export const unfinished: Query<{ state: Task['state']; count: number }> = {
+  verb: 'task.unfinished',
+  sql: `SELECT state, count(*) AS count FROM task WHERE state IN ('running', 'paused', 'held') GROUP BY state`,
+  args: [],
+};
+
 export function of(id: number): Query<Task> {
   return { verb: 'task.of', sql: 'SELECT * FROM task WHERE id = ?', args: [id] };
 }
