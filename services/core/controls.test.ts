@@ -218,6 +218,19 @@ test('an approval is answered by its buttons and by typing, with a choice that i
   );
 });
 
+test('what waits in private is not told where others read along', async (t) => {
+  const house = await build(t);
+  await house.approval('0190aaaa-1111-7000-8000-000000000001', 'approval', ['once', 'deny']);
+  await house.say('/task make it green check: npm test');
+  const group = { chat: '-100', conversation: 'telegram:-100/u7' };
+  assert.match((await house.say('/approve', group)).tell ?? '', /^Nothing waits/);
+  assert.equal((await house.say('/approve 000001 once', group)).outcome, 'unknown');
+  assert.equal((await house.say('/task 1', group)).outcome, 'unknown');
+  const private_too = { chat: '8', conversation: 'telegram:8' };
+  assert.match((await house.say('/approve', private_too)).tell ?? '', /git push/);
+  assert.equal((await house.say('/task 1', private_too)).outcome, 'shown');
+});
+
 test('two approvals whose ids end alike are told apart by more of their ids', async (t) => {
   const house = await build(t);
   const ids = ['0190aaaa-1111-7000-8000-100000000001', '0190aaaa-2222-7000-8000-200000000001'];

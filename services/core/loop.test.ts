@@ -1,7 +1,7 @@
 /** The turn, from the outside: a real core, a real router, a model by script, and tools that this test answers for. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
@@ -66,6 +66,12 @@ async function say(text: string, more: Partial<inbound.Inbound> = {}): Promise<v
       ...more,
     }),
   ]);
+}
+
+async function type(data: string): Promise<void> {
+  const on = { channel: 'telegram', conversation: `telegram:${chat}`, chat: String(chat) } as const;
+  const by = { source: 'test', source_key: `${chat}:${data}`, sender: '4242', message_ref: null };
+  await (await house.store()).commit([press.receive({ ...on, ...by, data, received_at: systemClock.now() })]);
 }
 
 const replies = () =>
@@ -490,21 +496,13 @@ test('what /new has ended while it was summed up is not told again by the summar
     await until(`answer ${n}`, async () => (await replies()).length === n + 1);
   }
   await begun.promise;
-  const conversation = `telegram:${chat}`;
-  const by = {
-    channel: 'telegram',
-    conversation,
-    chat: String(chat),
-    sender: '4242',
-    message_ref: null,
-  } as const;
-  const pressed = { source: 'test', source_key: `${chat}:new`, data: '/new', received_at: systemClock.now() };
-  await (await house.store()).commit([press.receive({ ...by, ...pressed })]);
+  await type('/new');
   await answered('We begin anew');
   gate.resolve();
   await until(
     'it is summed up',
-    async () => (await house.read('SELECT id FROM summary WHERE conversation = ?', conversation)).length > 0,
+    async () =>
+      (await house.read('SELECT id FROM summary WHERE conversation = ?', `telegram:${chat}`)).length > 0,
   );
   await say('hello');
   await until('the last answer', async () => (await replies()).length === 6);
@@ -532,6 +530,15 @@ test('a summary is asked for in plain words, whatever tools were at work', async
   );
   assert.equal(minutes.messages.length, 1);
   assert.match(String(minutes.messages[0]?.content), /\[look \{"at":"sky"\}\][\s\S]*blue/);
+});
+
+test('a command that goes wrong says so, and holds up none of those behind it', async (t) => {
+  mkdirSync(house.home.persona);
+  t.after(() => rmdirSync(house.home.persona));
+  await type('/persona');
+  await type('/stop');
+  await answered(/That went wrong: EISDIR/);
+  await answered('There is nothing in work here');
 });
 
 test('a task whose money is spent in the middle of an iteration asks the model nothing more for it', async () => {
