@@ -556,6 +556,10 @@ test('a task whose money is spent in the middle of an iteration asks the model n
   await (await house.store()).commit([task.add({ ...what, ...most, ...to, now })]);
   const [call] = await wanted();
   assert.ok(call);
+  await until(
+    'its bill is written',
+    async () => (await house.read('SELECT 1 FROM total WHERE conversation = ?', call.conversation))[0],
+  );
   await finish(call, 'blue');
   await answered(/given up.*\nIts money is spent/);
   assert.equal(asked().length - first, 2, 'one question of the work, and one of the check');
