@@ -17,8 +17,8 @@ export type Result = { type: 'tool_result'; tool_use_id: string; content: (Text 
 /** What a model said stands as it came: blocks that are not known here are passed back untouched. */
 export type Block = Text | File | Result | Exclude<ContentBlockParam, TextBlockParam | ToolResultBlockParam>;
 
-/** What a model is shown of one file (Messages API: images up to 5 MB, PDFs up to 32 MB in all of a request). */
-const MOST_bytes = { image: 5 * 2 ** 20, pdf: 16 * 2 ** 20, text: 100 * 1024 };
+/** What a model is shown of one file (Messages API: images up to 5 MB of base64, 32 MB in all of a request). */
+const MOST_bytes = { image: 3_700_000, pdf: 16 * 2 ** 20, text: 100 * 1024 };
 const PDF = 'application/pdf';
 const IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 const TEXTS = /^(text\/|application\/(json|xml|yaml|toml|javascript|x-sh|sql)\b)/;
