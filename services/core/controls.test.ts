@@ -13,6 +13,7 @@ import { homeOf, prepareSocket, socketOf } from '#shared/runtime/home.ts';
 import { Fenced, openStore } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as conversation from '#shared/tables/conversation.ts';
+import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as note from '#shared/tables/note.ts';
 import type { Op } from '#shared/tables/op.ts';
@@ -144,6 +145,17 @@ test('/stop ends what is in work here, and only here', async (t) => {
   const [decision] = await house.read<{ action: string; sender: string }>('SELECT * FROM decision');
   assert.deepEqual([decision?.action, decision?.sender], ['stop', '7']);
   assert.equal((await house.say('/stop')).outcome, 'nothing to stop');
+});
+
+test('what was still being written when its turn was stopped is not shown again', async (t) => {
+  const house = await build(t);
+  const { id: turn_id } = await house.turn('running');
+  const row = { turn_id, ...CHAT, message_ref: null, text: 'Hel', status: null, now };
+  await house.store.commit([draft.write(row)]);
+  await house.say('/stop');
+  await house.store.commit([draft.write({ ...row, text: 'Hello' })]);
+  const [left] = await house.store.read(draft.of(turn_id));
+  assert.deepEqual([left?.open, left?.text], [0, 'Hel']);
 });
 
 test('the Stop button stops its own turn, waiting, running or held, and no later one', async (t) => {
