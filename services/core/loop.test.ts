@@ -225,6 +225,38 @@ test('a core that is killed while tools are at work goes on from there, and asks
   assert.equal(asked().length - first, 2);
 });
 
+test('what is said after an answer was lost on its way is answered too, by a turn of its own', async () => {
+  const gate = Promise.withResolvers<void>();
+  script(async (request, call) => {
+    if (call === 1) return want('look', {});
+    await gate.promise;
+    return JSON.stringify(request.messages.at(-1)).includes('and quickly') ? 'heard it' : 'heard nothing';
+  });
+  const before = asked().length;
+  await say('look');
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'seen');
+  await until('it is asked again', async () => asked().length === before + 2);
+  core.child.kill('SIGKILL');
+  await core.exit;
+  gate.resolve();
+  const step = `${call.turn_id}:2`;
+  await until(
+    'the answer is kept',
+    async () => (await house.read('SELECT 1 FROM replay WHERE step = ? AND status = 200', step))[0],
+  );
+  const own = await openStore({ directory: house.home.state, principal: 'core' });
+  // As core leaves it when the connection to the router breaks.
+  const sql = `UPDATE turn SET state = 'waiting', waits_for = 'model', due_at = 0 WHERE id = ?`;
+  await own.commit([{ verb: 'test', sql, args: [call.turn_id] }]);
+  await own.close();
+  await say('and quickly');
+  core = await house.serve('core');
+  await answered('heard nothing');
+  await answered('heard it');
+});
+
 test('the same call wanted a third time is a loop, and ends the turn', async () => {
   script(() => want('look', { at: 'the same' }));
   await say('look forever');

@@ -116,8 +116,8 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
     return null;
   if (last && results.length > 0)
     news.push({ round: last.round, kind: 'tools', content: results.map(resultOf) });
-  // Who died or was stopped in the middle of asking asks the very same again: the answer may be there, and paid for.
-  const mayJoin = round > 1 && mine.waits_for !== null;
+  // Whose question got no answer asks the very same again: there may be one, paid for, that knows of nothing newer.
+  const mayJoin = mine.waits_for === 'tools';
   if (mayJoin && (await store.read(inbound.joining(mine.conversation, clock.now()))).length > 0) {
     await ctx.persist([
       turn.renew(mine, mine.lease_until_at),

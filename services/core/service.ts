@@ -39,7 +39,7 @@ import { personaReader } from './prompt.ts';
 import { tasks } from './tasks.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
 
-/** A turn without a sign of progress for so long is aborted and taken up again. */
+/** What a claim is renewed to, a third of it before its end: to be seen by, for nobody takes one from the living. */
 const LEASE_ms = 120_000;
 /** On the way down, an answer that is being given, and paid for, has so long to come to its end. */
 const GRACE_ms = 8_000;
