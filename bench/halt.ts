@@ -309,4 +309,4 @@ console.log(
     ]),
   ),
 );
-console.log('aims: no call within 1,000 ms, no process within 2,000 ms, whoever hangs');
+console.log('aims: no call and no process within 1,000 ms, whoever hangs');

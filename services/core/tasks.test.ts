@@ -235,6 +235,21 @@ test('its progress is one message that is edited, and its end a message of its o
   assert.equal(seen[4]?.buttons_json, null);
 });
 
+test('a task that is begun in the very millisecond of its wish is shown to be paused all the same', async (t) => {
+  const house = await build(t);
+  const begun = await house.lane.look();
+  assert.ok(begun);
+  await house.lane.act(begun);
+  house.time.now += 5000;
+  await house.press(`task-pause:${house.id}`);
+  const seen = await house.seen();
+  assert.deepEqual(
+    seen.map(({ edits_key }) => edits_key),
+    [null, `task:${house.id}:progress`],
+  );
+  assert.match(seen[1]?.text ?? '', /paused/);
+});
+
 test('a question is judged by what was reported, and a judge that is away is asked again', async (t) => {
   const house = await build(t, { check_kind: 'question', check_text: 'Is it good?' });
   const asked: string[] = [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPublic, names, plain, Refused, wayTo } from './address.ts';
+import { isPublic, names, ownAmong, plain, Refused, wayTo } from './address.ts';
 
 test('addresses of this machine, its networks and its cloud are not of the open internet', () => {
   const closed = `127.0.0.1 127.255.255.254 0.0.0.0 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1
@@ -48,4 +48,12 @@ test('a connection is made to the address that was judged, whatever the name mea
     lookup('elsewhere.test', { all: true }, (_, list) => resolve(list)),
   );
   assert.ok(Array.isArray(found) && found.every(({ address }) => ['127.0.0.1', '::1'].includes(address)));
+});
+
+test('a host of the own network is open to whoever was allowed that host, and to nobody else', () => {
+  const own = ['nas.local', '192.168.1.5'];
+  assert.deepEqual(ownAmong(own, ['example.com', 'nas.local']), ['nas.local']);
+  assert.deepEqual(ownAmong(own, ['*.local']), ['nas.local']);
+  assert.deepEqual(ownAmong(own, ['example.com']), []);
+  assert.deepEqual(ownAmong([], ['nas.local']), []);
 });

@@ -41,6 +41,11 @@ export function names(patterns: readonly string[], host: string, port: number): 
   });
 }
 
+/** Of the hosts of the own network, those that `allowed` names as well. */
+export function ownAmong(lan_hosts: readonly string[], allowed: readonly string[]): string[] {
+  return lan_hosts.filter((host) => names(allowed, host, 443));
+}
+
 /** As names are compared: small letters, without the root's dot and an IPv6 address's brackets. */
 export function plain(host: string): string {
   return host

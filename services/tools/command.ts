@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
 import { integer } from '#shared/runtime/setting.ts';
+import { ownAmong } from './address.ts';
 import { type Ended, type Limits, tool } from './registry.ts';
 
 const DEFAULT_s = 60;
@@ -42,6 +43,7 @@ export const runCommand = tool({
       cwd: resolve(ctx.home.workspace, cwd),
       env: {},
       hosts: allowed.hosts,
+      lan: ownAmong(ctx.config.lan_hosts, allowed.hosts),
       paths: allowed.paths,
       signal,
       limits: { ...LIMITS, wall_ms: timeout_s * 1000 },

@@ -3,6 +3,7 @@ import { integer, section, setting } from '#shared/runtime/setting.ts';
 import { servers } from './mcp/setting.ts';
 
 const answer = z.enum(['allow', 'ask', 'deny']);
+const host = '[a-z0-9-]+(\\.[a-z0-9-]+)*';
 
 export const config = section({
   parallel_calls: setting(integer(1, 64), 8, 'How many tool calls run side by side.'),
@@ -32,8 +33,13 @@ export const config = section({
     'The same for commands that begin with these words: { "git push" = "ask" }. deny wins over ask, ask over allow.',
   ),
   allowed_hosts: setting(
-    z.array(z.string().check(z.regex(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/))),
+    z.array(z.string().check(z.regex(new RegExp(`^(\\*\\.)?${host}$`)))),
     [],
     'Hosts that commands and fetch_url reach unasked: ["github.com", "*.wikipedia.org"].',
+  ),
+  lan_hosts: setting(
+    z.array(z.string().check(z.regex(new RegExp(`^${host}$`)))),
+    [],
+    'Hosts of your own network, by name: ["nas.local"]. Commands and fetch_url reach those that they were allowed, as any other host; addresses of the own network that are not named here stay closed.',
   ),
 });

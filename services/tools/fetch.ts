@@ -6,6 +6,7 @@
 import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
+import { ownAmong } from './address.ts';
 import { keepCopy } from './file.ts';
 import { kindOf } from './kind.ts';
 import { type Call, type Hands, type Result, tool } from './registry.ts';
@@ -40,6 +41,7 @@ async function read(
   const late = AbortSignal.timeout(LIMIT_ms);
   const response = await egress.fetch(url, {
     hosts: allowed.hosts,
+    private: ownAmong(ctx.config.lan_hosts, allowed.hosts),
     signal: AbortSignal.any([signal, late]),
     most_bytes: MOST_bytes + 1,
     headers: { accept: 'text/html, text/plain;q=0.9, */*;q=0.5' },

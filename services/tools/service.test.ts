@@ -206,7 +206,11 @@ if (!program) {
     await shop.done('again', 1);
     const began = performance.now();
     halt(halted, 'test');
-    assert.equal((await shop.over(once)).state, 'interrupted');
+    const stopped = await shop.over(once);
+    assert.deepEqual(
+      [stopped.state, stopped.text],
+      ['interrupted', 'interrupted by a halt: nobody knows what came of it'],
+    );
     await until('the repeatable one waits', async () => (await shop.row(again)).state === 'pending');
     assert.ok(performance.now() - began < 1000);
     const later = await shop.ask('write_file', { path: 'later.txt', content: '' });

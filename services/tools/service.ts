@@ -64,7 +64,7 @@ class Stopped extends Error {
   }
 }
 
-const HALTED = new Stopped('halt', 'stopped: everything was halted');
+const HALTED = new Stopped('halt', 'interrupted by a halt: nobody knows what came of it');
 
 type Piece = { call: Call; tool: Tool; allowed: Allowed };
 type Begun = Piece & { stop: AbortController };

@@ -33,7 +33,7 @@ async function web(t: TestContext, site: Site, secret: Record<string, string> = 
     await store.close();
   });
   const egress: Egress = { ...gate, fetch: (url, how) => gate.fetch(url, { ...how, private: how.hosts }) };
-  const ctx = { home, store, secret: () => secret } as unknown as Tools;
+  const ctx = { home, store, secret: () => secret, config: { lan_hosts: [] } } as unknown as Tools;
   const at = `http://localhost:${(server.address() as AddressInfo).port}`;
   let calls = 0;
   async function run(

@@ -182,13 +182,16 @@ export type Change = Partial<
   >
 >;
 
-/** From the step in which it was seen to the next one (`Fenced` when it is not there any more). */
+/**
+ * From the step in which it was seen to the next one (`Fenced` when it is not there any more). It changes after it was
+ * made, also within one millisecond: that is how its first change is told from all later ones.
+ */
 export function change(from: Task, to: Change, now: number): Op {
   const columns = Object.keys(to);
   const values: Value[] = Object.values(to);
   return {
     verb: 'task.change',
-    sql: `UPDATE task SET ${['changed_at', ...columns].map((column) => `${column} = ?`).join(', ')}
+    sql: `UPDATE task SET ${['changed_at = max(?, created_at + 1)', ...columns.map((column) => `${column} = ?`)].join(', ')}
           WHERE id = ? AND state = ? AND phase = ? AND iteration = ? AND failures = ? AND turn_id IS ?`,
     args: [now, ...values, from.id, from.state, from.phase, from.iteration, from.failures, from.turn_id],
     expect: 1,

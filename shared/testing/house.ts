@@ -44,8 +44,8 @@ export type HouseOptions = {
   /** Where it lies; a folder of its own that goes with the house, when left out. */
   directory?: string;
   /**
-   * Lines of config.toml besides the owners and the port, which goes into their [router] section; `RAISED` goes with
-   * them, unless they set a budget themselves.
+   * Lines of config.toml besides the owners and the port, which go into their sections; `RAISED` goes with them, unless
+   * they set a budget themselves.
    */
   config?: string;
   /** Those who may talk to it, instead of OWNER alone. */
@@ -110,17 +110,13 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   }
   if (!existsSync(home.config)) {
     const { config = '', owners = [OWNER] } = options;
-    const router = `[router]\nport = ${port}\n`;
-    const own = config.includes('[router]\n');
-    writeFileSync(
-      home.config,
-      [
-        own ? config.replace('[router]\n', router) : config,
-        config.includes('[budget]') ? '' : RAISED,
-        `[telegram]\nowners = ${JSON.stringify(owners)}\n`,
-        own ? '' : router,
-      ].join('\n'),
-    );
+    let lines = `${config}\n${config.includes('[budget]') ? '' : RAISED}`;
+    const sections = { router: `port = ${port}`, telegram: `owners = ${JSON.stringify(owners)}` };
+    for (const [name, line] of Object.entries(sections)) {
+      if (!lines.includes(`[${name}]\n`)) lines += `[${name}]\n`;
+      lines = lines.replace(`[${name}]\n`, `[${name}]\n${line}\n`);
+    }
+    writeFileSync(home.config, lines);
   }
   const suites = new Set<Suite>();
   let store: Store | undefined;

@@ -111,7 +111,7 @@ export function mailServer(): Server {
 
 /** Serves `make()` over HTTP on a free port of this machine; `forget` ends every session, as a restart does. */
 export async function serveMcp(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   make: () => Server,
   token?: string,
 ): Promise<{ url: string; port: number; forget(): void; asked: number }> {
