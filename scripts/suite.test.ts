@@ -130,6 +130,23 @@ describe('a house that runs', () => {
     });
   });
 
+  test('vigil send takes a command for one, and hears of an answer that is stopped', async () => {
+    const models = house.model.calls().length;
+    const told = await vigil(house.home, ['send', '/memory']);
+    assert.deepEqual([told.code, told.stdout], [0, 'I keep no notes of this conversation.\n']);
+    const help = await vigil(house.home, ['send', '/help']);
+    assert.match(help.stdout, /^\/stop: /);
+    assert.equal(house.model.calls().length, models, 'no model was asked');
+
+    house.model.script([{ match: 'for ever', reply: 'never', delay_ms: 20_000 }]);
+    const waiting = vigil(house.home, ['send', 'for ever']);
+    await until('it is asked', async () => house.model.calls().length > models);
+    assert.deepEqual((await vigil(house.home, ['send', '/stop'])).stdout, 'Stopped.\n');
+    const { code, stdout, stderr } = await waiting;
+    house.model.script([]);
+    assert.deepEqual([code, stdout, stderr], [1, '', 'vigil: it was stopped, and has no answer\n']);
+  });
+
   test('vigil send refuses what is no message, or no number of seconds', async () => {
     const [empty, blank, never] = await Promise.all([
       vigil(house.home, ['send', '']),

@@ -1,12 +1,11 @@
-import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
-import { commandList, commands, readCommand } from '#shared/commands.ts';
-import { halt, haltedBecause, resume } from '#shared/runtime/halt.ts';
+import { readCommand } from '#shared/commands.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
+import { answerOf } from './command.ts';
 import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed, say } from './house.ts';
 
 export function chat(program: Command): void {
@@ -47,14 +46,13 @@ async function talk(home: Home, store: Store): Promise<void> {
     const text = line.trim();
     if (text === '/quit' || text === '/exit') return terminal.close();
     if (text === '') return terminal.prompt();
-    const called = readCommand(text)?.name;
-    const answer = called === undefined ? null : answerOf(home, called, text);
+    const answer = answerOf(home, text);
     if (answer !== null) {
       process.stdout.write(`${styleText('yellow', 'vigil · ')}${answer}\n`);
       return terminal.prompt();
     }
     saying += 1;
-    if (called === undefined) unanswered.add(await say(store, text));
+    if (readCommand(text) === null) unanswered.add(await say(store, text));
     else unhandled.add(await pressed(store, text));
     saying -= 1;
   });
@@ -89,20 +87,4 @@ async function talk(home: Home, store: Store): Promise<void> {
     return left || (ended && saying === 0 && unanswered.size + unhandled.size === 0);
   });
   terminal.close();
-}
-
-/** What the terminal answers by itself, as every channel does: nothing needs to be alive for it. Null: core answers. */
-function answerOf(home: Home, called: string, text: string): string | null {
-  if (commands.find(({ name }) => name === called)?.who !== 'bridge') return null;
-  if (called === 'halt') {
-    const why = readCommand(text)?.rest || 'in the terminal';
-    const done = halt(home.halted, `${userInfo().username}: ${why}`);
-    return done ? 'All is halted. /resume goes on.' : 'All is halted already. /resume goes on.';
-  }
-  if (called === 'resume') return resume(home.halted) ? 'We go on.' : 'Nothing is halted.';
-  if (called === 'status') {
-    const why = haltedBecause(home.halted);
-    return `${why === null ? 'Nothing is halted.' : `All is halted: ${why}.`} vigil status tells the rest.`;
-  }
-  return commandList();
 }

@@ -5,10 +5,15 @@ import { systemClock } from '#shared/base/clock.ts';
 import { services } from '#shared/manifest.ts';
 import { haltedBecause } from '#shared/runtime/halt.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import * as approval from '#shared/tables/approval.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
+import * as task from '#shared/tables/task.ts';
+import * as turn from '#shared/tables/turn.ts';
+import { harmless } from './explain.ts';
 import { openHouse } from './house.ts';
+import { excerpt } from './life.ts';
 import { table as tableOf } from './table.ts';
 
 type Row = {
@@ -48,8 +53,13 @@ export function status(program: Command): void {
           outbound: Object.fromEntries(
             (await store.read(outbound.backlog)).map(({ state, count }) => [state, count]),
           ),
+          approvals: (await store.read(approval.open)).length,
+          held: await store.read(turn.held),
+          tasks: Object.fromEntries(
+            (await store.read(task.unfinished)).map(({ state, count }) => [state, count]),
+          ),
         };
-        process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report.services, report));
+        process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
         if (report.services.some(({ phase }) => phase === 'dead' || phase === 'misconfigured'))
           process.exitCode = 1;
       } finally {
@@ -94,7 +104,16 @@ function rowOf(
   };
 }
 
-function table(rows: Row[], of: { inbound: { waiting: number }; outbound: Record<string, number> }): string {
+type Report = {
+  services: Row[];
+  inbound: { waiting: number };
+  outbound: Record<string, number>;
+  approvals: number;
+  held: Pick<turn.Turn, 'id' | 'conversation' | 'error'>[];
+  tasks: Record<string, number>;
+};
+
+function table({ services: rows, inbound, outbound, approvals, held, tasks }: Report): string {
   const lines = rows.map((row) => [
     row.name,
     row.phase,
@@ -105,6 +124,17 @@ function table(rows: Row[], of: { inbound: { waiting: number }; outbound: Record
     row.problem ?? row.doing ?? '',
   ]);
   const columns = ['service', 'phase', 'pid', 'memory', 'beat', 'version', 'doing'];
-  const out = Object.entries(of.outbound).map(([state, count]) => `${count} ${state}`);
-  return `${tableOf(columns, lines)}\nwaiting for an answer: ${of.inbound.waiting}; going out: ${out.join(', ') || 'nothing'}\n`;
+  const counts = (of: Record<string, number>) =>
+    Object.entries(of)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', ');
+  const waits = [
+    `waiting for an answer: ${inbound.waiting}; going out: ${counts(outbound) || 'nothing'}`,
+    ...(approvals > 0 ? [`waiting for your yes: ${approvals}; scripts/vigil approve lists them`] : []),
+    ...(counts(tasks) ? [`tasks: ${counts(tasks)}; scripts/vigil task list shows them`] : []),
+    ...held.map(({ id, conversation, error }) =>
+      harmless(`held in ${conversation}: ${excerpt(error ?? '')}; scripts/vigil retry ${id} tries again`),
+    ),
+  ];
+  return `${tableOf(columns, lines)}\n${waits.join('\n')}\n`;
 }

@@ -67,11 +67,6 @@ function spanOf(spend_id: string): string {
   return kind === 'day' ? 'today' : `this ${kind ?? 'time'}`;
 }
 
-/** The turn that a button belongs to; '' when it is none of ours. */
-export function turnOf(data: string): string {
-  return data.split(':')[1] ?? '';
-}
-
 export type Effect = { outcome: string; tell: string; ops: Op[] };
 
 /** @param found the turn that the button belongs to */

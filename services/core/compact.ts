@@ -9,7 +9,8 @@ import * as step from '#shared/tables/step.ts';
 import * as summary from '#shared/tables/summary.ts';
 import * as taint from '#shared/tables/taint.ts';
 import type { Ask } from './ask.ts';
-import { messagesOf, sizeOf, told } from './history.ts';
+import type { Block } from './content.ts';
+import { fitting, MOST_HISTORY, sizeOf, told } from './history.ts';
 import type { Core } from './loop.ts';
 import { replyOf } from './reply.ts';
 
@@ -35,6 +36,8 @@ export function excess(past: readonly step.Step[], limit_chars: number): step.St
 /** Sums the conversation up, when it has to be. @throws what the asking throws: the next turn's end is another occasion */
 export async function compact(ctx: Core, ask: Ask, name: string, signal: AbortSignal): Promise<void> {
   const { store, config, clock } = ctx;
+  // Before it is read: what /new ends meanwhile is not told by a summary that comes after it.
+  const at = clock.now();
   const [[chosen], [before]] = await Promise.all([
     store.read(conversation.of(name)),
     store.read(summary.newest(name)),
@@ -50,12 +53,16 @@ export async function compact(ctx: Core, ask: Ask, name: string, signal: AbortSi
   const gone = excess(past, limit_chars);
   const upto_turn_id = gone.at(-1)?.turn_id;
   if (upto_turn_id === undefined) return;
+  const most_chars = MOST_HISTORY * config.history_kb * 1024;
+  const transcript = told(fitting(gone, most_chars), [], [], last?.text ?? null)
+    .map(({ role, content }) => `${role === 'user' ? 'Person' : 'Agent'}:\n${content.map(inText).join('\n')}`)
+    .join('\n\n');
   const { message, call_id } = await ask(
     {
       model: 'quick',
       max_tokens: LONGEST_SUMMARY_tokens,
       system: 'You keep the minutes of a conversation between a person and their agent.',
-      messages: messagesOf(told(gone, [], [{ type: 'text', text: WISH }], last?.text ?? null)),
+      messages: [{ role: 'user', content: `${transcript}\n\n${WISH}` }],
       task: 'summarization',
       unasked: true,
       conversation: name,
@@ -71,8 +78,16 @@ export async function compact(ctx: Core, ask: Ask, name: string, signal: AbortSi
       text: replyOf(message satisfies Message).text,
       taint: sources.length > 0 ? sources.join(', ').slice(0, 500) : null,
       call_id,
-      at: clock.now(),
+      at,
     }),
   ]);
   ctx.log.info('conversation.summarised', { turns: new Set(gone.map(({ turn_id }) => turn_id)).size });
+}
+
+/** As minutes need it: a provider takes the blocks of tools only from whoever offers these, and files are dear. */
+function inText(block: Block): string {
+  if (block.type === 'text') return block.text;
+  if (block.type === 'file') return `[file ${block.name} at ${block.path}]`;
+  if (block.type === 'tool_use') return `[${block.name} ${JSON.stringify(block.input)}]`;
+  return block.type === 'tool_result' ? block.content.map(inText).join('\n') : '';
 }

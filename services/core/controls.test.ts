@@ -13,6 +13,7 @@ import { homeOf, prepareSocket, socketOf } from '#shared/runtime/home.ts';
 import { Fenced, openStore } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as conversation from '#shared/tables/conversation.ts';
+import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as note from '#shared/tables/note.ts';
 import type { Op } from '#shared/tables/op.ts';
@@ -146,6 +147,17 @@ test('/stop ends what is in work here, and only here', async (t) => {
   assert.equal((await house.say('/stop')).outcome, 'nothing to stop');
 });
 
+test('what was still being written when its turn was stopped is not shown again', async (t) => {
+  const house = await build(t);
+  const { id: turn_id } = await house.turn('running');
+  const row = { turn_id, ...CHAT, message_ref: null, text: 'Hel', status: null, now };
+  await house.store.commit([draft.write(row)]);
+  await house.say('/stop');
+  await house.store.commit([draft.write({ ...row, text: 'Hello' })]);
+  const [left] = await house.store.read(draft.of(turn_id));
+  assert.deepEqual([left?.open, left?.text], [0, 'Hel']);
+});
+
 test('the Stop button stops its own turn, waiting, running or held, and no later one', async (t) => {
   const house = await build(t);
   const done = await house.turn('done');
@@ -216,6 +228,19 @@ test('an approval is answered by its buttons and by typing, with a choice that i
       { about: `approval ${one}`, choice: 'deny', given_by: '7' },
     ],
   );
+});
+
+test('what waits in private is not told where others read along', async (t) => {
+  const house = await build(t);
+  await house.approval('0190aaaa-1111-7000-8000-000000000001', 'approval', ['once', 'deny']);
+  await house.say('/task make it green check: npm test');
+  const group = { chat: '-100', conversation: 'telegram:-100/u7' };
+  assert.match((await house.say('/approve', group)).tell ?? '', /^Nothing waits/);
+  assert.equal((await house.say('/approve 000001 once', group)).outcome, 'unknown');
+  assert.equal((await house.say('/task 1', group)).outcome, 'unknown');
+  const private_too = { chat: '8', conversation: 'telegram:8' };
+  assert.match((await house.say('/approve', private_too)).tell ?? '', /git push/);
+  assert.equal((await house.say('/task 1', private_too)).outcome, 'shown');
 });
 
 test('two approvals whose ids end alike are told apart by more of their ids', async (t) => {

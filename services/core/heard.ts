@@ -5,7 +5,7 @@
  */
 
 import { untrusted } from '#shared/base/untrusted.ts';
-import type { Attachment } from '#shared/tables/attachment.ts';
+import type { Attachment, Taken } from '#shared/tables/attachment.ts';
 import type { Part } from '#shared/tables/inbound.ts';
 import type { Message } from '#shared/tables/message.ts';
 import type { File, Text } from './content.ts';
@@ -17,7 +17,7 @@ export type Heard = {
   sources: string[];
 };
 
-export function heardOf(messages: readonly Message[], attachments: readonly Attachment[]): Heard {
+export function heardOf(messages: readonly Message[], attachments: readonly Taken[]): Heard {
   const content: (Text | File)[] = [];
   const sources = new Set<string>();
   const say = (text: string) => {
@@ -40,7 +40,7 @@ export function heardOf(messages: readonly Message[], attachments: readonly Atta
       else if (part.kind === 'quote') data(`quoted from ${part.from}`, part.text);
       else if (part.kind === 'note') data('attached', part.text);
     }
-    const files = attachments.filter(({ inbound_id }) => inbound_id === message.inbound_id);
+    const files = attachments.filter(({ heard_with }) => heard_with === message.inbound_id);
     for (const file of files) {
       if (file.state !== 'ready' || file.path === null)
         say(`[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
@@ -54,6 +54,18 @@ export function heardOf(messages: readonly Message[], attachments: readonly Atta
     else say(message.corrects === null ? message.text : `[This corrects an earlier message] ${message.text}`);
   }
   return { content, sources: [...sources] };
+}
+
+/**
+ * Nothing that could be answered: no words, and of its files none that could be had, of which its sender was told.
+ */
+export function isEmpty(messages: readonly Message[], attachments: readonly Attachment[]): boolean {
+  const parts = messages.flatMap(({ parts_json }): Part[] => JSON.parse(parts_json ?? '[]'));
+  return (
+    messages.every(({ text }) => text.trim() === '') &&
+    parts.every(({ kind }) => kind !== 'note') &&
+    attachments.every(({ state }) => state !== 'ready')
+  );
 }
 
 /** The model has said it: a reminder is enough. */

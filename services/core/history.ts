@@ -5,7 +5,7 @@
 
 import type { MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import type { Step } from '#shared/tables/step.ts';
-import { type Block, type Result, sent } from './content.ts';
+import { type Block, filesSize, MOST_REQUEST_bytes, type Result, sent } from './content.ts';
 
 export type Told = { role: 'user' | 'assistant'; content: Block[] };
 
@@ -74,6 +74,9 @@ function withoutCitations(block: Block): Block {
   return block.type === 'text' ? { type: 'text', text: block.text } : block;
 }
 
+/** A conversation that could not be summed up is told up to so many times its limit. */
+export const MOST_HISTORY = 4;
+
 /** Without the oldest turns, as far as all together is larger: what a summary has not caught up with. */
 export function fitting(past: readonly Step[], most_chars: number): readonly Step[] {
   let kept = past;
@@ -86,14 +89,20 @@ export function fitting(past: readonly Step[], most_chars: number): readonly Ste
 
 /** How large it is, in characters: what the history's limit goes by. */
 export function sizeOf(steps: readonly Step[]): number {
-  return steps.reduce((sum, { content_json }) => sum + content_json.length, 0);
+  return steps.reduce((sum, { content_json }) => sum + content_json.length + filesSize(content_json), 0);
 }
 
 /** As it is sent, with marks where the provider's cache shall keep it: after the last question and after the one before. */
 export function messagesOf(said: readonly Told[]): MessageParam[] {
   const questions = said.flatMap(({ role }, index) => (role === 'user' ? [index] : [])).slice(-2);
-  return said.map(({ role, content }, index) => {
-    const blocks = sent(content);
+  const room = { bytes: MOST_REQUEST_bytes };
+  // The latest files are what is talked about.
+  const contents = said
+    .toReversed()
+    .map(({ content }) => sent(content, room))
+    .reverse();
+  return said.map(({ role }, index) => {
+    const blocks = contents[index] ?? [];
     const last = blocks.at(-1);
     if (
       !questions.includes(index) ||

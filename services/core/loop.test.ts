@@ -1,7 +1,7 @@
 /** The turn, from the outside: a real core, a real router, a model by script, and tools that this test answers for. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
@@ -9,9 +9,12 @@ import { systemClock } from '#shared/base/clock.ts';
 import { events, frame, streamHeaders, text as textBlock, usageOf } from '#shared/messages/answer.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
+import * as attachment from '#shared/tables/attachment.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as press from '#shared/tables/press.ts';
 import * as replay from '#shared/tables/replay.ts';
 import * as taint from '#shared/tables/taint.ts';
+import * as task from '#shared/tables/task.ts';
 import * as tool from '#shared/tables/tool.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import { buildHouse, type House, type Suite } from '#shared/testing/house.ts';
@@ -65,6 +68,12 @@ async function say(text: string, more: Partial<inbound.Inbound> = {}): Promise<v
       ...more,
     }),
   ]);
+}
+
+async function type(data: string): Promise<void> {
+  const on = { channel: 'telegram', conversation: `telegram:${chat}`, chat: String(chat) } as const;
+  const by = { source: 'test', source_key: `${chat}:${data}`, sender: '4242', message_ref: null };
+  await (await house.store()).commit([press.receive({ ...on, ...by, data, received_at: systemClock.now() })]);
 }
 
 const replies = () =>
@@ -249,6 +258,38 @@ test('a core that is killed while tools are at work goes on from there, and asks
   core = await house.serve('core');
   await answered('after the night');
   assert.equal(asked().length - first, 2);
+});
+
+test('what is said after an answer was lost on its way is answered too, by a turn of its own', async () => {
+  const gate = Promise.withResolvers<void>();
+  script(async (request, call) => {
+    if (call === 1) return want('look', {});
+    await gate.promise;
+    return JSON.stringify(request.messages.at(-1)).includes('and quickly') ? 'heard it' : 'heard nothing';
+  });
+  const before = asked().length;
+  await say('look');
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'seen');
+  await until('it is asked again', async () => asked().length === before + 2);
+  core.child.kill('SIGKILL');
+  await core.exit;
+  gate.resolve();
+  const step = `${call.turn_id}:2`;
+  await until(
+    'the answer is kept',
+    async () => (await house.read('SELECT 1 FROM replay WHERE step = ? AND status = 200', step))[0],
+  );
+  const own = await openStore({ directory: house.home.state, principal: 'core' });
+  // As core leaves it when the connection to the router breaks.
+  const sql = `UPDATE turn SET state = 'waiting', waits_for = 'model', due_at = 0 WHERE id = ?`;
+  await own.commit([{ verb: 'test', sql, args: [call.turn_id] }]);
+  await own.close();
+  await say('and quickly');
+  core = await house.serve('core');
+  await answered('heard nothing');
+  await answered('heard it');
 });
 
 test('the same call wanted a third time is a loop, and ends the turn', async () => {
@@ -438,6 +479,157 @@ test('a long conversation is told as a summary, and what was said is kept', asyn
   assert.match(JSON.stringify(question), /What was said before, in short.*They said x\./);
   const kept = await house.read('SELECT id FROM message WHERE conversation = ?', `telegram:${chat}`);
   assert.equal(kept.length, 10);
+});
+
+/** A file that comes with a message, and can be had or not. */
+async function sendFile(state: 'ready' | 'failed', text: string | null, edit?: string): Promise<void> {
+  const telegram = await openStore({ directory: house.home.state, principal: 'telegram' });
+  try {
+    const now = systemClock.now();
+    const on = {
+      source: 'test',
+      channel: 'telegram',
+      conversation: `telegram:${chat}`,
+      chat: String(chat),
+    } as const;
+    const rest = {
+      sender: '4242',
+      message_ref: '7',
+      payload_json: '{}',
+      received_at: now,
+      note: null,
+    } as const;
+    const said = { ...on, ...rest, state: 'pending', source_key: `${chat}:file` } as const;
+    const file = {
+      kind: 'photo',
+      file_id: 'F',
+      name: 'dog.png',
+      mime: 'image/png',
+      bytes: 3,
+      note: null,
+    } as const;
+    await telegram.commit([inbound.receive({ ...said, text }), attachment.receive(said, file, now)]);
+    if (edit !== undefined) {
+      const corrected = { ...said, source_key: `${chat}:edit`, edits: '7', text: edit };
+      await telegram.commit([inbound.receive(corrected)]);
+    }
+    const [[mine]] = await telegram.commit([attachment.claim(now, now + 1000)]);
+    assert.ok(mine);
+    const path = join(house.home.files, 'dog.png');
+    mkdirSync(house.home.files, { recursive: true });
+    writeFileSync(path, 'dog');
+    await telegram.commit([
+      state === 'ready'
+        ? attachment.fetched(mine, { now, path, bytes: 3, text: null })
+        : attachment.failed(mine, { now, path: null, note: 'I could not fetch dog.png.' }),
+    ]);
+  } finally {
+    await telegram.close();
+  }
+}
+
+test('a message of which nothing is left but a file that could not be had asks no model', async () => {
+  const first = asked().length;
+  script(() => 'a dog?');
+  await sendFile('failed', null);
+  await until('its turn is over', async () => (await turn())?.state === 'done');
+  assert.equal(asked().length, first);
+  assert.deepEqual(await replies(), [], 'its sender was told when it failed');
+  await say('what did I send?');
+  await answered('a dog?');
+  assert.match(JSON.stringify(asked().at(-1)?.messages), /photo dog\.png: not there/);
+});
+
+test('a picture whose caption was corrected before anybody read it is read with the new caption', async () => {
+  script(() => 'a dog');
+  await sendFile('ready', 'a cta', 'a cat');
+  await answered('a dog');
+  const said = JSON.stringify(asked().at(-1)?.messages);
+  assert.match(said, /"type":"image".*a cat/);
+  assert.doesNotMatch(said, /a cta/);
+});
+
+test('what /new has ended while it was summed up is not told again by the summary', async () => {
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  script(async (request) => {
+    if (!JSON.stringify(request.system).includes('minutes')) return 'ok';
+    begun.resolve();
+    await gate.promise;
+    return 'They said x.';
+  });
+  for (let n = 0; n < 4; n++) {
+    await say(`${n} ${'x'.repeat(1500)}`);
+    await until(`answer ${n}`, async () => (await replies()).length === n + 1);
+  }
+  await begun.promise;
+  await type('/new');
+  await answered('We begin anew');
+  gate.resolve();
+  await until(
+    'it is summed up',
+    async () =>
+      (await house.read('SELECT id FROM summary WHERE conversation = ?', `telegram:${chat}`)).length > 0,
+  );
+  await say('hello');
+  await until('the last answer', async () => (await replies()).length === 6);
+  assert.doesNotMatch(JSON.stringify(asked().at(-1)?.messages), /They said x/);
+});
+
+test('a summary is asked for in plain words, whatever tools were at work', async () => {
+  const first = asked().length;
+  script((request, call) => {
+    if (JSON.stringify(request.system).includes('minutes')) return 'They looked.';
+    return call === 1 ? want('look', { at: 'sky' }) : 'ok';
+  });
+  await say(`look ${'x'.repeat(3000)}`);
+  const [call] = await wanted();
+  assert.ok(call);
+  await finish(call, 'blue');
+  await answered('ok');
+  await say(`and ${'x'.repeat(3000)}`);
+  await until('the second answer', async () => (await replies()).length === 2);
+  await say('go on');
+  const minutes = await until('it is summed up', async () =>
+    asked()
+      .slice(first)
+      .find(({ system }) => JSON.stringify(system).includes('minutes')),
+  );
+  assert.equal(minutes.messages.length, 1);
+  assert.match(String(minutes.messages[0]?.content), /\[look \{"at":"sky"\}\][\s\S]*blue/);
+});
+
+test('a command that goes wrong says so, and holds up none of those behind it', async (t) => {
+  mkdirSync(house.home.persona);
+  t.after(() => rmdirSync(house.home.persona));
+  await type('/persona');
+  await type('/stop');
+  await answered(/That went wrong: EISDIR/);
+  await answered('There is nothing in work here');
+});
+
+test('a task whose money is spent in the middle of an iteration asks the model nothing more for it', async () => {
+  const first = asked().length;
+  script(({ system }) => (JSON.stringify(system).includes('whether a goal') ? 'no' : want('look', {})));
+  const to = {
+    channel: 'telegram',
+    chat: String(chat),
+    conversation: `telegram:${chat}`,
+    sender: '4242',
+  } as const;
+  const now = systemClock.now();
+  const what = { goal: 'a blue sky', check_kind: 'question', check_text: 'Is it blue?' } as const;
+  const most = { budget_nanousd: 1, most_iterations: 3, until_at: now + 3_600_000 };
+  await (await house.store()).commit([task.add({ ...what, ...most, ...to, now })]);
+  const [call] = await wanted();
+  assert.ok(call);
+  await until(
+    'its bill is written',
+    async () => (await house.read('SELECT 1 FROM total WHERE conversation = ?', call.conversation))[0],
+  );
+  await finish(call, 'blue');
+  await answered(/given up.*\nIts money is spent/);
+  assert.equal(asked().length - first, 2, 'one question of the work, and one of the check');
 });
 
 test('a bare ping costs little', async () => {

@@ -28,10 +28,11 @@ import { ratingButtons } from './buttons.ts';
 import type { Config } from './config.ts';
 import type { Block, File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
-import { heardOf } from './heard.ts';
-import { fitting, messagesOf, sizeOf, told } from './history.ts';
+import { heardOf, isEmpty } from './heard.ts';
+import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
+import { isSpent } from './task/bill.ts';
 
 export type Core = Context<Config>;
 
@@ -48,8 +49,6 @@ export type Desk = {
 export const MOST_MESSAGES = 50;
 /** A turn whose tools are silent for so long looks after them by itself. */
 const REST_ms = 86_400_000;
-/** A conversation that could not be summed up is told up to so many times its limit. */
-const MOST_HISTORY = 4;
 /** Once the model has answered somebody, those who wait for it try again within this time. */
 const SOON_ms = 5_000;
 
@@ -63,6 +62,8 @@ type Stand = {
   sources: string[];
   /** How many messages have joined in this round. */
   joined: number;
+  /** It was told nothing that could be answered. */
+  empty: boolean;
 };
 
 /**
@@ -77,10 +78,16 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
       await ctx.persist([turn.rest(mine, { now, due_at: now + REST_ms })]);
       return;
     }
+    if (stand.empty) {
+      const before = newsOf(ctx, mine, stand);
+      return end(ctx, mine, stand.round, { state: 'done', text: null, action: 'ignore', before });
+    }
     const tooLong = longest(ctx, stand);
     if (tooLong !== null)
       return end(ctx, mine, stand.round, { state: 'dead', text: tooLong, action: 'give up' });
-    const bound = boundReached(await usedBy(ctx, mine, stand), ctx.config);
+    const bound = (await isSpent(ctx.store, mine.conversation))
+      ? "when the task's money was spent"
+      : boundReached(await usedBy(ctx, mine, stand), ctx.config);
     if (bound !== null) {
       const text = `I stopped ${bound}, before I was done. Say "go on" to continue.`;
       return end(ctx, mine, stand.round, {
@@ -111,8 +118,8 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
     return null;
   if (last && results.length > 0)
     news.push({ round: last.round, kind: 'tools', content: results.map(resultOf) });
-  // Who died or was stopped in the middle of asking asks the very same again: the answer may be there, and paid for.
-  const mayJoin = round > 1 && mine.waits_for !== null;
+  // Whose question got no answer asks the very same again: there may be one, paid for, that knows of nothing newer.
+  const mayJoin = mine.waits_for === 'tools';
   if (mayJoin && (await store.read(inbound.joining(mine.conversation, clock.now()))).length > 0) {
     await ctx.persist([
       turn.renew(mine, mine.lease_until_at),
@@ -126,9 +133,10 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
   ]);
   const fresh = messages.filter((one) => one.round === round);
   const heard = heardOf(fresh, attachments);
+  const empty = round === 1 && isEmpty(messages, attachments);
   if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
   const joined = round > 1 ? fresh.length : 0;
-  return { steps, round, calls, news, sources: heard.sources, joined };
+  return { steps, round, calls, news, sources: heard.sources, joined, empty };
 }
 
 function resultOf({ use_id, state, result_json }: tool_call.ToolCall): Result {
@@ -376,12 +384,12 @@ function textOf(stop_reason: string | null, { text }: Reply): string {
   return stop_reason === 'max_tokens' ? `${text}\n\n(cut off: the answer may be no longer)` : text;
 }
 
-/** The end of a turn, in one commit: nobody will ever see half of it. */
+/** The end of a turn, in one commit: nobody will ever see half of it. @param how without a text, nobody is told */
 export async function end(
   ctx: Core,
   mine: turn.Turn,
   round: number,
-  how: Grounds & { state: 'done' | 'dead'; text: string; action: string; before?: Op[] },
+  how: Grounds & { state: 'done' | 'dead'; text: string | null; action: string; before?: Op[] },
 ): Promise<void> {
   const now = ctx.clock.now();
   const { state, text, before = [] } = how;
@@ -390,18 +398,19 @@ export async function end(
     decided(ctx, mine, round, how, null).op,
     turn.finish(mine, { now, state, error: state === 'dead' ? text : null }),
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
-    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
     draft.close(mine.id, now),
-    ...reply(
-      mine,
-      'reply',
-      text,
-      now,
-      state === 'done' ? { format: 'markdown', buttons: ratingButtons(mine) } : {},
-    ),
+    ...(text === null ? [] : answered(mine, state, text, now)),
     ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
   ]);
   ctx.log.info('turn.finished', { state, round, attempt: mine.attempt, took_ms: now - mine.created_at });
+}
+
+function answered(mine: turn.Turn, state: 'done' | 'dead', text: string, now: number): Op[] {
+  const more = state === 'done' ? { format: 'markdown' as const, buttons: ratingButtons(mine) } : {};
+  return [
+    message.said({ conversation: mine.conversation, text, at: now, turn_id: mine.id }),
+    ...reply(mine, 'reply', text, now, more),
+  ];
 }
 
 /** What its sender is told. A task speaks to nobody: whoever wished it follows its progress. */

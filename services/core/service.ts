@@ -13,7 +13,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { withIds } from '#shared/base/log.ts';
 import { socketOf } from '#shared/runtime/home.ts';
@@ -32,13 +32,14 @@ import { asker } from './ask.ts';
 import { heldButtons, questionOf } from './buttons.ts';
 import { compact } from './compact.ts';
 import { config } from './config.ts';
+import { only } from './controls/control.ts';
 import { control, unitOf } from './controls.ts';
 import { attempt, type Core, type Desk, decided, end, MOST_MESSAGES, reply } from './loop.ts';
 import { personaReader } from './prompt.ts';
 import { tasks } from './tasks.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
 
-/** A turn without a sign of progress for so long is aborted and taken up again. */
+/** What a claim is renewed to, a third of it before its end: to be seen by, for nobody takes one from the living. */
 const LEASE_ms = 120_000;
 /** On the way down, an answer that is being given, and paid for, has so long to come to its end. */
 const GRACE_ms = 8_000;
@@ -219,7 +220,12 @@ async function escalate(ctx: Core, mine: turn.Turn, text: string, error: string)
 
 /** What was pressed happens, and its sender is told, in one commit. */
 async function decide(ctx: Core, pressed: press.Press, inWork: InWork): Promise<void> {
-  const decided = await control(ctx, pressed);
+  // One that cannot be decided must not hold up those behind it, /stop among them.
+  const decided = await control(ctx, pressed).catch((error) => {
+    if (ctx.signal.aborted) throw error;
+    ctx.log.error('press.failed', { error });
+    return only('failed', `That went wrong: ${messageOf(error)}`);
+  });
   try {
     await ctx.persist(unitOf(pressed, decided, ctx.clock.now()));
     if (decided.stopped) inWork.get(decided.stopped)?.abort(new Error('somebody asked for it'));

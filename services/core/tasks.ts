@@ -3,8 +3,8 @@
  * own conversation, so that its iterations are ordinary turns, its bills are summed by the ledger, and nothing of it is
  * in the way of whoever wished it.
  *
- * Its budget is looked at before each iteration, not within: it can be passed by what one turn may cost ([budget]
- * turn_usd).
+ * Its budget is looked at before each iteration and, by the loop, before each question within: it can be passed by what
+ * one call of the model costs.
  */
 
 import { messageOf } from '#shared/base/errors.ts';
@@ -18,8 +18,8 @@ import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
-import * as total from '#shared/tables/total.ts';
 import * as turn from '#shared/tables/turn.ts';
+import { billOf } from './task/bill.ts';
 import { type Judge, judgeAt } from './task/judge.ts';
 import { cut, progressOf, word } from './task/progress.ts';
 import { afterCheck, instruction, nextStep, unchecked } from './task/step.ts';
@@ -28,7 +28,6 @@ type Desk = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'signal' | 'persi
 
 /** Nothing rings when a turn or a check ends: while tasks run, they are looked at so often. */
 const GLANCE_ms = 1000;
-const HOUR_ms = 3_600_000;
 
 /** As `ctx.work` wants it. */
 export function tasks(desk: Desk, judge: Judge = judgeAt(socketOf(desk.home, 'router'))) {
@@ -46,11 +45,7 @@ export function tasks(desk: Desk, judge: Judge = judgeAt(socketOf(desk.home, 'ro
 /** One step. What was steered meanwhile is looked at anew. */
 export async function advance(desk: Desk, judge: Judge, found: task.Standing): Promise<void> {
   const { store, clock } = desk;
-  // Hours are where they began: the first one may have begun before the task did.
-  const bill = await store.read(
-    total.ofConversation(task.conversationOf(found.id), found.created_at - HOUR_ms),
-  );
-  const standing = { ...found, spent_nanousd: bill[0]?.cost_nanousd ?? 0 };
+  const standing = { ...found, spent_nanousd: await billOf(store, found) };
   const step = nextStep(standing, clock.now());
   try {
     if (step.do === 'begin') await begin(desk, standing);

@@ -78,6 +78,7 @@ async function deliverPiece(ctx: Telegram, api: Api, message: outbound.Outbound)
     const standing = replaced.ids[message.part];
     if (standing !== undefined && piece.is === 'text') {
       if (await edit(api, message.chat, standing, piece, buttons)) message_id = standing;
+      else await ctx.persist([outbound.anew(message)]);
     }
     if (message_id === undefined) {
       // Sent again into a dead network, a doubtful piece would only become more doubtful: first a sign of life.

@@ -43,7 +43,8 @@ export const telegram = service({
   async start(ctx) {
     const { token, apiRoot } = credentials(ctx);
     const now = ctx.clock.now();
-    const [doubtful] = await ctx.store.commit([outbound.adopt(ctx.instance, now), attachment.adopt(now)]);
+    const [adopted] = await ctx.store.commit([outbound.adopt(ctx.instance, now), attachment.adopt(now)]);
+    const doubtful = adopted.filter(({ uncertain }) => uncertain > 0);
     fetching.clearParts(ctx.home.files);
     if (doubtful.length > 0) ctx.log.warn('messages.doubted', { messages: doubtful.length });
 

@@ -7,6 +7,7 @@ import type { Query } from '#shared/tables/op.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as ruling from '#shared/tables/ruling.ts';
 import * as taint from '#shared/tables/taint.ts';
+import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
@@ -233,6 +234,26 @@ test('what nobody waits for at the time is asked until the morning is over, twel
   assert.equal(expiryOf(at(3), true), at(8, 30));
   assert.equal(expiryOf(at(7, 59), true), at(8, 30));
   assert.equal(expiryOf(at(8), true), at(20), 'the next morning is too far');
+});
+
+test('what a task needs is asked where it was wished, and waits for the morning', async (t) => {
+  const { ctx, core, call, asked, store } = await house(t);
+  const wisher = { channel: 'telegram', chat: '42', conversation: 'telegram:42/5', sender: '7' } as const;
+  const check = { goal: 'g', check_kind: 'question', check_text: 'c?' } as const;
+  const now = ctx.clock.now();
+  const most = { budget_nanousd: 1, most_iterations: 1, until_at: now + 1e9 };
+  const [[wished]] = await core.commit([task.add({ ...wisher, ...check, ...most, now })]);
+  assert.ok(wished);
+  await ask(ctx, { ...call, conversation: task.conversationOf(wished.id) }, WANTED);
+  const { conversation, expires_at } = await asked();
+  assert.equal(conversation, 'telegram:42/5');
+  assert.equal(expires_at, expiryOf(now, true));
+  const [posted] = await store.read<{ conversation: string }>({
+    verb: 'test',
+    sql: 'SELECT conversation FROM outbound',
+    args: [],
+  });
+  assert.equal(posted?.conversation, 'telegram:42/5');
 });
 
 test('with the end of its turn an approval is moot, and its buttons go', async (t) => {

@@ -14,6 +14,7 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as ruling from '#shared/tables/ruling.ts';
 import * as taint from '#shared/tables/taint.ts';
+import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Verdict } from './registry.ts';
@@ -52,7 +53,10 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
   const now = clock.now();
   const id = uuid(now);
   const [mine] = await store.read(turn.of(call.turn_id));
-  const expires_at = expiryOf(now, mine?.unasked === 1);
+  // Whoever wished a task hears of it where they wished it: its own conversation is read by nobody.
+  const of = task.idOf(call.conversation);
+  const [wished] = of === null ? [] : await store.read(task.of(of));
+  const expires_at = expiryOf(now, mine?.unasked === 1 || wished !== undefined);
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
   const question = wanted.do === 'question';
   const choices = question ? [...wanted.choices] : ['once', ...(wanted.rule ? ['always'] : []), 'deny'];
@@ -61,7 +65,7 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
     id,
     call_id: call.id,
     turn_id: call.turn_id,
-    conversation: call.conversation,
+    conversation: wished?.conversation ?? call.conversation,
     kind: question ? 'question' : 'approval',
     tool: call.tool,
     scope: question ? wanted.question : wanted.scope,
@@ -85,7 +89,7 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
     outbound.post({
       key: keyOf(id),
       channel: call.channel,
-      conversation: call.conversation,
+      conversation: asked.conversation,
       chat: call.chat,
       kind: 'notice',
       turn_id: call.turn_id,
@@ -232,7 +236,7 @@ function told(asked: approval.Approval, call: tool_call.ToolCall, text: string, 
     key: `${keyOf(asked.id)}:over`,
     edits_key: keyOf(asked.id),
     channel: call.channel,
-    conversation: call.conversation,
+    conversation: asked.conversation,
     chat: call.chat,
     kind: 'notice',
     turn_id: call.turn_id,

@@ -3,14 +3,13 @@
  * Whatever it says is a stranger's word, and it may say it slowly, endlessly, or to no purpose: all of that has a limit.
  */
 
-import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
 import { ownAmong } from './address.ts';
+import { keepCopy } from './file.ts';
 import { kindOf } from './kind.ts';
 import { type Call, type Hands, type Result, tool } from './registry.ts';
-import { RESULTS } from './result.ts';
 
 const MOST_bytes = 2 * 2 ** 20;
 /** What is told at once; a call's result holds 16 KB, its frame and head included. */
@@ -67,11 +66,9 @@ async function read(
   if (kind) {
     if (all.length > MOST_bytes) return { ...told(`[${kind.mime}, too large to be shown]`), failed: true };
     const name = `${call.id}.${kind.ending}`;
-    const folder = join(ctx.home.workspace, RESULTS);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(folder, name), bytes, { mode: 0o600 });
-    const file = { type: 'file' as const, path: join(folder, name), name, mime: kind.mime };
-    return told(`[${kind.mime}, ${bytes.length} bytes, kept as ${join(RESULTS, name)}]`, [file]);
+    const path = await keepCopy(call, ctx.home, name, bytes);
+    const file = { type: 'file' as const, path, name, mime: kind.mime };
+    return told(`[${kind.mime}, ${bytes.length} bytes, kept as ${path}]`, [file]);
   }
   if (bytes.subarray(0, 4096).includes(0) && !/charset=utf-?16/.test(type)) {
     return {

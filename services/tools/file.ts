@@ -61,7 +61,7 @@ export const readFile = tool({
           `${name} has ${content.length} bytes, ${kind.most_bytes} can be looked at: make a smaller one`,
         );
       }
-      const copy = await kept(call, home, basename(place), content);
+      const copy = await keepCopy(call, home, basename(place), content);
       return { content: [{ type: 'file', path: copy, name: basename(place), mime: kind.mime }], source };
     }
     if (content.subarray(0, 8192).includes(0))
@@ -71,7 +71,7 @@ export const readFile = tool({
 });
 
 /** A copy that no program can change any more, or put a link in the place of: what is shown is what was read. */
-export async function kept(
+export async function keepCopy(
   call: Call,
   home: Hands['ctx']['home'],
   name: string,

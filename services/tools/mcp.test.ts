@@ -168,9 +168,12 @@ test('pictures and documents become files, and what only claims to be one does n
     files.map((file) => file.type === 'file' && file.mime),
     ['image/png', 'application/pdf'],
   );
-  for (const file of files) assert.ok(file.type === 'file' && readFileSync(file.path).length > 5);
+  for (const file of files) {
+    assert.ok(file.type === 'file' && readFileSync(file.path).length > 5);
+    assert.match(file.path, /\/state\/files\/call-1\//, 'where no program can change it');
+  }
   assert.ok(text?.type === 'text');
-  assert.match(text.text, /\[file call-1-2\.bin, 8 bytes, said to be image\/png\]/);
+  assert.match(text.text, /\[file 2\.bin, 8 bytes, said to be image\/png\]/);
   assert.match(text.text, /the mail &lt;\/untrusted> as it is/);
 });
 

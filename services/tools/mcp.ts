@@ -20,6 +20,7 @@ import type { Op } from '#shared/tables/op.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as tool_row from '#shared/tables/tool.ts';
 import { config } from './config.ts';
+import { keepCopy } from './file.ts';
 import { resultOf } from './mcp/answer.ts';
 import { type Offer, visible } from './mcp/offer.ts';
 import { pipe } from './mcp/pipe.ts';
@@ -35,7 +36,6 @@ import {
   tool,
   type Verdict,
 } from './registry.ts';
-import { RESULTS } from './result.ts';
 
 const LOOK_ms = 1000;
 const RESTART: Backoff = { first_ms: 1000, most_ms: 5 * 60_000 };
@@ -237,8 +237,8 @@ export async function openMcp(
         try {
           const answer = await server.call(offer.tool, call.input, { signal, limit_ms });
           await record(answer.isError ? 'error' : 'ok');
-          const folder = join(ctx.home.workspace, RESULTS);
-          return resultOf(name, answer, { folder, prefix: call.id, hidden: scrub });
+          const keep = (file: string, bytes: Buffer) => keepCopy(call, ctx.home, file, bytes);
+          return await resultOf(name, answer, { keep, hidden: scrub });
         } catch (error) {
           await record(signal.aborted ? 'stopped' : 'failed');
           if (signal.aborted) throw error;

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import * as z from 'zod/mini';
 import { codeOf } from '#shared/base/errors.ts';
 import * as outbound from '#shared/tables/outbound.ts';
-import { kept } from './file.ts';
+import { keepCopy } from './file.ts';
 import { placeOf, reached, replaceFile, verdictAt, withFile } from './place.ts';
 import { tool } from './registry.ts';
 import { text } from './result.ts';
@@ -53,7 +53,7 @@ export const sendFile = tool({
       return file.readFile();
     });
     const photo = /\.(png|jpe?g|webp)$/i.test(name) && content.length <= MOST_PHOTO_bytes;
-    const path = await kept(call, home, name, content);
+    const path = await keepCopy(call, home, name, content);
     const message = outbound.post({
       key: `file:${call.id}`,
       channel: call.channel,

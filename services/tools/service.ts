@@ -28,6 +28,7 @@ import { config } from './config.ts';
 import { openEgress } from './egress.ts';
 import { judge, openTo } from './judge.ts';
 import { openMcp } from './mcp.ts';
+import { prune } from './prune.ts';
 import {
   type Allowed,
   type Call,
@@ -49,6 +50,7 @@ const LAST_WORD_ms = 5000;
 /** How long a tool may take to end once it is told to. */
 const GRACE_ms = 2000;
 const LIMIT_ms = 60_000;
+const HOUR_ms = 3_600_000;
 
 const INTERRUPTED = 'interrupted: nobody knows what came of it';
 
@@ -123,6 +125,10 @@ export const toolsWith = (own: readonly Tool[]) =>
           return null;
         },
         async act() {},
+      });
+      ctx.every('prune', HOUR_ms, async () => {
+        const gone = await prune(ctx.home, ctx.clock.now());
+        if (gone > 0) ctx.log.info('results.pruned', { gone });
       });
       ctx.halt.onChange((halted) => {
         if (halted) stopAll(HALTED);

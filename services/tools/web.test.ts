@@ -127,7 +127,7 @@ test('a picture and a document become files by what they are; what nobody can re
   const picture = await run(fetchUrl, { url: `${at}/picture` });
   const file = {
     type: 'file',
-    path: join(home.workspace, '.results', 'call-1.png'),
+    path: join(home.files, 'call-1', 'call-1.png'),
     name: 'call-1.png',
     mime: 'image/png',
   };

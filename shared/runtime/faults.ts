@@ -25,6 +25,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'message.doubted': 'sent again, and marked as perhaps sent twice',
   'message.postponed': 'sent again later',
   'outcome.unwritten': 'written again, until there is room',
+  'press.failed': 'whoever pressed was told',
   'press.unacknowledged': 'the press counts all the same',
   'process.crashed': 'the process ends, and is started again',
   'request.failed': 'its caller was told',

@@ -160,11 +160,16 @@ export function placesOf(conversation: string, latest: number): Query<{ path: st
   };
 }
 
-/** The files of the messages that a turn has taken, in their order. */
-export function ofTurn(turn_id: string): Query<Attachment> {
+/** A file, and the message that it is read with: its own, or the correction that was read in its place. */
+export type Taken = Attachment & { heard_with: number };
+
+/** The files of the messages that a turn has taken, in their order. See `message.heard` for what is read of corrections. */
+export function ofTurn(turn_id: string): Query<Taken> {
   return {
     verb: 'attachment.ofTurn',
-    sql: `SELECT a.* FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id = ? ORDER BY a.id`,
+    sql: `SELECT a.*, coalesce((SELECT max(e.id) FROM inbound e WHERE e.conversation = i.conversation
+              AND e.edits = i.message_ref AND e.id > i.id AND e.turn_id = i.turn_id), i.id) AS heard_with
+          FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id = ? ORDER BY a.id`,
     args: [turn_id],
   };
 }

@@ -28,11 +28,12 @@ export type Draft = {
   changed_at: number;
 };
 
+/** Of a turn that is over nothing is written: whoever stopped it was quicker. */
 export function write(draft: Omit<Draft, 'open' | 'changed_at'> & { now: number }): Op {
   return {
     verb: 'draft.write',
     sql: `INSERT INTO draft (turn_id, conversation, channel, chat, message_ref, text, status, open, changed_at)
-          VALUES (?,?,?,?,?,?,?,1,?)
+          SELECT ?,?,?,?,?,?,?,1,? WHERE NOT EXISTS (SELECT 1 FROM turn t WHERE t.id = ? AND t.finished_at IS NOT NULL)
           ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text, status = excluded.status, open = 1,
             changed_at = excluded.changed_at`,
     args: [
@@ -44,6 +45,7 @@ export function write(draft: Omit<Draft, 'open' | 'changed_at'> & { now: number 
       draft.text,
       draft.status,
       draft.now,
+      draft.turn_id,
     ],
     rings: 'draft',
   };

@@ -63,21 +63,6 @@ export function ofTurn(turn_id: string): Query<Message> {
   };
 }
 
-/**
- * The last `most` messages, the oldest first, and in any case all that the turn was asked: they are the newest of the
- * conversation. What a turn died of is left out: it would kill the next one too.
- */
-export function recent(conversation: string, most: number, turn_id: string): Query<Message> {
-  return {
-    verb: 'message.recent',
-    sql: `SELECT * FROM (
-            SELECT m.* FROM message m LEFT JOIN turn t ON t.id = m.turn_id
-            WHERE m.conversation = ? AND coalesce(t.state, 'done') <> 'dead'
-            ORDER BY m.id DESC LIMIT max(?, (SELECT count(*) FROM inbound WHERE turn_id = ?))) ORDER BY id`,
-    args: [conversation, most, turn_id],
-  };
-}
-
 /** Which of the last messages that came in name `what`, in small letters. */
 export function naming(conversation: string, what: string): Query<Pick<Message, 'text' | 'parts_json'>> {
   return {

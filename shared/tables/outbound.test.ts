@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { openStore } from '../store/store.ts';
 import { scratch } from '../testing/scratch.ts';
 import * as outbound from './outbound.ts';
+import * as preview from './preview.ts';
 
 const NOW = 1_790_000_000_000;
 
@@ -33,4 +34,45 @@ test('a message behind another is due when that one is, so that nobody wakes up 
   await store.commit([post('third', '2')]);
   assert.equal(await nextDue(), NOW, 'another chat waits for nobody');
   await store.close();
+});
+
+test('a bridge that dies doubts what it was sending, and not what it was putting in the place of a message', async (t) => {
+  const store = await openStore({ directory: scratch(t), principal: 'telegram' });
+  t.after(() => store.close());
+  const to = { channel: 'telegram', conversation: 'telegram:1', chat: '1', message_ref: null } as const;
+  const post = (key: string, more: Partial<outbound.Post> = {}) =>
+    outbound.post({ ...to, key, kind: 'notice', turn_id: null, text: key, now: NOW, ...more });
+  const claimed = async () => {
+    const [[mine]] = await store.commit([outbound.claim('dead', NOW)]);
+    assert.ok(mine);
+    return mine;
+  };
+  const adopted = async () => (await store.commit([outbound.adopt('alive', NOW)]))[0]?.[0]?.uncertain;
+  const done = async (mine: outbound.Outbound) =>
+    store.commit([outbound.sent(mine, { now: NOW, refs_json: '[5]', last: true })]);
+
+  await store.commit([post('first')]);
+  await claimed();
+  assert.equal(await adopted(), 1, 'it may have arrived');
+  await done(await claimed());
+
+  await store.commit([post('edit', { edits_key: 'first' })]);
+  await claimed();
+  assert.equal(await adopted(), 0, 'made twice, it is made once');
+  const again = await claimed();
+  await store.commit([outbound.anew(again)]);
+  assert.equal(await adopted(), 1, 'what it was to replace is gone: it is a message of its own');
+  await done(await claimed());
+
+  await store.commit([post('nothing there', { edits_key: 'never sent' })]);
+  await claimed();
+  assert.equal(await adopted(), 1);
+  await done(await claimed());
+
+  const shown = { turn_id: 't', text_hash: 'h', draft_at: 1 };
+  await store.commit([preview.begin({ ...shown, chat: '1', after_id: 5 }, NOW)]);
+  await store.commit([preview.shown('t', { ...shown, state: 'shown', message_id: 6, now: NOW })]);
+  await store.commit([post('answer', { kind: 'reply', turn_id: 't' })]);
+  await claimed();
+  assert.equal(await adopted(), 0, 'its preview becomes it');
 });

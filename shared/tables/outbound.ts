@@ -209,11 +209,32 @@ export function move(chat: string, to: string): Op {
   };
 }
 
-/** What a dead owner was sending is in doubt; see `turn.adopt` for why no clock is asked. */
+const ANEW = 'what it was to take the place of is gone';
+
+/** What it was to take the place of is gone: from now on it is sent anew, and may be in doubt. Durable, before it leaves. */
+export function anew(message: Outbound): Op {
+  return {
+    verb: 'outbound.anew',
+    sql: `UPDATE outbound SET error = ? WHERE id = ? AND state = 'sending' AND attempt = ?`,
+    args: [ANEW, message.id, message.attempt],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** It takes the place of a message that stands in the chat: made twice, an edit is made once. */
+const EDITS = `coalesce(error IS NOT '${ANEW}' AND (
+    (SELECT json_array_length(s.refs_json) FROM outbound s WHERE (s.key = outbound.edits_key OR s.edits_key = outbound.edits_key)
+      AND s.state = 'sent' AND s.refs_json <> '[]' ORDER BY s.id DESC LIMIT 1) > part
+    OR (kind = 'reply' AND part = 0 AND file_json IS NULL AND EXISTS (SELECT 1 FROM preview p
+      WHERE p.turn_id = outbound.turn_id AND p.message_id IS NOT NULL AND p.state IN ('shown', 'ended')))), 0)`;
+
+/** What a dead owner was sending is in doubt, unless it was an edit; see `turn.adopt` for why no clock is asked. */
 export function adopt(owner: string, now: number): Op<Pick<Outbound, 'id' | 'uncertain'>> {
   return {
     verb: 'outbound.adopt',
-    sql: `UPDATE outbound SET state = 'uncertain', uncertain = uncertain + 1, due_at = ?, changed_at = ?,
+    sql: `UPDATE outbound SET state = CASE WHEN uncertain = 0 AND ${EDITS} THEN 'pending' ELSE 'uncertain' END,
+            uncertain = uncertain + NOT ${EDITS}, due_at = ?, changed_at = ?,
             error = 'the process died between sending and hearing the outcome'
           WHERE ${OPEN} AND state = 'sending' AND owner <> ? RETURNING id, uncertain`,
     args: [now, now, owner],
@@ -270,6 +291,11 @@ export function newest(conversation: string): Query<{ id: number | null }> {
     sql: 'SELECT max(id) AS id FROM outbound WHERE conversation = ?',
     args: [conversation],
   };
+}
+
+/** What was posted under a key. */
+export function keyed(key: string): Query<Pick<Outbound, 'text'>> {
+  return { verb: 'outbound.keyed', sql: 'SELECT text FROM outbound WHERE key = ?', args: [key] };
 }
 
 /** What is not out yet, by state. */

@@ -94,6 +94,12 @@ export function conversationOf(id: number): string {
   return `task:${id}`;
 }
 
+/** The task that is worked at in a conversation; null: it is none of a task. */
+export function idOf(conversation: string): number | null {
+  const id = /^task:(\d+)$/.exec(conversation)?.[1];
+  return id === undefined ? null : Number(id);
+}
+
 /** A task, with how far its present step is. */
 export type Standing = Task & {
   /** How its iteration's message stands; null: it is not written yet. */
@@ -134,6 +140,13 @@ export function next(now: number): Query<Standing> {
 export const running: Query<{ count: number }> = {
   verb: 'task.running',
   sql: `SELECT count(*) AS count FROM task INDEXED BY task_running WHERE state = 'running'`,
+  args: [],
+};
+
+/** Those that are not over, by state. */
+export const unfinished: Query<{ state: Task['state']; count: number }> = {
+  verb: 'task.unfinished',
+  sql: `SELECT state, count(*) AS count FROM task WHERE state IN ('running', 'paused', 'held') GROUP BY state`,
   args: [],
 };
 

@@ -97,15 +97,6 @@ export function ask(wish: Wish): Op {
   };
 }
 
-/** Those of one round, in the order in which the model asked for them. */
-export function ofRound(turn_id: string, round: number): Query<ToolCall> {
-  return {
-    verb: 'tool_call.ofRound',
-    sql: 'SELECT * FROM tool_call WHERE turn_id = ? AND round = ? ORDER BY place',
-    args: [turn_id, round],
-  };
-}
-
 export function ofTurn(turn_id: string): Query<ToolCall> {
   return {
     verb: 'tool_call.ofTurn',

@@ -323,6 +323,13 @@ export function found(prefix: string): Query<Turn> {
   };
 }
 
+/** Those that wait for their owner's decision. Looks through all there is: for a person who asks. */
+export const held: Query<Pick<Turn, 'id' | 'conversation' | 'error'>> = {
+  verb: 'turn.held',
+  sql: `SELECT id, conversation, error FROM turn WHERE state = 'held' ORDER BY id`,
+  args: [],
+};
+
 /** What is in work in a conversation. */
 export function active(conversation: string): Query<Turn> {
   return {

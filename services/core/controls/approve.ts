@@ -4,7 +4,7 @@ import * as approval from '#shared/tables/approval.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as ruling from '#shared/tables/ruling.ts';
 import { timeInWords } from '../time.ts';
-import { type Act, type Control, type Desk, only, settled } from './control.ts';
+import { type Act, type Control, type Desk, mayShow, only, settled } from './control.ts';
 
 const CHOICES = ['once', 'always', 'deny'] as const;
 /** An id is told by its end, which tells those apart that are open: its beginning is the time. */
@@ -30,7 +30,7 @@ export const approve: Act = async (desk, press, rest) => {
   const [first = '', second = ''] = rest.split(/\s+/);
   if (first === 'permissions') return permissions(desk);
   if (first === 'revoke') return revoke(desk, second, press.sender);
-  const open = await desk.store.read(approval.open);
+  const open = (await desk.store.read(approval.open)).filter((one) => mayShow(press, one));
   if (first === '') return list(open);
   const meant = first.length >= SHORTEST_ID ? open.filter(({ id }) => id.endsWith(first.toLowerCase())) : [];
   const [found] = meant;

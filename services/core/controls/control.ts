@@ -29,6 +29,12 @@ export function only(outcome: string, tell: string): Control {
 
 export const settled = only('too late', 'That is settled already: nothing was changed.');
 
+/** What others read along with an owner is told of their own conversation alone. */
+export function mayShow(press: Press, of: { conversation: string }): boolean {
+  const isGroup = press.chat?.startsWith('-') ?? false;
+  return of.conversation === press.conversation || (press.owner === 1 && !isGroup);
+}
+
 /** Their own conversation is everybody's, all of them are an owner's. */
 export function mayTouch(press: Press, of: { conversation: string }): boolean {
   return press.owner === 1 || of.conversation === press.conversation;

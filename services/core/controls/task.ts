@@ -5,7 +5,7 @@ import * as inbound from '#shared/tables/inbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { progressOf } from '../task/progress.ts';
-import { type Act, type Control, type Desk, mayTouch, only, settled } from './control.ts';
+import { type Act, type Control, type Desk, mayShow, mayTouch, only, settled } from './control.ts';
 
 const HOW = `Say: /task <goal> check: <command, or question?> [budget $1] [iterations 10] [for 2h]
 It is reached when the command succeeds, or the question is answered yes.
@@ -77,7 +77,9 @@ export const tasks: Act = async (desk, press, rest) => {
   if (number !== undefined) {
     if (isSteering(verb)) return steer(desk, press, number, verb);
     const [found] = await desk.store.read(task.of(Number(number)));
-    return found ? { ...only('shown', lineOf(found)) } : only('unknown', `There is no task ${number}.`);
+    return found && mayShow(press, found)
+      ? only('shown', lineOf(found))
+      : only('unknown', `There is no task ${number}.`);
   }
   const wish = readWish(rest);
   if (typeof wish === 'string') return only('unclear', wish);

@@ -1,13 +1,12 @@
 /** What a server has answered, as the model may read it: framed, its secrets taken out, its pictures as files. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { untrusted } from '#shared/base/untrusted.ts';
 import { kindOf } from '../kind.ts';
 import type { Block, Result } from '../registry.ts';
 import type { Answer } from './server.ts';
 
+const OTHER = 'application/octet-stream';
 const MOST_BLOCKS = 50;
 const MOST_FILES = 8;
 const LARGEST_FILE_bytes = 6 * 2 ** 20;
@@ -24,21 +23,21 @@ const resource = z.object({
 });
 const link = z.object({ uri: z.string(), name: z.optional(z.string()) });
 
-/** @param at the folder for files, and what their names begin with */
-export function resultOf(
+/** @param how.keep puts a file where no program can change it, and says where that is */
+export async function resultOf(
   server: string,
   answer: Answer,
-  { folder, prefix, hidden }: { folder: string; prefix: string; hidden(text: string): string },
-): Result {
+  how: { keep(name: string, bytes: Buffer): Promise<string>; hidden(text: string): string },
+): Promise<Result> {
   const source = `mcp ${server}`;
-  const files: Block[] = [];
+  const files: { name: string; mime: string; bytes: Buffer }[] = [];
 
   /** One block of theirs, in words; a file is put down and named. */
   function told(block: Answer['content'][number]): string {
     if (block.type === 'text') return text.safeParse(block).data?.text ?? '[a text without words]';
     if (block.type === 'image' || block.type === 'audio') {
       const found = binary.safeParse(block).data;
-      return found ? kept(found.data, found.mimeType) : `[${block.type}: not in base64]`;
+      return found ? added(found.data, found.mimeType) : `[${block.type}: not in base64]`;
     }
     if (block.type === 'resource_link') {
       const found = link.safeParse(block).data;
@@ -46,21 +45,18 @@ export function resultOf(
     }
     const found = block.type === 'resource' ? resource.safeParse(block).data?.resource : undefined;
     if (found?.text !== undefined) return `[${found.uri}]\n${found.text}`;
-    if (found?.blob !== undefined) return `[${found.uri}] ${kept(found.blob, found.mimeType ?? '')}`;
+    if (found?.blob !== undefined) return `[${found.uri}] ${added(found.blob, found.mimeType ?? '')}`;
     return `[something of type ${block.type}]`;
   }
 
-  function kept(base64: string, called: string): string {
+  function added(base64: string, called: string): string {
     const bytes = Buffer.from(base64, 'base64');
     if (files.length >= MOST_FILES || bytes.length > LARGEST_FILE_bytes) {
       return `[${called}, ${bytes.length} bytes: left out, it is ${files.length >= MOST_FILES ? 'one too many' : 'too large'}]`;
     }
     const kind = kindOf(bytes);
-    const name = `${prefix}-${files.length + 1}.${kind?.ending ?? 'bin'}`;
-    const path = join(folder, name);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(path, bytes, { mode: 0o600 });
-    files.push({ type: 'file', path, name, mime: kind?.mime ?? 'application/octet-stream' });
+    const name = `${files.length + 1}.${kind?.ending ?? 'bin'}`;
+    files.push({ name, bytes, mime: kind?.mime ?? OTHER });
     return `[file ${name}, ${bytes.length} bytes, said to be ${called}]`;
   }
 
@@ -69,13 +65,16 @@ export function resultOf(
   if (shown.length === 0 && answer.structuredContent !== undefined) {
     shown.push(JSON.stringify(answer.structuredContent));
   }
-  const words = hidden(shown.join('\n\n')).trim() || '[nothing]';
+  const blocks: Block[] = [];
+  for (const { name, mime, bytes } of files) {
+    const path = await how.keep(name, bytes);
+    shown.push(`[${name} lies at ${path}]`);
+    // What is no picture and no document stays a file, of which the model has the name.
+    if (mime !== OTHER) blocks.push({ type: 'file', path, name, mime });
+  }
+  const words = how.hidden(shown.join('\n\n')).trim() || '[nothing]';
   return {
-    content: [
-      { type: 'text', text: untrusted(source, words) },
-      // What is no picture and no document stays a file in the workspace, of which the model has the name.
-      ...files.filter((file) => file.type === 'file' && file.mime !== 'application/octet-stream'),
-    ],
+    content: [{ type: 'text', text: untrusted(source, words) }, ...blocks],
     source,
     failed: answer.isError === true,
   };

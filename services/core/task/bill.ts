@@ -1,0 +1,23 @@
+/** What a task has cost so far: all that the ledger has in its conversation, its checks and summaries too. */
+
+import type { Store } from '#shared/store/store.ts';
+import * as task from '#shared/tables/task.ts';
+import * as total from '#shared/tables/total.ts';
+
+const HOUR_ms = 3_600_000;
+
+export async function billOf(
+  store: Store,
+  { id, created_at }: Pick<task.Task, 'id' | 'created_at'>,
+): Promise<number> {
+  // Hours are where they began: the first one may have begun before the task did.
+  const [bill] = await store.read(total.ofConversation(task.conversationOf(id), created_at - HOUR_ms));
+  return bill?.cost_nanousd ?? 0;
+}
+
+/** Whether a turn is a task's, and the task's money is spent. */
+export async function isSpent(store: Store, conversation: string): Promise<boolean> {
+  const id = task.idOf(conversation);
+  const [found] = id === null ? [] : await store.read(task.of(id));
+  return found !== undefined && (await billOf(store, found)) >= found.budget_nanousd;
+}
