@@ -50,6 +50,7 @@ export async function judgeCalls(house: House, said: readonly string[], ledger: 
   return {
     figures: [
       ['calls', `${calls.length} (${shares(calls.map(({ tool, state }) => `${tool} ${state}`))})`],
+      ['interrupted, with their effect', count((call) => call.state === 'interrupted' && effectOf(call) > 0)],
       [
         'approvals',
         `${approvals.length} (${shares(approvals.map(({ kind, state }) => `${kind} ${state}`))})`,
