@@ -10,7 +10,7 @@
  * keeps: so that attempts without an answer, which have no request-id, find their row as well.
  */
 
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -67,7 +67,6 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
   const client = askRouter(house);
   let routers: Routers | undefined;
   try {
-    appendFileSync(house.home.config, ROUTER);
     writeFileSync(join(house.home.credentials, 'providers.env'), `BACKUP_KEY=${BACKUP_KEY}\n`, {
       mode: 0o600,
     });
@@ -152,11 +151,12 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
 }
 
 /** At the end of [router]. */
-const ROUTER = 'deadline_s = 5\nbreaker_failures = 1000\n';
-
 function configOf(backup: string): string {
   return `[model]
 idle_s = 1
+[router]
+deadline_s = 5
+breaker_failures = 1000
 [router.aliases.mixed]
 targets = ["claude-sonnet-5-5", "backup/claude-haiku-5-5"]
 [router.aliases.equals]
@@ -464,7 +464,7 @@ async function main(): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   const { figures, sums, wrong } = await ledger({ calls, callers, kills, seed }, say);
   const width = Math.max(...figures.map(([what]) => what.length));
-  process.stdout.write(`budgets and limits are on, and raised:\n${RAISED}[router]\n${ROUTER}\n`);
+  process.stdout.write(`budgets and limits are on, and raised:\n${RAISED}\n`);
   process.stdout.write(`seed ${seed}, ${callers} callers, ${ROUTERS} routers on one store, two providers\n`);
   for (const [what, figure] of figures) process.stdout.write(`${what.padEnd(width)}  ${figure}\n`);
   process.stdout.write(`${sums}\n`);

@@ -57,8 +57,7 @@ secrets = ["MAIL_TOKEN"]
 [tools.mcp.home]
 url = ${JSON.stringify(home.url)}
 lan = ["localhost"]
-policy = "allow"
-tools = { turn = "ask" }
+tools = { list_lamps = "allow" }
 `,
   });
   writeFileSync(join(house.home.credentials, 'mcp-mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, { mode: 0o600 });

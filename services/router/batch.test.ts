@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -631,8 +630,7 @@ async function stop(running: ChildProcess, signal: NodeJS.Signals): Promise<void
 }
 
 test('a batch is settled once, exactly, though its router is killed and two others live when it ends', async (t) => {
-  const house = await buildHouse({ telegram: false });
-  appendFileSync(house.home.config, 'batch_poll_s = 1\n'); // its last section is the router's
+  const house = await buildHouse({ telegram: false, config: '[router]\nbatch_poll_s = 1\n' });
   const running: ChildProcess[] = [];
   t.after(async () => {
     for (const child of running) await stop(child, 'SIGKILL');
