@@ -37,7 +37,7 @@ import {
   type Verdict,
 } from './registry.ts';
 
-const LOOK_ms = 1000;
+const LOOK_ms = 2000;
 const RESTART: Backoff = { first_ms: 1000, most_ms: 5 * 60_000 };
 const LIMITS = { cpu_s: 24 * 3600, memory_mb: 2048, processes: 64 };
 /** A call waits this much for its server besides. */

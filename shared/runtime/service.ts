@@ -19,7 +19,7 @@ import * as external_call from '../tables/external_call.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
-import { watchHalt } from './halt.ts';
+import { type Halt, watchHalt } from './halt.ts';
 import { type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
@@ -136,7 +136,7 @@ async function live<S extends Section>(
   let store: Store | undefined;
   let lock: Lock | null | undefined;
   let pulse: Pulse | undefined;
-  const halt = watchHalt(home.halted);
+  let halt: Halt | undefined;
   const loops = new Set<() => Promise<void>>();
   const inWork: Promise<void>[] = [];
   const endings = new Set<() => Promise<void>>();
@@ -168,6 +168,7 @@ async function live<S extends Section>(
       busy_ms: name === 'router' ? 5 : 50,
     });
     faults.writeTo(store);
+    halt = watchHalt(home.halted);
     pulse = startPulse({
       name,
       worker,
@@ -254,7 +255,7 @@ async function live<S extends Section>(
     if (failure) throw failure.error;
     log.info('service.stopped');
   } finally {
-    halt.close();
+    halt?.close();
     await faults.written();
     await store?.close();
     lock?.release();

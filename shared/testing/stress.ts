@@ -109,7 +109,7 @@ function strangersIn(home: Home, name: string): string[] {
     new RegExp(`^state/run/${name}\\.lock$`),
     /^state\/vigil\.db$/,
     /^state\/run\/sandbox\/(group|hosts|passwd)$/,
-    new RegExp(`^state/bells/(${QUEUES.join('|')})$`),
+    new RegExp(`^state/bells/(${QUEUES.join('|')}|halt)$`),
   ];
   return readdirSync(home.directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
