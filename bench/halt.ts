@@ -228,16 +228,23 @@ async function begun(house: House, kind: 'house' | 'tools', tools: number, name:
       note: null,
     }),
   ]);
+  const row = await until(
+    `the message of ${name} has a turn`,
+    async () =>
+      (await house.read<{ id: string }>('SELECT id FROM turn WHERE conversation = ?', `terminal:${name}`))[0],
+  );
   if (kind === 'house') {
     await until('the model streams', () =>
       house.model.calls().some(({ ended_at, events }) => !ended_at && events > 3),
     );
-  } else await until('the tool runs', () => descendants(tools).length >= 2, PATIENCE_ms);
-  const [row] = await house.read<{ id: string }>(
-    'SELECT id FROM turn WHERE conversation = ?',
-    `terminal:${name}`,
-  );
-  if (!row) throw new Error(`the message of ${name} has no turn`);
+  } else {
+    // Not before: the service tries its sandbox when it starts.
+    await until('the tool is called', async () => {
+      const sql = `SELECT id FROM tool_call WHERE turn_id = ? AND state = 'running'`;
+      return (await house.read(sql, row.id)).length > 0;
+    });
+    await until('the tool runs', () => descendants(tools).length >= 2, PATIENCE_ms);
+  }
   return row.id;
 }
 
