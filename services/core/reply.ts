@@ -42,10 +42,12 @@ function wishOf(use_id: string, name: string, input: unknown): Wish {
 
 /** As much of a text that is still being written as people may see: no half of the confidence. */
 export function visible(text: string): string {
-  const at = text.lastIndexOf('<');
-  const isTag =
-    at >= 0 && '<confidence>'.startsWith(text.slice(at, at + '<confidence>'.length).toLowerCase());
-  return (isTag ? text.slice(0, at) : text).replace(CONFIDENCE, '\n').trimEnd();
+  const whole = text.replace(CONFIDENCE, '\n');
+  const tag = '<confidence>';
+  const at = whole.lastIndexOf('<');
+  const begun = whole.lastIndexOf(tag);
+  if (begun >= 0) return whole.slice(0, begun).trimEnd();
+  return (at >= 0 && tag.startsWith(whole.slice(at)) ? whole.slice(0, at) : whole).trimEnd();
 }
 
 /** What a tool is wanted for, in a line: its name, and the first thing of its input that says something. */
