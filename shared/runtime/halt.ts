@@ -31,8 +31,9 @@ function ring(file: string): void {
     const bell = openSync(bellOf(file), 'r+');
     writeSync(bell, '\n', 0);
     closeSync(bell);
-  } catch {
-    // Nobody has started here yet, or may not say so: the file alone is looked for too.
+  } catch (error) {
+    // Nobody has started here yet, or this user may not ring: the file alone is looked for too.
+    if (!/^(ENOENT|ENOTDIR|EACCES|EPERM|EROFS)$/.test(codeOf(error))) throw error;
   }
 }
 
