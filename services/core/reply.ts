@@ -16,7 +16,7 @@ export type Reply = {
 };
 
 /** How the model says how sure it is, and calls a tool that it has found; both are told to it in the system prompt. */
-export const CONFIDENCE = /\s*<confidence>\s*([\d.]+)\s*<\/confidence>\s*/i;
+const CONFIDENCE = /\s*<confidence>\s*([\d.]+)\s*<\/confidence>\s*/i;
 export const USE_TOOL = 'use_tool';
 
 export function replyOf(message: Pick<Message, 'content'>): Reply {

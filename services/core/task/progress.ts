@@ -32,7 +32,7 @@ function addressOf({ channel, conversation, chat }: Task) {
   return { channel, conversation, chat, kind: 'notice', turn_id: null, message_ref: null } as const;
 }
 
-export function progressText(task: Task): string {
+function progressText(task: Task): string {
   const { id, goal, state, phase, iteration, most_iterations, spent_nanousd, budget_nanousd, note } = task;
   const at = `iteration ${Math.min(iteration, most_iterations)} of ${most_iterations}`;
   const doing = state === 'running' ? (phase === 'check' ? 'checking' : 'working') : state;

@@ -9,7 +9,7 @@ const policy = z.enum(['allow', 'ask', 'deny']);
 /** As the name of a variable of the environment. */
 const variable = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/));
 
-export const serverSetting = z
+const serverSetting = z
   .strictObject({
     command: z.optional(word),
     args: z._default(z.array(z.string()), []),
