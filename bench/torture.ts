@@ -180,10 +180,10 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
   const began = performance.now();
   const deadline = began + 4 * planned_ms + 30_000;
   const tokens: string[] = [];
-  const kills: Record<ServiceName, number> = { router: 0, core: 0, tools: 0, telegram: 0 };
+  const kills = Object.fromEntries(services.map(({ name }) => [name, 0])) as Record<ServiceName, number>;
   const victims = new Set<number>();
   const saidIn = new Map<number, number>();
-  const killed = () => kills.router + kills.core + kills.tools + kills.telegram;
+  const killed = () => Object.values(kills).reduce((sum, count) => sum + count, 0);
   const over = () => (tokens.length >= messages && killed() >= options.kills) || performance.now() > deadline;
 
   async function tell(chat: number): Promise<void> {

@@ -64,7 +64,10 @@ describe('bad input', { concurrency: 2 }, () => {
       suite.output(),
       /^telegram: config: .*\n {2}\[telegram\] x: unknown key; expected one of owners, groups, transcribe$/m,
     );
-    assert.match(suite.output(), /^vigil ready in \d+ ms: router, core, tools \(telegram is down\)$/m);
+    assert.match(
+      suite.output(),
+      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, backup \(telegram is down\)$/m,
+    );
     assert.equal((await vigil(house.home, ['send', 'hello'])).stdout, 'answer to: hello\n');
     assert.equal(await suite.stop(), 0);
   });
@@ -93,7 +96,7 @@ describe('bad input', { concurrency: 2 }, () => {
     const suite = await house.start();
     assert.match(
       suite.output(),
-      /^vigil ready in \d+ ms: router, core, tools \(telegram is off: no credentials\/telegram\.env\)$/m,
+      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, backup \(telegram is off: no credentials\/telegram\.env\)$/m,
     );
     const { code, stdout } = await vigil(house.home, ['status', '--json']);
     assert.equal(code, 0, 'nothing is wrong');

@@ -69,7 +69,10 @@ describe('a house that runs', () => {
   after(() => house.close());
 
   test('it says that it is ready, and who is', () => {
-    assert.match(suite.output(), /^vigil ready in \d+ ms: router, core, tools, telegram$/m);
+    assert.match(
+      suite.output(),
+      /^vigil ready in \d+ ms: router, core, tools, telegram, cron, watchdog, backup$/m,
+    );
   });
 
   test('a message to the bot is answered', async () => {

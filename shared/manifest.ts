@@ -3,7 +3,7 @@
  * supervisor of `scripts/start` and the list that `vigil status` prints are all made from it.
  */
 
-export type ServiceName = 'core' | 'router' | 'telegram' | 'tools';
+export type ServiceName = 'backup' | 'core' | 'cron' | 'router' | 'telegram' | 'tools' | 'watchdog';
 
 export type Service = {
   name: ServiceName;
@@ -74,6 +74,52 @@ export const services: readonly Service[] = [
     stop_s: 20,
     pace: 'interactive',
   },
+  {
+    name: 'cron',
+    about: 'turns due schedules into work; every due slot is a row',
+    network: [],
+    secrets: [],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'interactive',
+  },
+  {
+    name: 'watchdog',
+    about: 'sees that everything beats and moves, has it restarted, and tells the owner by itself',
+    network: ['outbound'],
+    secrets: ['watchdog'],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'interactive',
+  },
+  {
+    name: 'backup',
+    about: 'verified snapshots and their copies elsewhere, retention, pruning',
+    network: ['outbound'],
+    secrets: ['backup'],
+    memory_mb: 512,
+    quiet_s: 60,
+    stop_s: 20,
+    pace: 'standard',
+  },
+];
+
+/** What the house does for itself at set times: `cron` makes the slots, the service named does the work. */
+export type HouseJob = {
+  name: string;
+  service: ServiceName;
+  /** Five cron fields, local time. */
+  spec: string;
+  /** What becomes of the times that were missed: one of them is made up for, or none. */
+  missed: 'once' | 'skip';
+};
+
+export const houseJobs: readonly HouseJob[] = [
+  { name: 'hourly backup', service: 'backup', spec: '7 * * * *', missed: 'once' },
+  { name: 'daily backup', service: 'backup', spec: '40 3 * * *', missed: 'once' },
+  { name: 'prune', service: 'backup', spec: '20 4 * * *', missed: 'once' },
 ];
 
 /** Whether the manifest gives the service this secret. */

@@ -12,10 +12,45 @@ import { nearest } from '../base/spelling.ts';
 import { services } from '../manifest.ts';
 import { integer, type Section, section, setting } from './setting.ts';
 
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const usd = z.number().check(z.gte(0), z.lte(1_000_000));
 
 /** The sections that are not one service's own. */
 export const shared = {
+  owner: section({
+    time_zone: setting(
+      z
+        .string()
+        .check(
+          z.refine(
+            (name) => name === '' || isZone(name),
+            'expected the name of a time zone, such as Europe/Berlin',
+          ),
+        ),
+      '',
+      'Where the owner is, by the name of the time zone: "Europe/Berlin". "": what the machine says.',
+    ),
+    quiet: setting(
+      z
+        .string()
+        .check(
+          z.regex(
+            /^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/,
+            'expected "22:00-07:30", or "" for none',
+          ),
+        ),
+      '22:00-07:30',
+      'When nothing is said that nobody asked for and that can wait; it is gathered and told afterwards. "": never.',
+    ),
+  }),
   model: section({
     name: setting(
       z.string().check(z.minLength(1)),

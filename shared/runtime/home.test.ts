@@ -23,10 +23,34 @@ test('everything lies below VIGIL_HOME, and below .vigil/ of the checkout withou
     workspace: '/srv/v/state/workspace',
     files: '/srv/v/state/files',
     persona: '/srv/v/state/persona.md',
+    restarts: '/srv/v/state/restart',
   });
   assert.equal(homeOf({}).directory, join(root, '.vigil'));
   assert.equal(homeOf({ VIGIL_HOME: '' }).directory, join(root, '.vigil'));
   assert.equal(homeOf({ VIGIL_HOME: 'near' }).directory, resolve('near'));
+});
+
+test('a release finds its home by where it lies', () => {
+  const of = ({ config, credentials, state, logs, stopped }: ReturnType<typeof homeOf>) => [
+    config,
+    credentials,
+    state,
+    logs,
+    stopped,
+  ];
+  assert.deepEqual(of(homeOf({}, '/opt/vigil/releases/1.0.0')), [
+    '/etc/vigil/config.toml',
+    '/etc/vigil/credentials',
+    '/var/lib/vigil',
+    '/var/log/vigil',
+    '/etc/vigil/STOPPED',
+  ]);
+  const own = ['config.toml', 'credentials', 'state', 'logs', 'STOPPED'];
+  assert.deepEqual(
+    of(homeOf({}, '/home/ada/.vigil/releases/1.0.0')),
+    own.map((name) => `/home/ada/.vigil/${name}`),
+  );
+  assert.equal(homeOf({ VIGIL_HOME: '/srv/v' }, '/opt/vigil/releases/1.0.0').state, '/srv/v/state');
 });
 
 test('systemd’s own variables come first', () => {

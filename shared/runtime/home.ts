@@ -1,12 +1,14 @@
 /**
- * Where things are on disk. From a checkout everything lies below VIGIL_HOME (default: `.vigil/` in the checkout);
- * systemd names the folders of an installation by variables of its own (systemd.exec(5)), which come first.
+ * Where things are on disk. From a checkout everything lies below VIGIL_HOME (default: `.vigil/` in the checkout). A
+ * release finds its home by where it lies: `/opt/vigil/releases/<version>` is the machine's own installation,
+ * `<home>/releases/<version>` that of one user. systemd names the folders by variables of its own (systemd.exec(5)),
+ * which come first.
  */
 
 import { createHash } from 'node:crypto';
 import { chmodSync, constants, copyFileSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 
@@ -30,26 +32,40 @@ export type Home = {
   files: string;
   /** The owner's standing instructions. */
   persona: string;
+  /** A file named for a service asks whoever supervises it to restart it; what stands in it is the reason. */
+  restarts: string;
 };
 
 type Environment = { readonly [name: string]: string | undefined };
 
-export function homeOf(env: Environment = process.env): Home {
-  const directory = resolve(env.VIGIL_HOME || join(root, '.vigil'));
-  const config = env.CONFIGURATION_DIRECTORY ?? directory;
-  const state = env.STATE_DIRECTORY ?? join(directory, 'state');
+/** The machine's own installation, where the state is shared among the services' users. */
+export const SYSTEM = {
+  prefix: '/opt/vigil',
+  config: '/etc/vigil',
+  state: '/var/lib/vigil',
+  logs: '/var/log/vigil',
+} as const;
+
+export function homeOf(env: Environment = process.env, from: string = root): Home {
+  const prefix = basename(dirname(from)) === 'releases' ? dirname(dirname(from)) : undefined;
+  const system = prefix === SYSTEM.prefix && !env.VIGIL_HOME;
+  const directory = system ? SYSTEM.state : resolve(env.VIGIL_HOME || (prefix ?? join(from, '.vigil')));
+  const config = env.CONFIGURATION_DIRECTORY ?? (system ? SYSTEM.config : directory);
+  const state = env.STATE_DIRECTORY ?? (system ? SYSTEM.state : join(directory, 'state'));
+  const logs = env.LOGS_DIRECTORY ? dirname(env.LOGS_DIRECTORY) : system ? SYSTEM.logs : undefined;
   return {
     directory,
     config: join(config, 'config.toml'),
-    credentials: env.CREDENTIALS_DIRECTORY ?? join(directory, 'credentials'),
+    credentials: env.CREDENTIALS_DIRECTORY ?? join(config, 'credentials'),
     handedOver: env.CREDENTIALS_DIRECTORY !== undefined,
     state,
-    logs: env.LOGS_DIRECTORY ? dirname(env.LOGS_DIRECTORY) : join(directory, 'logs'),
+    logs: logs ?? join(directory, 'logs'),
     stopped: join(config, 'STOPPED'),
     halted: join(state, 'HALTED'),
     workspace: join(state, 'workspace'),
     files: join(state, 'files'),
     persona: join(state, 'persona.md'),
+    restarts: join(state, 'restart'),
   };
 }
 
@@ -102,8 +118,8 @@ export function prepareHome(home: Home): string[] {
     const fresh = !existsSync(home.directory);
     mkdirSync(home.directory, { recursive: true, mode: 0o700 });
     if (fresh) made.push(home.directory);
-    const { credentials, state, workspace, files, logs } = home;
-    for (const folder of [credentials, state, join(state, 'run'), workspace, files, logs]) {
+    const { credentials, state, workspace, files, logs, restarts } = home;
+    for (const folder of [credentials, state, join(state, 'run'), restarts, workspace, files, logs]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     if (!existsSync(home.config)) {

@@ -117,6 +117,8 @@ async function live<S extends Section>(
   const clock = options.clock ?? systemClock;
   const scrub = scrubber();
   const config = readConfig(home.config, { name, section: definition.config });
+  // Before anything asks for a local time: Node reads it again when it is set.
+  if (config.shared.owner.time_zone !== '') process.env.TZ = config.shared.owner.time_zone;
   const faults = noting(
     await openLog({
       service: role,

@@ -1,11 +1,14 @@
-/** incident: what the owner must hear of. Anyone opens one; as long as it is open, its cause opens no second one. */
+/**
+ * incident: what the owner must hear of. Anyone opens one; as long as it is open, its cause opens no second one. Whoever
+ * opened it closes it.
+ */
 
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'incident',
   about: 'what the owner must hear of',
-  pen: { mailbox: 'alerts' },
+  pen: { ownRow: 'service' },
   keeps: '400 days',
 };
 
@@ -28,6 +31,16 @@ export function open(
     verb: 'incident.open',
     sql: `INSERT INTO incident (cause, service, severity, text, opened_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
     args: [incident.cause, incident.service, incident.severity, incident.text, incident.now],
+    durable: true,
+  };
+}
+
+/** It is over; nothing happens where none of that cause is open. */
+export function close(cause: string, service: string, now: number): Op {
+  return {
+    verb: 'incident.close',
+    sql: `UPDATE incident SET closed_at = ?1 WHERE cause = ?2 AND service = ?3 AND closed_at IS NULL`,
+    args: [now, cause, service],
     durable: true,
   };
 }

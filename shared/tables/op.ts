@@ -8,7 +8,17 @@ export type Value = string | number | null | Uint8Array;
 
 /** A queue that someone waits at: its bell is rung after the commit that put something in. */
 export type Queue = (typeof QUEUES)[number];
-export const QUEUES = ['inbound', 'outbound', 'press', 'tool', 'draft', 'task', 'file'] as const;
+export const QUEUES = [
+  'inbound',
+  'outbound',
+  'press',
+  'tool',
+  'draft',
+  'task',
+  'file',
+  'slot',
+  'slot_outcome',
+] as const;
 
 /** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */
 export type Principal = string;

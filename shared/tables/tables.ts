@@ -36,6 +36,8 @@ import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
 import { table as share } from './share.ts';
+import { table as slot } from './slot.ts';
+import { table as slotOutcome } from './slot_outcome.ts';
 import { table as spend } from './spend.ts';
 import { table as step } from './step.ts';
 import { table as summary } from './summary.ts';
@@ -83,6 +85,8 @@ export const tables: readonly Table[] = [
   ruling,
   schedule,
   share,
+  slot,
+  slotOutcome,
   spend,
   step,
   summary,

@@ -1,0 +1,3 @@
+import { section } from '#shared/runtime/setting.ts';
+
+export const config = section({});
