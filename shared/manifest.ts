@@ -25,6 +25,8 @@ export type Service = {
   pace: 'interactive' | 'standard';
   /** It starts programs of the machine, in a sandbox that it makes itself. */
   exec?: true;
+  /** Programs of the machine that it starts as they are, where they are installed. */
+  programs?: readonly string[];
   /** It may run as several processes, its workers, on one store (VIGIL_WORKER=1, 2 …). */
   workers?: true;
 };
@@ -99,6 +101,7 @@ export const services: readonly Service[] = [
     about: 'verified snapshots and their copies elsewhere, retention, pruning',
     network: ['outbound'],
     secrets: ['backup'],
+    programs: ['/usr/bin/restic', '/usr/local/bin/restic', '/usr/bin/rsync', '/usr/bin/ssh'],
     memory_mb: 512,
     quiet_s: 60,
     stop_s: 20,
