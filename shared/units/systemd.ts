@@ -160,7 +160,7 @@ InaccessiblePaths=-%t/bus -%t/systemd/private
 TemporaryFileSystem=%t/credentials:ro
 `
     : `ProtectHome=tmpfs
-BindReadOnlyPaths=${config} %t/systemd/notify
+BindReadOnlyPaths=${config} ${config}/releases %t/systemd/notify
 BindPaths=${state} ${config}/logs
 `;
   return `UMask=0077
