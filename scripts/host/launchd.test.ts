@@ -55,17 +55,15 @@ async function mac(t: TestContext, login: Login = 'screen') {
     await launchd.close();
     rmSync(user, { recursive: true });
   });
-  const bin = join(place.prefix, 'runtime', 'node-24', 'bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'node'), shell, { mode: 0o755 });
-  mkdirSync(place.home.credentials);
+  mkdirSync(place.home.credentials, { recursive: true, mode: 0o700 });
   writeFileSync(join(place.home.credentials, 'telegram.env'), '');
   const said: string[] = [];
   const supervisor = () => launchdOf(place, { program: launchd.launchctl, say: (text) => said.push(text) });
 
   function release(version: string, edit: (text: string, service: ServiceName) => string = (text) => text) {
     const folder = join(place.prefix, 'releases', version);
-    for (const name of ['services', 'launchd']) mkdirSync(join(folder, name), { recursive: true });
+    for (const name of ['bin', 'services', 'launchd']) mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'bin', 'node'), shell, { mode: 0o755 });
     for (const name of few) {
       writeFileSync(join(folder, 'services', `${name}.cjs`), obedient(version));
       const list = join('launchd', `${labelOf(name)}.plist`);
@@ -122,6 +120,23 @@ describe('launchd as the supervisor', () => {
     }
     assert.deepEqual(await supervisor().install(folder), []);
     assert.deepEqual(launchd.calls, [], 'installing starts nothing');
+  });
+
+  test("Node stays at one path, and is the installed release's", async (t) => {
+    const { place, supervisor, release } = await mac(t);
+    const node = join(place.prefix, 'runtime', 'node-24', 'bin', 'node');
+    const first = release('1');
+    await supervisor().install(first);
+    const { ino } = statSync(node);
+    await supervisor().install(release('2'));
+    assert.equal(statSync(node).ino, ino, 'what is the same is left alone');
+    const third = release('3');
+    writeFileSync(join(third, 'bin', 'node'), `${shell}\n# newer`);
+    for (const installed of [third, first]) {
+      await supervisor().install(installed);
+      assert.deepEqual(readFileSync(node), readFileSync(join(installed, 'bin', 'node')));
+      assert.equal(statSync(node).mode & 0o777, 0o755);
+    }
   });
 
   test('an unchanged property list is never unloaded: restart drains, and runs what is current', async (t) => {
@@ -358,6 +373,26 @@ describe('the watchdog kickstarts', () => {
   });
 });
 
+test('what docs/macos.md says to type installs it by hand, and takes it away', async (t) => {
+  const { user, place, launchd, release, supervisor, running } = await mac(t);
+  const folder = release('1');
+  const type = async (section: string) => {
+    const docs = readFileSync(join(root, 'docs', 'macos.md'), 'utf8');
+    const [, lines = assert.fail(`no '${section}'`)] =
+      new RegExp(`<!-- ${section} -->\n\`\`\`sh\n([^\`]+)`).exec(docs) ?? [];
+    const env = { HOME: user, PATH: `${join(user, 'launchd')}:${process.env.PATH}` };
+    return promisify(execFile)('sh', ['-euc', lines], { env });
+  };
+  const { stdout } = await type('by hand');
+  for (const name of few) assert.match(stdout, new RegExp(`^\\d+\t0\t${labelOf(name)}$`, 'm'));
+  await running('1');
+  assert.deepEqual(await supervisor().install(folder), [], 'it is what the installer would have done');
+  assert.equal(statSync(join(place.units, 'ai.vigil.core.plist')).mode & 0o777, 0o600);
+  await type('away');
+  assert.deepEqual(readdirSync(place.units), []);
+  await until('nothing of it runs', () => launchd.pids().length === 0);
+});
+
 test('the real services, on a simulated Mac: all are ready, what is killed is back, off is off, on is on', async (t) => {
   const user = mkdtempSync(join(tmpdir(), 'vigil-mac-'));
   const place = placeOf('mac', user);
@@ -372,9 +407,8 @@ test('the real services, on a simulated Mac: all are ready, what is killed is ba
   mkdirSync(join(release, 'shared', 'store'), { recursive: true });
   symlinkSync(join(root, 'shared', 'store', 'migrations'), join(release, 'shared', 'store', 'migrations'));
   symlinkSync(join('releases', '1'), join(place.prefix, 'current'));
-  const bin = join(place.prefix, 'runtime', 'node-24', 'bin');
-  mkdirSync(bin, { recursive: true });
-  symlinkSync(process.execPath, join(bin, 'node'));
+  mkdirSync(join(release, 'bin'));
+  symlinkSync(process.execPath, join(release, 'bin', 'node'));
 
   const launchd = await startLaunchd({ directory: join(user, 'launchd'), home: user, throttle_ms: 300 });
   t.after(async () => {

@@ -11,6 +11,8 @@
  */
 
 import {
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -20,12 +22,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { CODE, domainsOf, launchctl, type Told } from '#shared/runtime/launchctl.ts';
-import { labelOf } from '#shared/units/launchd.ts';
+import { labelOf, NODE } from '#shared/units/launchd.ts';
 import type { Place } from './place.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
 
@@ -204,8 +206,20 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
     }
   }
 
+  /** The release's Node, at the path that has macOS's permissions. */
+  function placeNode(release: string): void {
+    const [from, to] = [join(release, 'bin', 'node'), join(place.prefix, NODE)];
+    if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) return;
+    mkdirSync(dirname(to), { recursive: true });
+    // What runs keeps the file it was started from.
+    copyFileSync(from, `${to}.part`);
+    chmodSync(`${to}.part`, 0o755);
+    renameSync(`${to}.part`, to);
+  }
+
   return {
     async install(release) {
+      placeNode(release);
       const source = join(release, 'launchd');
       const wanted = labelsIn(source);
       const leftovers = installed().filter((label) => !wanted.includes(label));

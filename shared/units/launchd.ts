@@ -14,6 +14,9 @@
 import type { Service } from '#shared/manifest.ts';
 import { killAfter_s, nodeOptions, note } from '#shared/units/process.ts';
 
+/** Below Vigil's home. */
+export const NODE = 'runtime/node-24/bin/node';
+
 export function launchdFiles(services: readonly Service[]): { path: string; text: string }[] {
   return services.map((service) => ({
     path: `launchd/${labelOf(service.name)}.plist`,
@@ -78,7 +81,7 @@ function script(service: Service): string {
     `logs="$VIGIL_HOME/logs/${service.name}"`,
     'mkdir -p "$logs"',
     '[ ! -s "$logs/crash.txt" ] || mv -f "$logs/crash.txt" "$logs/crash.previous.txt"',
-    `exec "$VIGIL_HOME/runtime/node-24/bin/node" ${nodeOptions(service).join(' ')} \\`,
+    `exec "$VIGIL_HOME/${NODE}" ${nodeOptions(service).join(' ')} \\`,
     `  "$VIGIL_HOME/current/services/${service.name}.cjs" >"$logs/crash.txt" 2>&1`,
   ];
   return `\n${lines.join('\n')}\n`;
