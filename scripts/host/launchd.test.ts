@@ -278,7 +278,10 @@ describe('launchd as the supervisor', () => {
     const core = (await supervisor().standings()).get('core')?.pid ?? 0;
     process.kill(core, 'SIGSTOP');
     await promisify(execFile)(launchd.launchctl, ['bootout', target]);
+    const looked = () => launchd.calls.filter(({ args }) => args.join(' ') === `print ${target}`).length;
+    const before = looked();
     const starting = supervisor().start(['core']);
+    await until('it has seen the one that is leaving', () => looked() > before + 2);
     process.kill(core, 'SIGCONT');
     await starting;
     assert.equal((await supervisor().standings()).get('core')?.state, 'active');

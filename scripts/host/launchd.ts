@@ -85,7 +85,18 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
     return {
       pid: pid ? Number(pid) : null,
       status: Number(/^\tlast exit code = (-?\d+)/m.exec(out)?.[1] ?? 0),
+      leaving: /^\tstate = SIGTERMed$/m.test(out),
     };
+  }
+
+  async function stays(domain: string, label: string): Promise<boolean> {
+    const job = await jobIn(domain, label);
+    return job !== null && !job.leaving;
+  }
+
+  async function demand(...args: string[]): Promise<void> {
+    const told = await run(...args);
+    if (told.code !== 0) throw refused(told, ...args);
   }
 
   /** Waits as long as the service may take to end, and longer by so much; says whether `fact` came true. */
@@ -107,7 +118,7 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
       const target = `${domain}/${label}`;
       const told = await run('bootout', target);
       const known = [0, CODE.noProcess, CODE.noService, CODE.inProgress, CODE.alreadyInProgress];
-      if (!known.includes(told.code)) throw refused(`bootout ${target}`, told);
+      if (!known.includes(told.code)) throw refused(told, 'bootout', target);
       if (!(await inTime(label, GRACE_s, async () => (await jobIn(domain, label)) === null))) {
         throw new Misconfigured(
           `launchd: ${target} does not end`,
@@ -119,17 +130,16 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
 
   /** @throws Misconfigured with launchd's last words */
   async function bootstrap(domain: string, label: string): Promise<void> {
-    const target = `${domain}/${label}`;
-    await run('enable', target);
+    await demand('enable', `${domain}/${label}`);
     let told: Told = { code: 0, out: '' };
     for (let tries = 1; tries <= BOOTSTRAP_TRIES; tries += 1) {
       told = await run('bootstrap', domain, fileOf(label));
-      if (told.code === 0 || (await jobIn(domain, label))) return;
+      if (await stays(domain, label)) return;
       const passing: readonly number[] = [CODE.inputOutput, CODE.inProgress, CODE.alreadyInProgress];
-      if (!passing.includes(told.code)) break;
+      if (told.code !== 0 && !passing.includes(told.code)) break;
       await sleep(BOOTSTRAP_AGAIN_ms * tries);
     }
-    throw refused(`bootstrap ${target}`, told);
+    throw refused(told, 'bootstrap', domain, fileOf(label));
   }
 
   /** Unloads and loads. Whatever comes of it, the service is loaded at the end, where launchd takes any list of it. */
@@ -154,19 +164,14 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
 
   /** Loaded where it belongs and nowhere else, with the list that is installed. */
   async function isCurrent([domain, ...others]: [string, ...string[]], label: string): Promise<boolean> {
-    if (existsSync(beforeOf(label)) || !(await jobIn(domain, label))) return false;
+    if (existsSync(beforeOf(label)) || !(await stays(domain, label))) return false;
     for (const other of others) if (await jobIn(other, label)) return false;
     return true;
   }
 
   async function begin(within: [string, ...string[]], label: string): Promise<void> {
     if (!(await isCurrent(within, label))) return reload(within, label);
-    await kick(within[0], label);
-  }
-
-  async function kick(domain: string, label: string, ...flags: string[]): Promise<void> {
-    const told = await run('kickstart', ...flags, `${domain}/${label}`);
-    if (told.code !== 0) throw refused(`kickstart ${domain}/${label}`, told);
+    await demand('kickstart', `${within[0]}/${label}`);
   }
 
   async function again(within: [string, ...string[]], label: string): Promise<void> {
@@ -176,10 +181,10 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
     if (pid !== null) {
       await run('kill', 'SIGTERM', `${domain}/${label}`);
       const gone = await inTime(label, 0, async () => (await jobIn(domain, label))?.pid !== pid);
-      if (!gone) return kick(domain, label, '-k');
+      if (!gone) return demand('kickstart', '-k', `${domain}/${label}`);
     }
     // It may be waiting for its ThrottleInterval, or have ended for good.
-    await kick(domain, label);
+    await demand('kickstart', `${domain}/${label}`);
   }
 
   /** What is unloaded from within itself is never loaded again. */
@@ -240,11 +245,11 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
     },
     async enable() {
       const [domain] = await domains();
-      for (const label of installed()) await run('enable', `${domain}/${label}`);
+      for (const label of installed()) await demand('enable', `${domain}/${label}`);
     },
     async disable() {
       const [domain] = await domains();
-      for (const label of installed()) await run('disable', `${domain}/${label}`);
+      for (const label of installed()) await demand('disable', `${domain}/${label}`);
     },
     start: (names) => each(labels(names), begin),
     stop: (names) => each(labels(names), unload),
@@ -271,8 +276,8 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
   };
 }
 
-/** `status` is that of the last exit. */
-type Job = { pid: number | null; status: number };
+/** `status` is that of the last exit; `leaving`: somebody unloads it, and it has not ended yet. */
+type Job = { pid: number | null; status: number; leaving?: boolean };
 
 /** A row of `launchctl list`: process or '-', status of the last exit, label. */
 function jobOf(text: string, label: string): Job | null {
@@ -320,8 +325,8 @@ const MEANINGS: ReadonlyMap<number, [what: string, cure: string]> = new Map([
   ],
 ]);
 
-function refused(command: string, { code, out }: Told): Misconfigured {
+function refused({ code, out }: Told, ...args: string[]): Misconfigured {
   const [what, cure] = MEANINGS.get(code) ?? ['', `see what it means: launchctl error ${code}`];
   const words = [what, out.trim()].filter((text) => text !== '').join('; ');
-  return new Misconfigured(`launchd: launchctl ${command}: ${code}${words && ` (${words})`}`, cure);
+  return new Misconfigured(`launchd: launchctl ${args.join(' ')}: ${code}${words && ` (${words})`}`, cure);
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { root } from '../../base/root.ts';
+import { CODE } from '../../runtime/launchctl.ts';
 import { until } from '../scratch.ts';
 import { type Login, startLaunchd } from './launchd.ts';
 
@@ -98,6 +99,13 @@ describe('scripts/mac-acceptance', { concurrency: true }, () => {
 });
 
 describe('the simulated launchd', () => {
+  test('answers with the codes that the rest of the house reads', () => {
+    const table = readFileSync(join(import.meta.dirname, 'exit-codes.tsv'), 'utf8');
+    const { inProgress, alreadyInProgress, ...codes } = CODE;
+    for (const code of Object.values(codes)) assert.match(table, new RegExp(`^\\S+\t${code}\t`, 'm'));
+    for (const code of [inProgress, alreadyInProgress]) assert.ok(!table.includes(`\t${code}\t`));
+  });
+
   test('refuses what it does not model', async (t) => {
     const { ask, list } = await mac(t);
     for (const args of [

@@ -220,7 +220,7 @@ export async function startLaunchd(options: LaunchdOptions): Promise<Launchd> {
       if (!label) return answer('print.domain', `${domain} = {\n}`);
       const loaded = jobs.get(target);
       if (!loaded) return answer('print.no-service', noService(target));
-      const state = loaded.dying ? 'SIGTERMed' : loaded.child ? 'running' : 'not running';
+      const state = loaded.dying === 'leaves' ? 'SIGTERMed' : loaded.child ? 'running' : 'not running';
       const pid = loaded.child ? `\tpid = ${loaded.child.pid}\n` : '';
       return answer(
         'print.domain',
