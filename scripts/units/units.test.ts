@@ -1,25 +1,28 @@
 /** What the units really do, on a systemd that was booted for it. */
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
 import { until } from '#shared/testing/scratch.ts';
-import { makeRelease } from '../release.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vigil-units-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-let made: { folder: string; version: string } | undefined;
+let release: string | undefined;
 
 /** A box with a release in it, whose `/probe` is there to stand in for a service. */
 async function boxWithRelease(t: TestContext, releases: string): Promise<Box> {
-  made ??= makeRelease(folder, process.execPath);
+  release ??= execFileSync(process.execPath, [join(root, 'scripts', 'release.ts'), folder], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim();
   return boxFor(t, {
-    binds: { [made.folder]: `${releases}/${made.version}`, [join(root, 'scripts', 'units')]: '/opt/probe' },
+    binds: { [release]: join(releases, basename(release)), [join(root, 'scripts', 'units')]: '/opt/probe' },
   });
 }
 
@@ -405,5 +408,24 @@ test('the units of one user hold what they promise', { skip: noBox, timeout: 60_
     await box.must('runuser -u ada -- touch /home/ada/.vigil/state/restart/cron');
     await until('cron is new', async () => (await changed(box, ada.systemctl, before)).length > 0);
     assert.deepEqual(await changed(box, ada.systemctl, before), ['cron']);
+  });
+
+  await t.test('one that fails for good is told of, and tried again', async () => {
+    await change(box, ada.units, 'vigil-failed@.service', ['Environment=RETRY_FIRST_S=1']);
+    await change(box, ada.units, 'vigil-cron.service', [
+      'ExecStart=',
+      `ExecStart=${ada.release}/bin/node -e "process.exit(3)"`,
+      '[Unit]',
+      'StartLimitBurst=1',
+    ]);
+    await box.must(`${ada.systemctl} daemon-reload`);
+    await box.exec(`${ada.systemctl} restart vigil-cron`);
+    const told = await until('it is told', async () => {
+      const { stdout } = await box.exec('cat /home/ada/.vigil/state/failed/cron');
+      return stdout === '' ? null : JSON.parse(stdout);
+    });
+    assert.equal(told.status, 3);
+    await box.must(`rm -r ${ada.units}/vigil-cron.service.d; ${ada.systemctl} daemon-reload`);
+    await readyIn(box, ada.systemctl, 'cron');
   });
 });

@@ -12,7 +12,14 @@ const files = systemdFiles(services);
 describe('systemd units', () => {
   it('every key is given once, but for those that are lists', () => {
     const lists = [
-      ...['BindReadOnlyPaths', 'ConditionPathExists', 'Environment', 'LoadCredential', 'ReadWritePaths'],
+      ...[
+        'BindReadOnlyPaths',
+        'ConditionPathExists',
+        'Environment',
+        'InaccessiblePaths',
+        'LoadCredential',
+        'ReadWritePaths',
+      ],
       ...['SetCredential', 'SystemCallFilter'],
     ];
     for (const { path, text } of files) {
@@ -133,8 +140,10 @@ describe('systemd units', () => {
         assert.ok(Number(ofSystem) <= system, `${service.name} (${service.network}): ${ofSystem}`);
         assert.ok(Number(ofUser) <= user, `${service.name} of a user: ${ofUser}`);
       }
-      for (const name of ['vigil-failed@.service', 'vigil-restart.service'])
+      for (const name of ['vigil-failed@.service', 'vigil-restart.service']) {
         assert.ok(exposure(name, textOf(`systemd/${name}`)) <= 1, name);
+        assert.ok(exposure(name, textOf(`systemd/user/${name}`)) <= 1.1, `${name} of a user`);
+      }
     });
   });
 });
