@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
@@ -185,17 +186,14 @@ async function passphraseOf({ passphraseFile }: Source): Promise<string> {
   }
   const { stdin, stderr } = process;
   if (stdin.isTTY) stderr.write('Passphrase: ');
-  const lines = createInterface({ input: stdin, terminal: false });
-  // In raw mode the terminal shows nothing, and a line ends with a carriage return: to readline it is a line too.
-  if (stdin.isTTY) stdin.setRawMode(true);
+  // readline minds the keys, and what it would show goes nowhere.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY === true });
   try {
     for await (const line of lines) return line;
     throw new Misconfigured('backup: there is no passphrase', 'type it, or name a file: --passphrase-file');
   } finally {
     lines.close();
-    if (stdin.isTTY) {
-      stdin.setRawMode(false);
-      stderr.write('\n');
-    }
+    if (stdin.isTTY) stderr.write('\n');
   }
 }

@@ -18,7 +18,7 @@ export async function prune(
   for (const table of tables.toSorted((a, b) => late(a.keeps) - late(b.keeps))) {
     const rule = table.keeps;
     if (typeof rule === 'string') continue;
-    let after = 0;
+    let after = -1;
     while (!of.signal.aborted) {
       const rows = await store.read(look(table, rule, { now: of.now, after, most: STRETCH }));
       const old = rows.filter((row) => row.old).map(({ key }) => key);

@@ -22,9 +22,12 @@ function isOld(rule: Rule, now: string, row = ''): string {
 }
 
 function mayGo(rule: Rule): string {
-  const old = isOld(rule, '?1');
+  const old = isOld(rule, '?');
   return 'unless' in rule && rule.unless ? `(${old}) AND NOT (${rule.unless})` : old;
 }
+
+/** What the condition asks for. */
+const asked = (rule: Rule, now: number) => ('as' in rule ? [] : [now]);
 
 /** A stretch of the table after `after`, and which rows of it are old. */
 export function look(
@@ -35,8 +38,8 @@ export function look(
   const key = keyOf(rule);
   return {
     verb: `${table.name}.look`,
-    sql: `SELECT ${key} AS key, coalesce(${mayGo(rule)}, 0) AS old FROM ${table.name} WHERE ${key} > ?2 ORDER BY ${key} LIMIT ?3`,
-    args: [of.now, of.after, of.most],
+    sql: `SELECT ${key} AS key, coalesce(${mayGo(rule)}, 0) AS old FROM ${table.name} WHERE ${key} > ? ORDER BY ${key} LIMIT ?`,
+    args: [...asked(rule, of.now), of.after, of.most],
   };
 }
 
@@ -45,8 +48,8 @@ export function remove(table: Table, rule: Rule, keys: readonly number[], now: n
   const key = keyOf(rule);
   return {
     verb: `${table.name}.prune`,
-    sql: `DELETE FROM ${table.name} WHERE ${key} IN (SELECT value FROM json_each(?2)) AND ${mayGo(rule)} RETURNING ${key} AS key`,
-    args: [now, JSON.stringify(keys)],
+    sql: `DELETE FROM ${table.name} WHERE ${key} IN (SELECT value FROM json_each(?)) AND ${mayGo(rule)} RETURNING ${key} AS key`,
+    args: [JSON.stringify(keys), ...asked(rule, now)],
   };
 }
 
