@@ -47,7 +47,7 @@ export async function restore(folder: string, home: Home, now: number): Promise<
     try {
       await copyOut(folder, manifest, part);
       // What was forgotten after this backup was made must be forgotten in it again: here, before anybody reads it.
-      return putInPlace(manifest, home, part, `.before-${idOf(now)}`);
+      return await putInPlace(manifest, home, part, `.before-${idOf(now)}`);
     } finally {
       await rm(part, { recursive: true, force: true });
     }

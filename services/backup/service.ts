@@ -120,7 +120,6 @@ function rowOf(manifest: Manifest, took_ms: number) {
 /** Says what came of each place. One that cannot be reached does not keep the others waiting for a day. */
 async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> {
   const { home, clock } = ctx;
-  const rows = await ctx.store.read(backups.present);
   const told: string[] = [];
   const copies = copiesOf(ctx.config, {
     secret: ctx.secret('backup') ?? {},
@@ -128,8 +127,8 @@ async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> 
   });
   for (const [name, copy] of copies) {
     if (ctx.signal.aborted) break;
-    const latest_at = Math.max(...rows.map(({ copies_json }) => JSON.parse(copies_json)[name] ?? 0));
-    if (!asked && clock.now() - latest_at < COPY_AGE_ms) continue;
+    const [last] = await ctx.store.read(backups.copiedAt(name));
+    if (!asked && clock.now() - (last?.at ?? 0) < COPY_AGE_ms) continue;
     ctx.doing(`copying the backup to ${name}`);
     const cause = `${CAUSE} copy ${name}`;
     try {

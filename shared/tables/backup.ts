@@ -40,6 +40,15 @@ export function copied(id: string, name: string, at: number): Op {
   };
 }
 
+/** When the place last got one, be that backup gone since; null: never. Once an hour, over a year's rows. */
+export function copiedAt(name: string): Query<{ at: number | null }> {
+  return {
+    verb: 'backup.copiedAt',
+    sql: `SELECT max(json_extract(copies_json, '$.' || json_quote(?))) AS at FROM backup`,
+    args: [name],
+  };
+}
+
 /** Those whose folders are gone. */
 export function removed(ids: readonly string[], now: number): Op {
   return {
