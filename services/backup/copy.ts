@@ -20,8 +20,8 @@ export type Copy = {
   fetch(id: string, to: string): Promise<Manifest>;
 };
 
-/** What the places need to be reached and read. `scratch`: a folder for what is on its way. */
-export type Means = { secret: Secret; scratch: string };
+/** What the places need to be reached and read. `scratch`: a folder for what is on its way. `signal`: ends it. */
+export type Means = { secret: Secret; scratch: string; signal?: AbortSignal | undefined };
 
 export function copiesOf(config: Config, means: Means): Map<string, Copy> {
   return new Map(Object.entries(config.copies).map(([name, setting]) => [name, copyOf(setting, means)]));

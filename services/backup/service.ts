@@ -124,6 +124,7 @@ async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> 
   const copies = copiesOf(ctx.config, {
     secret: ctx.secret('backup') ?? {},
     scratch: join(home.backups, 'copying'),
+    signal: ctx.signal,
   });
   for (const [name, copy] of copies) {
     if (ctx.signal.aborted) break;
@@ -140,8 +141,9 @@ async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> 
       told.push(`copied to ${name}`);
       await copy.remove(outdated(await copy.list(), ctx.config));
     } catch (error) {
+      if (ctx.signal.aborted) throw error;
       ctx.log.error('copy.failed', { copy: name, error });
-      await complain(ctx, cause, `The backup could not be copied to ${name}: ${messageOf(error)}`);
+      await complain(ctx, cause, `The copy of the backup at ${name} failed: ${messageOf(error)}`);
       told.push(`not copied to ${name}: ${messageOf(error)}`);
     }
   }

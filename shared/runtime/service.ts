@@ -122,6 +122,7 @@ async function live<S extends Section>(
       level: config.shared.log.level,
       size_bytes: config.shared.log.size_mb * 2 ** 20,
       files: config.shared.log.files,
+      days: config.shared.log.days,
       scrub,
       console: options.console ?? 'off',
     }),

@@ -9,7 +9,7 @@ import type { Copy, Means } from '../copy.ts';
 import { needed } from './secret.ts';
 
 /** Their folder must be there: one that is made where a disk is not mounted would fill the wrong one. */
-export function folderCopy({ path }: { path: string }, { secret }: Means): Copy {
+export function folderCopy({ path }: { path: string }, { secret, signal }: Means): Copy {
   const fileOf = (id: string) => join(path, `${id}${SUFFIX}`);
   return {
     target: path,
@@ -19,6 +19,7 @@ export function folderCopy({ path }: { path: string }, { secret }: Means): Copy 
         await pipeline(
           packed(folder, needed(secret, 'BACKUP_PASSPHRASE')),
           createWriteStream(part, { mode: 0o600, flush: true }),
+          ...(signal ? [{ signal }] : []),
         );
         await rename(part, fileOf(id));
       } catch (error) {

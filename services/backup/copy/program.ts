@@ -19,11 +19,12 @@ export class ProgramFailed extends Error {
 export async function program(
   name: string,
   args: readonly string[],
-  env: { [name: string]: string | undefined } = {},
+  of: { env?: { [name: string]: string | undefined }; signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   const { PATH, HOME, LANG } = process.env;
   const child = spawn(name, args, {
-    env: { PATH, HOME, LANG, ...env },
+    env: { PATH, HOME, LANG, ...of.env },
+    ...(of.signal && { signal: of.signal }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -10,12 +10,15 @@ import { needed } from './secret.ts';
 
 const TAG = 'vigil';
 
-export function resticCopy({ repository }: { repository: string }, { secret, scratch }: Means): Copy {
+export function resticCopy({ repository }: { repository: string }, { secret, scratch, signal }: Means): Copy {
   const restic = (...args: string[]) =>
     program('restic', ['--quiet', '--cache-dir', join(scratch, 'restic'), ...args], {
-      ...secret,
-      RESTIC_REPOSITORY: repository,
-      RESTIC_PASSWORD: needed(secret, 'RESTIC_PASSWORD', 'BACKUP_PASSPHRASE'),
+      env: {
+        ...secret,
+        RESTIC_REPOSITORY: repository,
+        RESTIC_PASSWORD: needed(secret, 'RESTIC_PASSWORD', 'BACKUP_PASSPHRASE'),
+      },
+      signal,
     });
 
   async function snapshots(): Promise<Map<string, string>> {

@@ -11,7 +11,7 @@ export function rsyncCopy({ target, key }: { target: string; key?: string | unde
   const folder = target.endsWith('/') ? target : `${target}/`;
   // BatchMode: nobody is there to answer a question.
   const ssh = `ssh -o BatchMode=yes${key ? ` -i ${key}` : ''}`;
-  const rsync = (...args: string[]) => program('rsync', ['-e', ssh, '--timeout=60', ...args]);
+  const rsync = (...args: string[]) => program('rsync', ['-e', ssh, '--timeout=60', ...args], means);
 
   /** A folder for what comes or goes, which is gone afterwards. */
   async function passing<T>(step: (folder: string) => Promise<T>): Promise<T> {

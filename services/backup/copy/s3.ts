@@ -23,7 +23,7 @@ export type S3Setting = {
   region?: string | undefined;
 };
 
-export function s3Copy(setting: S3Setting, { secret }: Means, part_bytes: number = PART_bytes): Copy {
+export function s3Copy(setting: S3Setting, { secret, signal }: Means, part_bytes: number = PART_bytes): Copy {
   const { endpoint, bucket, prefix = '', region = 'us-east-1' } = setting;
   const root = `${endpoint.replace(/\/$/, '')}/${bucket}`;
   const urlOf = (id: string) => `${root}/${encodeURI(`${prefix}${id}${SUFFIX}`)}`;
@@ -47,7 +47,10 @@ export function s3Copy(setting: S3Setting, { secret }: Means, part_bytes: number
       method,
       headers,
       ...(body && { body: new Uint8Array(body) }),
-      signal: AbortSignal.timeout(LIMIT_ms),
+      signal: AbortSignal.any([
+        AbortSignal.timeout(LIMIT_ms),
+        ...(signal && method !== 'DELETE' ? [signal] : []),
+      ]),
     });
     if (answer.ok) return answer;
     const words = (await answer.text()).slice(0, 500);
