@@ -25,7 +25,7 @@ export const config = section({
   copies: setting(
     z.record(z.string().check(z.regex(/^[a-z][a-z0-9_-]*$/)), copy),
     {},
-    'Where backups are copied to once a day, by a name of your own: [backup.copies.nas] kind = "folder", path = "/mnt/nas"; kind = "rsync", target = "user@host:backups", key = "/path/of/ssh/key"; kind = "s3", endpoint = "https://s3.example.com", bucket, prefix, region; kind = "restic", repository. Each is encrypted, with BACKUP_PASSPHRASE of credentials/backup.env (restic: RESTIC_PASSWORD, or the same), where S3 has its AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too.',
+    'Where backups are copied to once a day, each by a name of your own: [backup.copies.nas]. kind: "folder", with its path; "rsync", with target (user@host:folder) and perhaps key (a file of ssh); "s3", with endpoint, bucket, and perhaps prefix and region; "restic", with repository. All are encrypted, by BACKUP_PASSPHRASE of credentials/backup.env; see docs/backup.md.',
   ),
 });
 
