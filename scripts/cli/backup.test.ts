@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -135,6 +138,29 @@ test('an empty machine gets all of it back from an encrypted copy and its passph
   ]);
   assert.deepEqual([from.code, from.stderr], [0, '']);
   assert.deepEqual(await said(homeOf({ VIGIL_HOME: other })), ['before']);
+});
+
+test('what root restores belongs to whom it belonged, and stays open to their group', {
+  skip: process.getuid?.() !== 0 && 'needs root',
+}, async (t) => {
+  const { home, id } = await house(t);
+  const [uid, gid] = [65_533, 65_534];
+  chownSync(home.state, uid, gid);
+  chmodSync(home.state, 0o2770);
+  chownSync(home.workspace, uid, gid);
+  chmodSync(home.workspace, 0o2750);
+  chownSync(join(home.state, FILE), uid, gid);
+  const done = await vigil(home, ['backup', 'restore', id]);
+  assert.equal(done.code, 0, done.stderr);
+  const seen = (...path: string[]) => {
+    const found = statSync(join(home.state, ...path));
+    return [found.uid, found.gid, (found.mode & 0o7777).toString(8)];
+  };
+  assert.deepEqual(seen(FILE), [uid, gid, '660']);
+  assert.deepEqual(seen('workspace'), [uid, gid, '2750']);
+  assert.deepEqual(seen('workspace', 'deep'), [uid, gid, '2750']);
+  assert.deepEqual(seen('workspace', 'deep', 'notes'), [uid, gid, '640']);
+  assert.deepEqual(seen('run', 'core.lock').slice(0, 2), [uid, gid]);
 });
 
 test('backup now says that nobody is there to make one', async (t) => {

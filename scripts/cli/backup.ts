@@ -96,8 +96,9 @@ async function list(options: { from?: string; json?: boolean }): Promise<void> {
 
 async function verify(which: string | undefined, options: Source): Promise<void> {
   const { checkBackup } = await import('../../services/backup/folder.ts');
-  await found(homeOf(), which, options, async (folder) => {
-    const wrong = await checkBackup(folder);
+  const home = homeOf();
+  await found(home, which, options, async (folder) => {
+    const wrong = await checkBackup(folder, join(home.state, 'check.part'));
     if (wrong !== null)
       throw new Misconfigured(`backup: ${which ?? folder} is damaged: ${wrong}`, 'make a new one');
     process.stdout.write('whole: every file is as it was, and its store restores\n');
@@ -123,9 +124,9 @@ async function found(
   step: (folder: string) => Promise<void>,
 ): Promise<void> {
   const { listBackups } = await import('../../services/backup/folder.ts');
-  const fetched = join(home.backups, 'fetched.part');
+  const fetched = join(home.state, 'fetched.part');
   const fetching = async (fetch: (to: string) => Promise<unknown>) => {
-    await mkdir(home.backups, { recursive: true, mode: 0o700 });
+    await mkdir(home.state, { recursive: true, mode: 0o700 });
     await rm(fetched, { recursive: true, force: true });
     try {
       await fetch(fetched).catch((error) => {

@@ -13,6 +13,9 @@ import { s3Copy } from './copy/s3.ts';
 import { type Copy, copiesOf } from './copy.ts';
 import { checkBackup, makeBackup } from './folder.ts';
 
+/** Null, or what is wrong with it. */
+const check = (folder: string) => checkBackup(folder, `${folder}.check.part`);
+
 const SECRET = {
   BACKUP_PASSPHRASE: 'correct horse',
   AWS_ACCESS_KEY_ID: ACCESS.id,
@@ -53,7 +56,7 @@ async function itKeeps(home: Home, ids: string[], copy: Copy): Promise<void> {
   const to = join(home.directory, 'fetched');
   const manifest = await copy.fetch(second, to);
   assert.equal(manifest.id, second);
-  assert.equal(await checkBackup(to), null);
+  assert.equal(await check(to), null);
   await copy.remove([first, second]);
   assert.deepEqual(await copy.list(), [third]);
   await copy.remove([]);
@@ -108,7 +111,7 @@ test('restic keeps copies, and gives them back', { skip: without('restic', 'vers
   assert.deepEqual(await copy.list(), [id]);
   const to = join(home.directory, 'fetched');
   await copy.fetch(id, to);
-  assert.equal(await checkBackup(to), null);
+  assert.equal(await check(to), null);
   await copy.remove([id]);
   assert.deepEqual(await copy.list(), []);
   const other = copyOf(home, { kind: 'restic', repository }, { RESTIC_PASSWORD: 'wrong' });

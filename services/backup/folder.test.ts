@@ -24,6 +24,9 @@ import { noSmallDisk, smallDisk } from '#shared/testing/full-disk.ts';
 import { scratch } from '#shared/testing/scratch.ts';
 import { checkBackup, listBackups, makeBackup, manifestOf, removeParts } from './folder.ts';
 
+/** Null, or what is wrong with it. */
+const check = (folder: string) => checkBackup(folder, `${folder}.check.part`);
+
 async function house(t: TestContext, directory = scratch(t)): Promise<{ home: Home; store: Store }> {
   const home = homeOf({ VIGIL_HOME: directory });
   prepareHome(home);
@@ -63,7 +66,7 @@ test('a backup holds the store, the config, the persona, the workspace with its 
   assert.deepEqual(manifest.links, [{ path: 'home/workspace/outside', target: '/etc/passwd' }]);
   assert.ok(!existsSync(join(folder, 'home/workspace/outside')), 'no link is followed');
   assert.equal(statSync(folder).mode & 0o777, 0o700);
-  assert.equal(await checkBackup(folder), null);
+  assert.equal(await check(folder), null);
 });
 
 test('what has not changed is a hard link to the backup before; what has is copied', async (t) => {
@@ -76,7 +79,7 @@ test('what has not changed is a hard link to the backup before; what has is copi
   assert.notEqual(inode(first.id, 'home/persona.md'), inode(second.id, 'home/persona.md'));
   // The older one may go: the newer one lacks nothing.
   rmSync(join(home.backups, first.id), { recursive: true });
-  assert.equal(await checkBackup(join(home.backups, second.id)), null);
+  assert.equal(await check(join(home.backups, second.id)), null);
 });
 
 test('the daily one reads what has not changed, and copies anew what a disk has spoilt', async (t) => {
@@ -88,8 +91,8 @@ test('the daily one reads what has not changed, and copies anew what a disk has 
   bytes.writeUInt8(8, 5000);
   writeFileSync(copy, bytes);
   const second = await make(home, 1, true);
-  assert.equal(await checkBackup(join(home.backups, second.id)), null);
-  assert.match((await checkBackup(join(home.backups, first.id))) ?? '', /photo\.jpg has changed/);
+  assert.equal(await check(join(home.backups, second.id)), null);
+  assert.match((await check(join(home.backups, first.id))) ?? '', /photo\.jpg has changed/);
   // One that has changed under its old time is seen by the daily one alone.
   writeFileSync(join(home.files, 'photo.jpg'), Buffer.alloc(100_000, 9));
   utimesSync(join(home.files, 'photo.jpg'), mtime, mtime);
@@ -106,14 +109,14 @@ test('a bit that flips anywhere in a backup is noticed', async (t) => {
       const content = readFileSync(file);
       content.writeUInt8(content.readUInt8(at) ^ 1, at);
       writeFileSync(file, content);
-      assert.notEqual(await checkBackup(join(home.backups, id)), null, `${path} at ${at}`);
+      assert.notEqual(await check(join(home.backups, id)), null, `${path} at ${at}`);
       content.writeUInt8(content.readUInt8(at) ^ 1, at);
       writeFileSync(file, content);
     }
   }
-  assert.equal(await checkBackup(join(home.backups, id)), null);
+  assert.equal(await check(join(home.backups, id)), null);
   rmSync(join(home.backups, id, 'manifest.json'));
-  assert.match((await checkBackup(join(home.backups, id))) ?? '', /ENOENT/);
+  assert.match((await check(join(home.backups, id))) ?? '', /ENOENT/);
 });
 
 test('what may not be read is left out, and said to be', {
@@ -158,6 +161,7 @@ test('killed at any moment, it leaves no half backup that is called whole', asyn
     await folder.makeBackup(homes.homeOf(), { job: 'test', now: Date.now(), deep: true });
     process.stdout.write('made');
   `;
+  mkdirSync(home.backups);
   const states = new Set<string>();
   let whole = 0;
   for (let i = 0; i < 40 && (states.size < 3 || whole === 0); i++) {
@@ -175,7 +179,7 @@ test('killed at any moment, it leaves no half backup that is called whole', asyn
     const ids = await listBackups(home.backups);
     if (ids.length > 0) whole += 1;
     for (const id of ids) {
-      assert.equal(await checkBackup(join(home.backups, id)), null);
+      assert.equal(await check(join(home.backups, id)), null);
       rmSync(join(home.backups, id), { recursive: true });
     }
     await removeParts(home.backups);

@@ -95,7 +95,7 @@ export async function makeBackup(
       await gather({ from: path, path: join(HOME, name), part, manifest, before, linked, ...of });
     }
     await write(join(part, MANIFEST), `${JSON.stringify(manifest)}\n`);
-    const wrong = await checkBackup(part, linked);
+    const wrong = await checkBackup(part, join(part, 'check.db'), linked);
     if (wrong !== null) throw new Error(`the backup does not pass its check: ${wrong}`);
     await flush(part);
     await rename(part, join(backups, id));
@@ -228,10 +228,12 @@ export async function hash(path: string): Promise<string> {
 /**
  * Reads every file of a backup, and restores its store to a scratch place. Null: all is as the manifest says; else the
  * first thing that is not.
+ * @param scratch the file that it is restored to meanwhile
  * @param trusted files that need not be read
  */
 export async function checkBackup(
   folder: string,
+  scratch: string,
   trusted: ReadonlySet<string> = new Set(),
 ): Promise<string | null> {
   let manifest: Manifest;
@@ -245,6 +247,6 @@ export async function checkBackup(
     if (codeOf(error) === 'ENOSPC') throw error;
     return messageOf(error);
   }
-  const wrong = await checkSnapshot(join(folder, STORE), manifest.store, join(folder, 'check.db'));
+  const wrong = await checkSnapshot(join(folder, STORE), manifest.store, scratch);
   return wrong === null ? null : `${STORE}: ${wrong}`;
 }

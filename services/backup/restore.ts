@@ -3,7 +3,7 @@
  * its name and `.before-<time>`. Nobody else may be alive in that home, from the first look to the last step.
  */
 
-import { existsSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, renameSync, statSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -34,7 +34,7 @@ export async function restore(folder: string, home: Home, now: number): Promise<
   await mkdir(home.state, { recursive: true, mode: 0o700 });
   const locks = lockAll(home);
   try {
-    const wrong = await checkBackup(folder);
+    const wrong = await checkBackup(folder, join(home.state, 'check.part'));
     if (wrong !== null) {
       throw new Misconfigured(
         `backup: ${folder} is damaged: ${wrong}`,
@@ -59,7 +59,11 @@ export async function restore(folder: string, home: Home, now: number): Promise<
 function lockAll(home: Home): Lock[] {
   const locks: Lock[] = [];
   for (const { name } of services) {
-    const lock = tryLock(lockOf(home, name));
+    const file = lockOf(home, name);
+    const fresh = [dirname(file), file].filter((path) => !existsSync(path));
+    const lock = tryLock(file);
+    // One that root makes here must be the service's own to take afterwards.
+    for (const path of fresh) ownLock(path, home);
     if (lock) locks.push(lock);
     else {
       for (const held of locks) held.release();
@@ -67,6 +71,12 @@ function lockAll(home: Home): Lock[] {
     }
   }
   return locks;
+}
+
+function ownLock(path: string, home: Home): void {
+  const { uid, gid, mode } = statSync(home.state);
+  if (process.getuid?.() === 0) chownSync(path, uid, gid);
+  chmodSync(path, statSync(path).isDirectory() ? mode & 0o7777 : mode & 0o660);
 }
 
 /** Everything lies on the disk of the state before anything is moved: no step afterwards needs room. */
@@ -111,11 +121,15 @@ async function putInPlace(manifest: Manifest, home: Home, part: string, suffix: 
   return kept;
 }
 
-/** Whoever restores may be root: what is put in place belongs to whom its forerunner belonged. */
+/**
+ * Whoever restores may be root: what is put in place belongs to whom its forerunner belonged, and its folders are as open
+ * as that one was.
+ */
 async function own(path: string, as: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(as);
-  await lchown(path, uid, gid);
+  const { uid, gid, mode } = statSync(as);
+  if (process.getuid?.() === 0) await lchown(path, uid, gid);
   if (!(await lstat(path)).isDirectory()) return;
   for (const name of await readdir(path)) await own(join(path, name), as);
+  // After what is in it, and after the change of owner, which takes the group's bit away.
+  if (statSync(as).isDirectory()) await chmod(path, mode & 0o7777);
 }

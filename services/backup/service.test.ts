@@ -17,6 +17,9 @@ import { checkBackup, listBackups, makeBackup } from './folder.ts';
 import { idOf } from './retention.ts';
 import { backup } from './service.ts';
 
+/** Null, or what is wrong with it. */
+const check = (folder: string) => checkBackup(folder, `${folder}.check.part`);
+
 const HOUR_ms = 3_600_000;
 
 type Shop = {
@@ -183,7 +186,7 @@ test('a service that is killed leaves no half backup; the next one removes it, a
   assert.match(await told(house, slot), /^done: /);
   assert.equal(parts(), false);
   const [id = ''] = await listBackups(house.home.backups);
-  assert.equal(await checkBackup(join(house.home.backups, id)), null);
+  assert.equal(await check(join(house.home.backups, id)), null);
 });
 
 test('it goes on while all is halted', async (t) => {

@@ -107,7 +107,8 @@ async function backUp(ctx: Ctx, job: string, asked: boolean): Promise<string> {
   await ctx.persist([backups.removed(old, clock.now())]);
   foldLog(home.state);
   ctx.log.info('backup.made', { id: manifest.id, took_ms, removed: old.length, left_out: manifest.left_out });
-  const left_out = manifest.left_out.length > 0 ? [`without ${manifest.left_out.join('; ')}`] : [];
+  const [first, ...more] = manifest.left_out;
+  const left_out = first ? [`without ${first}${more.length > 0 ? ` and ${more.length} others` : ''}`] : [];
   return [manifest.id, ...left_out, ...(await copyAll(ctx, manifest.id, asked))].join('; ');
 }
 

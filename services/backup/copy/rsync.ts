@@ -9,8 +9,11 @@ import { program } from './program.ts';
 
 export function rsyncCopy({ target, key }: { target: string; key?: string | undefined }, means: Means): Copy {
   const folder = target.endsWith('/') ? target : `${target}/`;
-  // BatchMode: nobody is there to answer a question.
-  const ssh = `ssh -o BatchMode=yes${key ? ` -i ${key}` : ''}`;
+  // BatchMode: nobody is there to answer a question. A service has no home where ssh would note whom it knows.
+  const known = key
+    ? ` -i ${key} -o UserKnownHostsFile=${key}.known_hosts -o StrictHostKeyChecking=accept-new`
+    : '';
+  const ssh = `ssh -o BatchMode=yes${known}`;
   const rsync = (...args: string[]) => program('rsync', ['-e', ssh, '--timeout=60', ...args], means);
 
   /** A folder for what comes or goes, which is gone afterwards. */
