@@ -8,11 +8,6 @@ const LAST_WORDS = 1000;
 
 export class ProgramFailed extends Error {
   override readonly name = 'ProgramFailed';
-  readonly status: number | null;
-  constructor(message: string, status: number | null) {
-    super(message);
-    this.status = status;
-  }
 }
 
 /** Runs it to its end and gives back what it printed. It gets this environment besides the path, and nothing to read. */
@@ -44,5 +39,5 @@ export async function program(
     });
   });
   if (status === 0) return output;
-  throw new ProgramFailed(`${name} ended with ${status}: ${words.trim()}`, status);
+  throw new ProgramFailed(`${name} ended with ${status}: ${words.trim()}`);
 }
