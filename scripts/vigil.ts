@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { approve } from './cli/approve.ts';
+import { backup } from './cli/backup.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
@@ -43,6 +44,7 @@ const verbs = [
   share,
   mcp,
   key,
+  backup,
   config,
   loadtest,
 ];

@@ -66,10 +66,10 @@ export const config = section({
   batch_poll_s: setting(integer(1, 3600), 60, 'How often it looks whether a batch has ended.'),
   keep_days: setting(
     z.number().check(z.gte(0), z.lte(3650)),
-    7,
+    14,
     'The very bytes of requests and answers are kept for so many days; 0: not at all.',
   ),
-  keep_mb: setting(integer(0, 1_000_000), 200, '… and of so many MB at most, the newest.'),
+  keep_mb: setting(integer(0, 1_000_000), 1000, '… and of so many MB at most, the newest.'),
   aliases: setting(
     z.record(word, z.union([targets, alias])),
     PRESET_ALIASES,

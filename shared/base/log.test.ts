@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -675,4 +676,20 @@ test('a log that was closed counts what comes too late', async (t) => {
   log.info('turn.finished');
   assert.equal(log.dropped, 1);
   await log.close();
+});
+
+test('a file that nobody has written to for fourteen days goes, the newest never', async (t) => {
+  const directory = temporaryFolder(t);
+  const folder = join(directory, 'aged');
+  mkdirSync(folder);
+  const days = [20, 13, 30];
+  for (const [i, age] of days.entries()) {
+    const path = join(folder, `aged.${i + 1}.log`);
+    writeFileSync(path, `{"n":${i}}\n`);
+    const at = Date.now() / 1000 - age * 86_400;
+    utimesSync(path, at, at);
+  }
+  const log = await openLog({ service: 'aged', version: '0', directory });
+  await log.close();
+  assert.deepEqual(readdirSync(folder).sort(), ['aged.2.log', 'aged.3.log']);
 });

@@ -50,6 +50,8 @@ export type LogOptions = {
   /** The bound of one file, and how many are kept with the current one. */
   size_bytes?: number;
   files?: number;
+  /** A file that nobody has written to for so long goes. */
+  days?: number;
   /** How soon files that could not be written are tried again. */
   retry_ms?: number;
   scrub?: Scrub;
@@ -79,6 +81,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     name: service,
     size_bytes: options.size_bytes ?? 50 * 1024 * 1024,
     files: options.files ?? 5,
+    days: options.days ?? 14,
     retry_ms: options.retry_ms ?? 5000,
     onFailure: (error) =>
       tell(

@@ -4,7 +4,8 @@
  *
  * - A line is in the file when `write` returns: no death of the process loses it. (It is not on the platter: a power
  *   cut may take the last seconds.)
- * - No file grows past `size_bytes` and no more than `files` are kept, within one burst and over restarts.
+ * - No file grows past `size_bytes` and no more than `files` are kept, within one burst and over restarts. One that
+ *   nobody has written to for `days` goes sooner.
  * - When the files cannot be written (disk full, folder gone, rights, read-only), lines are dropped and counted. The
  *   files are tried again every `retry_ms`, and nothing else of the process notices.
  *
@@ -35,6 +36,8 @@ import roll, { type RollingFile } from 'pino-roll';
 /** No line may be longer: room for one is kept in every file. */
 export const LONGEST_LINE_BYTES = 64 * 1024;
 
+const DAY_ms = 86_400_000;
+
 export type LogFile = {
   /** Appends one line, newline included. Never throws, never waits. */
   write(line: string): void;
@@ -48,6 +51,7 @@ export type LogFileOptions = {
   name: string;
   size_bytes: number;
   files: number;
+  days: number;
   retry_ms: number;
   /** Told once when writing begins to fail. */
   onFailure: (error: unknown) => void;
@@ -56,7 +60,7 @@ export type LogFileOptions = {
 };
 
 export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
-  const { folder, name, size_bytes, files, retry_ms, onFailure, onRecovery } = options;
+  const { folder, name, size_bytes, files, days, retry_ms, onFailure, onRecovery } = options;
   const full_bytes = size_bytes - LONGEST_LINE_BYTES;
   if (full_bytes < LONGEST_LINE_BYTES || files < 1) {
     throw new RangeError(
@@ -71,16 +75,23 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
   let dropped = 0;
   let told = 0; // of the dropped ones, those that the log itself speaks of
   let unseen = 0; // written since the file was last seen in its folder
+  let pruned_at = 0;
 
   const ours = new RegExp(`^${name}\\.(\\d+)\\.log$`);
   const pathOf = (number: number) => join(folder, `${name}.${number}.log`);
 
-  /** Removes the oldest files beyond the bound; answers with the numbers of the others, newest last. */
+  /** Removes the files beyond the bounds, the newest never; answers with the numbers of the others, newest last. */
   function prune(): number[] {
+    pruned_at = Date.now();
+    const outdated = (number: number) =>
+      (statSync(pathOf(number), { throwIfNoEntry: false })?.mtimeMs ?? 0) < pruned_at - days * DAY_ms;
     const numbers = readdirSync(folder)
       .flatMap((file) => ours.exec(file)?.slice(1).map(Number) ?? [])
       .sort((a, b) => a - b);
-    for (const number of numbers.splice(0, numbers.length - files)) rmSync(pathOf(number), { force: true });
+    const young = numbers.slice(0, -1).findIndex((number) => !outdated(number));
+    const old = young < 0 ? numbers.length - 1 : young;
+    for (const number of numbers.splice(0, Math.max(old, numbers.length - files)))
+      rmSync(pathOf(number), { force: true });
     return numbers;
   }
 
@@ -146,8 +157,12 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
     current.emit('drain'); // begins the next file
     current.emit('ready'); // closes the one before: until then even a removed file fills the disk
     if (current !== stream) return;
+    tidy(() => fchmodSync(current.fd, 0o600));
+  }
+
+  function tidy(first: () => void = () => {}): void {
     try {
-      fchmodSync(current.fd, 0o600);
+      first();
       prune();
     } catch (error) {
       fail(error);
@@ -163,6 +178,8 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
     }
     unseen = 0;
     if (!stream) await open();
+    // A service that says little begins no new file for months.
+    else if (Date.now() - pruned_at > DAY_ms) tidy();
     if (closed) return close();
     if (stream && failure !== undefined) {
       const lost = dropped;

@@ -127,7 +127,8 @@ export const shared = {
       'What is logged: this level and everything more serious.',
     ),
     size_mb: setting(z.number().check(z.gte(0.25), z.lte(1024)), 50, 'The size of one log file, in MB.'),
-    files: setting(integer(1, 100), 5, 'How many log files each service keeps.'),
+    files: setting(integer(1, 100), 5, 'How many log files each service keeps …'),
+    days: setting(integer(1, 3650), 14, '… and for how many days after they were last written to.'),
   }),
 } as const;
 

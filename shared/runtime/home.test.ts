@@ -23,6 +23,7 @@ test('everything lies below VIGIL_HOME, and below .vigil/ of the checkout withou
     workspace: '/srv/v/state/workspace',
     files: '/srv/v/state/files',
     persona: '/srv/v/state/persona.md',
+    backups: '/srv/v/state/backups',
     restarts: '/srv/v/state/restart',
   });
   assert.equal(homeOf({}).directory, join(root, '.vigil'));

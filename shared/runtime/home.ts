@@ -32,6 +32,8 @@ export type Home = {
   files: string;
   /** The owner's standing instructions. */
   persona: string;
+  /** Holds one folder per backup. */
+  backups: string;
   /** A file named for a service asks whoever supervises it to restart it; what stands in it is the reason. */
   restarts: string;
 };
@@ -65,6 +67,7 @@ export function homeOf(env: Environment = process.env, from: string = root): Hom
     workspace: join(state, 'workspace'),
     files: join(state, 'files'),
     persona: join(state, 'persona.md'),
+    backups: join(state, 'backups'),
     restarts: join(state, 'restart'),
   };
 }

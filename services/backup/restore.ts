@@ -1,0 +1,135 @@
+/**
+ * The way back: a backup becomes a home again. Checked first, then put in place; what was there stays beside it, under
+ * its name and `.before-<time>`. Nobody else may be alive in that home, from the first look to the last step.
+ */
+
+import { chmodSync, chownSync, existsSync, renameSync, statSync } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  lchown,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  utimes,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Misconfigured } from '#shared/base/errors.ts';
+import { services } from '#shared/manifest.ts';
+import { type Home, lockOf } from '#shared/runtime/home.ts';
+import { type Lock, tryLock } from '#shared/store/liveness.ts';
+import { foldLog, putBack } from '#shared/store/snapshot.ts';
+import { FILE } from '#shared/store/store.ts';
+import { checkBackup, HOME, type Manifest, manifestOf, partsOf, STORE } from './folder.ts';
+import { idOf } from './retention.ts';
+
+/**
+ * Restores the backup in `folder` into `home`. Says what was put aside, each as it is called now.
+ * @throws Misconfigured when a service is alive there, or when the backup does not pass its check
+ */
+export async function restore(folder: string, home: Home, now: number): Promise<string[]> {
+  await mkdir(home.state, { recursive: true, mode: 0o700 });
+  const locks = lockAll(home);
+  try {
+    const wrong = await checkBackup(folder, join(home.state, 'check.part'));
+    if (wrong !== null) {
+      throw new Misconfigured(
+        `backup: ${folder} is damaged: ${wrong}`,
+        'restore another one (vigil backup list)',
+      );
+    }
+    const manifest = await manifestOf(folder);
+    const part = join(home.state, 'restore.part');
+    await rm(part, { recursive: true, force: true });
+    try {
+      await copyOut(folder, manifest, part);
+      // What was forgotten after this backup was made must be forgotten in it again: here, before anybody reads it.
+      return await putInPlace(manifest, home, part, `.before-${idOf(now)}`);
+    } finally {
+      await rm(part, { recursive: true, force: true });
+    }
+  } finally {
+    for (const lock of locks) lock.release();
+  }
+}
+
+function lockAll(home: Home): Lock[] {
+  const locks: Lock[] = [];
+  for (const { name } of services) {
+    const file = lockOf(home, name);
+    const fresh = [dirname(file), file].filter((path) => !existsSync(path));
+    const lock = tryLock(file);
+    // One that root makes here must be the service's own to take afterwards.
+    for (const path of fresh) ownLock(path, home);
+    if (lock) locks.push(lock);
+    else {
+      for (const held of locks) held.release();
+      throw new Misconfigured(`restore: ${name} is running on ${home.state}`, 'stop Vigil first');
+    }
+  }
+  return locks;
+}
+
+function ownLock(path: string, home: Home): void {
+  const { uid, gid, mode } = statSync(home.state);
+  if (process.getuid?.() === 0) chownSync(path, uid, gid);
+  chmodSync(path, statSync(path).isDirectory() ? mode & 0o7777 : mode & 0o660);
+}
+
+/** Everything lies on the disk of the state before anything is moved: no step afterwards needs room. */
+async function copyOut(folder: string, manifest: Manifest, part: string): Promise<void> {
+  for (const { path, mode, modified_ms } of manifest.files) {
+    const to = join(part, path);
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    await copyFile(join(folder, path), to);
+    await chmod(to, mode);
+    await utimes(to, modified_ms / 1000, modified_ms / 1000);
+  }
+  for (const { path, target } of manifest.links) {
+    await mkdir(dirname(join(part, path)), { recursive: true, mode: 0o700 });
+    await symlink(target, join(part, path));
+  }
+}
+
+async function putInPlace(manifest: Manifest, home: Home, part: string, suffix: string): Promise<string[]> {
+  const kept: string[] = [];
+  const file = join(home.state, FILE);
+  try {
+    foldLog(home.state);
+  } catch {
+    // It is damaged, or not there: its log, if any, is put aside with it.
+  }
+  for (const { name, path } of partsOf(home)) {
+    const from = join(part, HOME, name);
+    if (!existsSync(from)) continue;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    if (existsSync(path)) {
+      await own(from, path);
+      renameSync(path, `${path}${suffix}`);
+      kept.push(`${path}${suffix}`);
+    } else await own(from, dirname(path));
+    await rename(from, path);
+  }
+  await own(join(part, STORE), existsSync(file) ? file : home.state);
+  // Where the state is a group's, so is the store.
+  await chmod(join(part, STORE), statSync(home.state).mode & 0o020 ? 0o660 : 0o600);
+  if (existsSync(file)) kept.push(`${file}${suffix}`);
+  putBack(home.state, join(part, STORE), manifest.store, `${file}${suffix}`);
+  return kept;
+}
+
+/**
+ * Whoever restores may be root: what is put in place belongs to whom its forerunner belonged, and its folders are as open
+ * as that one was.
+ */
+async function own(path: string, as: string): Promise<void> {
+  const { uid, gid, mode } = statSync(as);
+  if (process.getuid?.() === 0) await lchown(path, uid, gid);
+  if (!(await lstat(path)).isDirectory()) return;
+  for (const name of await readdir(path)) await own(join(path, name), as);
+  // After what is in it, and after the change of owner, which takes the group's bit away.
+  if (statSync(as).isDirectory()) await chmod(path, mode & 0o7777);
+}
