@@ -79,10 +79,12 @@ export async function meantToRun(home: Home, supervisor: Supervisor): Promise<Se
 /** Those that are ready now. */
 export async function readyNow(home: Home, supervisor: Supervisor): Promise<ServiceName[]> {
   const standings = await supervisor.standings();
-  return readFrom(join(home.state, FILE), heartbeat.all)
-    .filter(({ phase, worker }) => phase === 'ready' && worker === 0)
-    .flatMap(({ service, pid }) =>
-      services.filter(({ name }) => name === service && standings.get(name)?.pid === pid),
+  const ready = readFrom(join(home.state, FILE), heartbeat.all).filter(
+    ({ phase, worker }) => phase === 'ready' && worker === 0,
+  );
+  return services
+    .filter(({ name }) =>
+      ready.some(({ service, pid }) => service === name && pid === standings.get(name)?.pid),
     )
     .map(({ name }) => name);
 }

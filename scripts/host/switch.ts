@@ -24,7 +24,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import type { ServiceName } from '#shared/manifest.ts';
@@ -40,9 +40,9 @@ import {
 import { FILE } from '#shared/store/store.ts';
 import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
 import type { Place } from './place.ts';
+import { readRelease, tryRelease, unpack } from './release.ts';
 import {
   bytesIn,
-  discard,
   flush,
   linked,
   partOf,
@@ -52,10 +52,7 @@ import {
   schemaOf,
   settle,
   sweep,
-  unpack,
-  verify,
-  versionIn,
-  versionOf,
+  tidy,
 } from './releases.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -147,7 +144,7 @@ async function alone<T>(
   }
 }
 
-/** Ends or undoes what was interrupted; null when there was nothing, or nothing is left of it. */
+/** Ends or undoes what was interrupted; null when nothing was. */
 async function resume(host: Host, verb: Journal['verb']): Promise<Outcome | null> {
   const { place, say } = host;
   const journal = unfinished(place);
@@ -157,7 +154,8 @@ async function resume(host: Host, verb: Journal['verb']): Promise<Outcome | null
   if (what === 'it goes on') return finish(host, journal);
   if (what === 'it goes back') return goBack(host, journal);
   await abandon(host, journal);
-  return null;
+  const ready = await readyNow(place.home, host.supervisor);
+  return { version: journal.from, done: 'undone', verdict: { ready, late: [] } };
 }
 
 /** Before the switch: as if it had never been begun. */
@@ -170,7 +168,7 @@ async function abandon({ place, supervisor }: Host, journal: Journal): Promise<v
 
 /** What preparing leaves behind. */
 function clear(place: Place): void {
-  sweep(place);
+  tidy(place);
   const backups = backupsOf(place);
   for (const name of existsSync(backups) ? readdirSync(backups) : []) {
     if (/^(rehearsal|upgrade-.*\.part$)/.test(name))
@@ -178,11 +176,13 @@ function clear(place: Place): void {
   }
 }
 
-/** @throws Misconfigured when the release is refused: then nothing was changed */
+/**
+ * To the release of a folder or a tarball.
+ * @throws Misconfigured when it is refused: then nothing was changed
+ */
 export async function upgrade(host: Host, source: string): Promise<Outcome> {
   return alone(host, 'upgrade', async (resumed) => {
     const { place, supervisor, say } = host;
-    const to = await versionOf(source);
     const from = linked(place, 'current');
     if (from === null) {
       throw new Misconfigured(
@@ -190,15 +190,19 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
         'install it: vigil install',
       );
     }
-    if (resumed?.version === to) return resumed;
+    if (!existsSync(source)) {
+      throw new Misconfigured(
+        `upgrade: there is no ${source}`,
+        'give the folder or the tarball of a release',
+      );
+    }
     const expected = await readyNow(place.home, supervisor);
-    if (from === to) return { version: to, done: 'already', verdict: { ready: expected, late: [] } };
     const previous = linked(place, 'previous');
     let journal: Journal = {
       verb: 'upgrade',
       step: 'preparing',
       from,
-      to,
+      to: basename(source),
       previous,
       expected,
       snapshot: null,
@@ -206,7 +210,12 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
     };
     try {
       note(place, journal);
-      const { schema, moves } = await prepare(host, source, to);
+      const { version: to, schema, moves } = await prepare(host, source, from);
+      if (to === from) {
+        await abandon(host, journal);
+        return resumed ?? { version: to, done: 'already', verdict: { ready: expected, late: [] } };
+      }
+      journal = { ...journal, to };
       if (moves) {
         journal = note(place, { ...journal, step: 'stopping' });
         say('every service stops, for the schema moves');
@@ -226,55 +235,40 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
   });
 }
 
+type Prepared = { version: string; schema: number; moves: boolean };
+
 /** Unpacks and proves the release; nothing that runs is touched. */
-async function prepare(host: Host, source: string, to: string): Promise<{ schema: number; moves: boolean }> {
-  const { place, say } = host;
-  const part = partOf(place, to);
+async function prepare({ place, say }: Host, source: string, current: string): Promise<Prepared> {
+  const part = partOf(place);
   const store = storeOf(place);
-  const known = isWhole(pathOf(place, to));
-  roomFor(place, known ? 0 : statSync(source).isDirectory() ? bytesIn(source) : 4 * statSync(source).size);
-  if (!known) await unpack(source, part);
-  const release = known ? pathOf(place, to) : part;
-  if (versionIn(release) !== to) {
-    throw new Misconfigured(
-      `${source} holds ${versionIn(release)}, expected ${to}`,
-      'give it under its own name',
-    );
-  }
-  verify(release);
-  say(`${to} is whole`);
-  await ask(release, ['config', 'check']);
-  say('its config check passes');
+  const { size } = statSync(source);
+  roomFor(place, statSync(source).isDirectory() ? bytesIn(source) : 4 * size);
+  rmSync(part, { recursive: true, force: true });
+  unpack(source, part);
+  const release = readRelease(part);
+  const { version } = release;
   const schema = schemaIn(store);
-  const speaks = schemaOf(release);
+  const speaks = schemaOf(part);
+  const prepared = { version, schema, moves: schema > 0 && speaks > schema };
+  if (version === current) return prepared;
+  tryRelease(release);
+  say(`${version} is whole, and runs here`);
+  await ask(part, ['config', 'check']);
+  say('it takes the configuration');
   if (speaks < schema) {
     throw new Misconfigured(
-      `upgrade: ${to} speaks schema ${speaks}, the store has ${schema}: it is the older release`,
-      `to go back, and the store with it: vigil rollback ${to}`,
+      `upgrade: ${version} speaks schema ${speaks}, the store has ${schema}: it is the older release`,
+      `to go back, and the store with it: vigil rollback ${version}`,
     );
   }
   if (schema > 0) {
-    await rehearse(place, release, store);
+    await rehearse(place, part, store);
     say(
-      `the store opens in it, and loses no row${speaks > schema ? `: schema ${schema} becomes ${speaks}` : ''}`,
+      `the store opens in it and loses no row${prepared.moves ? `; schema ${schema} becomes ${speaks}` : ''}`,
     );
   }
-  if (!known) {
-    if (existsSync(pathOf(place, to))) discard(pathOf(place, to));
-    settle(place, to);
-  }
-  return { schema, moves: schema > 0 && speaks > schema };
-}
-
-/** Whether a release of that name lies there from before, and can be taken as it is. */
-function isWhole(release: string): boolean {
-  try {
-    verify(release);
-    return true;
-  } catch (error) {
-    if (error instanceof Misconfigured) return false;
-    throw error;
-  }
+  settle(place, version);
+  return prepared;
 }
 
 /** @throws Misconfigured when the disk is too small for what the upgrade writes */
@@ -411,32 +405,24 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
   point(place, 'previous', verb === 'upgrade' ? from : journal.previous);
   point(place, 'current', to);
   say(`current is ${to}`);
-  const verdict = await run(host, to, expected, verb === 'upgrade').then(
-    (seen) => seen,
-    (error): Verdict => {
-      say(messageOf(error));
-      return {
-        ready: [],
-        late: expected.map((name) => ({ name, why: 'not started', misconfigured: false })),
-      };
-    },
-  );
-  const took = `${verdict.ready.length} of ${expected.length} ready`;
-  if (verb === 'rollback') {
-    ended(place);
-    say(took);
-    return { version: to, done: 'rolled back', verdict };
+  const verdict = await run(host, to, expected, verb === 'upgrade').catch((error): Verdict => {
+    say(messageOf(error));
+    const late = expected.map((name) => ({ name, why: `not started in ${to}`, misconfigured: false }));
+    return { ready: [], late };
+  });
+  const ready = `${verdict.ready.length} of ${expected.length} ready`;
+  if (verb === 'upgrade' && verdict.late.length > 0) {
+    say(`${ready} within ${within_ms / 1000} s: back to ${from}`);
+    await goBack(host, journal);
+    return { version: from, done: 'undone', verdict };
   }
-  if (verdict.late.length === 0) {
-    ended(place);
-    const removed = sweep(place);
-    sweepSnapshots(place);
-    say(`${took}${removed.length > 0 ? `; removed: ${removed.join(', ')}` : ''}`);
-    return { version: to, done: 'upgraded', verdict };
-  }
-  say(`${took} within ${within_ms / 1000} s: back to ${from}`);
-  await goBack(host, journal);
-  return { version: from, done: 'undone', verdict };
+  say(ready);
+  ended(place);
+  if (verb === 'rollback') return { version: to, done: 'rolled back', verdict };
+  const removed = sweep(place);
+  sweepSnapshots(place);
+  if (removed.length > 0) say(`no longer kept: ${removed.join(', ')}`);
+  return { version: to, done: 'upgraded', verdict };
 }
 
 /** Brings up the release that `current` points at, and looks. */

@@ -38,10 +38,15 @@ function looking<T>(file: string, look: (db: Database.Database) => T): T {
   }
 }
 
-/** How far the store of this file has been migrated; 0 where there is none yet. */
+/** How far the store of this file has been migrated; 0 where there is none yet, Infinity where nobody can read it. */
 export function schemaIn(file: string): number {
   if (!existsSync(file)) return 0;
-  return looking(file, (db) => Number(db.pragma('user_version', { simple: true })));
+  try {
+    return looking(file, (db) => Number(db.pragma('user_version', { simple: true })));
+  } catch (error) {
+    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error))) throw error;
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** One question to a store whose schema may be another release's: its table must not have changed since. */
