@@ -13,15 +13,19 @@ import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { logs } from './cli/logs.ts';
 import { mcp } from './cli/mcp.ts';
 import { members } from './cli/members.ts';
+import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
+import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
+import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
@@ -44,6 +48,14 @@ const verbs = [
   mcp,
   key,
   config,
+  logs,
+  restart,
+  off,
+  on,
+  upgrade,
+  rollback,
+  releases,
+  rehearse,
   loadtest,
 ];
 

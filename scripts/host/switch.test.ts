@@ -20,11 +20,12 @@ import { root } from '#shared/base/root.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import { scratch } from '#shared/testing/scratch.ts';
+import { unfinished } from './journal.ts';
 import type { Place } from './place.ts';
 import { filesOf, sha256 } from './release.ts';
 import { linked, releasesOf } from './releases.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
-import { losses, resumption, rollback, unfinished, upgrade } from './switch.ts';
+import { losses, resumption, rollback, upgrade } from './switch.ts';
 
 const NAMES: ServiceName[] = ['router', 'core', 'tools'];
 

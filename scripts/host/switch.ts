@@ -11,19 +11,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
@@ -39,11 +27,11 @@ import {
 } from '#shared/store/snapshot.ts';
 import { FILE } from '#shared/store/store.ts';
 import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
+import { ended, type Journal, note, unfinished } from './journal.ts';
 import type { Place } from './place.ts';
 import { readRelease, tryRelease, unpack } from './release.ts';
 import {
   bytesIn,
-  flush,
   linked,
   partOf,
   pathOf,
@@ -65,21 +53,6 @@ export type Host = {
   within_ms?: number;
 };
 
-export type Journal = {
-  verb: 'upgrade' | 'rollback';
-  step: 'preparing' | 'stopping' | 'switching';
-  from: string;
-  to: string;
-  /** What `previous` was when it began. */
-  previous: string | null;
-  /** Must be ready afterwards. */
-  expected: ServiceName[];
-  /** upgrade: of the store before it. rollback: to be put back. */
-  snapshot: string | null;
-  /** Where a newer store is kept. */
-  aside: string | null;
-};
-
 export type Outcome = {
   /** What runs now. */
   version: string;
@@ -91,31 +64,8 @@ const WITHIN_ms = 20_000;
 /** A store that is older is put back only when that is said: too much came since. */
 const FAR_ms = 3_600_000;
 
-const journalOf = (place: Place) => join(place.prefix, 'upgrade.json');
 const storeOf = (place: Place) => join(place.home.state, FILE);
 const backupsOf = (place: Place) => join(place.home.state, 'backups');
-
-/** What was begun and not ended. */
-export function unfinished(place: Place): Journal | null {
-  const file = journalOf(place);
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
-}
-
-function note(place: Place, journal: Journal): Journal {
-  const file = journalOf(place);
-  const fd = openSync(`${file}.next`, 'w', 0o600);
-  writeFileSync(fd, `${JSON.stringify(journal, null, 1)}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(`${file}.next`, file);
-  flush(place.prefix);
-  return journal;
-}
-
-function ended(place: Place): void {
-  rmSync(journalOf(place), { force: true });
-  flush(place.prefix);
-}
 
 /** What becomes of an interrupted switch when somebody asks for an upgrade or a rollback. */
 export function resumption(
