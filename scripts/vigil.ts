@@ -8,6 +8,7 @@ import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
@@ -48,6 +49,7 @@ const verbs = [
   mcp,
   key,
   config,
+  credentials,
   logs,
   restart,
   off,

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type Home, homeOf, socketOf } from '#shared/runtime/home.ts';
-import { demandRights, installed, since } from './installed.ts';
+import { demandRights, installed, since } from './host.ts';
 import { hurt, late } from './upgrade.ts';
 
 export function off(program: Command): void {

@@ -8,8 +8,8 @@ import { nearest } from '#shared/base/spelling.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
+import { demandRights, type Installed, installed, since } from './host.ts';
 import { openHouse } from './house.ts';
-import { demandRights, type Installed, installed, since } from './installed.ts';
 import { hurt, late } from './upgrade.ts';
 
 const PATIENCE_ms = 30_000;
@@ -55,7 +55,7 @@ async function restartInstalled(host: Installed, named: ServiceName[]): Promise<
 }
 
 /** Asks the foreground suite, as the watchdog does, by a file named for the service. */
-async function restartSuite(home: Home, named: ServiceName[]): Promise<void> {
+export async function restartSuite(home: Home, named: ServiceName[]): Promise<void> {
   const began = performance.now();
   const { isLocked } = await import('#shared/store/liveness.ts');
   const running = services.map(({ name }) => name).filter((name) => isLocked(lockOf(home, name)));

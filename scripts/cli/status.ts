@@ -18,8 +18,8 @@ import type { Profile } from '../host/place.ts';
 import { linked } from '../host/releases.ts';
 import type { Standing } from '../host/supervisor.ts';
 import { harmless } from './explain.ts';
+import { type Installed, installed } from './host.ts';
 import { openHouse } from './house.ts';
-import { type Installed, installed } from './installed.ts';
 import { excerpt } from './life.ts';
 import { table as tableOf } from './table.ts';
 
@@ -145,12 +145,12 @@ function houseOf(host: Installed | null, home: Home): House {
 function head({ profile, directory, release, installed_at, off, halted, interrupted }: House): string {
   const since = installed_at === null ? '' : `, here since ${new Date(installed_at).toLocaleString('sv-SE')}`;
   const lines = [
-    `vigil ${release}${since} (${profile}, ${directory})`,
-    ...(off === null ? [] : [`OFF: ${off}; nothing runs until: vigil on`]),
     ...(halted === null ? [] : [`HALTED: ${halted}; what waits goes on with: scripts/vigil resume`]),
+    ...(off === null ? [] : [`OFF: ${off}; nothing runs until: vigil on`]),
     ...(interrupted === null
       ? []
       : [`INTERRUPTED: the ${interrupted}; vigil upgrade ends it, vigil rollback takes it back`]),
+    `vigil ${release}${since} (${profile}, ${directory})`,
   ];
   return `${lines.join('\n')}\n\n`;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Late } from '../host/gate.ts';
 import type { Outcome } from '../host/switch.ts';
-import { demandInstalled, demandRights, since, stopwatch } from './installed.ts';
+import { demandInstalled, demandRights, since, stopwatch } from './host.ts';
 import { table } from './table.ts';
 
 const PULL =
