@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { homeOf, umaskOf } from '#shared/runtime/home.ts';
 import { approve } from './cli/approve.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
@@ -11,6 +12,7 @@ import { cost } from './cli/cost.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
+import { install } from './cli/install.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { mcp } from './cli/mcp.ts';
@@ -22,6 +24,7 @@ import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
+import { uninstall } from './cli/uninstall.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
@@ -44,6 +47,8 @@ const verbs = [
   mcp,
   key,
   config,
+  install,
+  uninstall,
   loadtest,
 ];
 
@@ -54,6 +59,9 @@ const program = new Command('vigil')
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
 for (const add of verbs) add(program);
+
+// What the command line makes in a shared state, root's too, the services can write.
+process.umask(umaskOf(homeOf()));
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {
