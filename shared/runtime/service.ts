@@ -14,8 +14,6 @@ import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
-import * as fault from '../tables/error.ts';
-import * as external_call from '../tables/external_call.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
@@ -65,9 +63,6 @@ export type Running = {
 };
 
 const BEAT_ms = 5000;
-/** Its errors and its calls of the outside are kept for so long; see their tables. */
-const KEEP_ms = 90 * 86_400_000;
-const PRUNE_ms = 3_600_000;
 
 export function run<S extends Section>(definition: Service<S>, options: RunOptions): Running {
   const stopping = new AbortController();
@@ -199,10 +194,6 @@ async function live<S extends Section>(
       loops,
       endings,
       lastly,
-    });
-    ctx.every('old rows', PRUNE_ms, async () => {
-      const before_at = clock.now() - KEEP_ms;
-      await ctx.store.commit([fault.prune(name, before_at), external_call.prune(name, before_at)], 'soon');
     });
     await definition.start(ctx);
     for (const start of loops) inWork.push(start());

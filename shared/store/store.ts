@@ -153,7 +153,7 @@ function older(version: string, than: readonly number[]): boolean {
 }
 
 /** Tries again while another process holds a lock: others migrate or recover the log, for seconds at most. */
-async function patiently<T>(attempt: () => T): Promise<T> {
+export async function patiently<T>(attempt: () => T): Promise<T> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     try {
@@ -195,7 +195,8 @@ function explained(error: unknown, file: string): unknown {
   return full(error);
 }
 
-function full(error: unknown): unknown {
+/** A full disk, by the name that callers know it by; any other error as it is. */
+export function full(error: unknown): unknown {
   const code = codeOf(error);
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
     return new StoreFull(`store: the disk is full (${messageOf(error)}); nothing was changed`, {
