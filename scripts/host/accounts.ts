@@ -1,37 +1,61 @@
-/** The users of an installation for the machine: one for each service, in one group that shares the store. */
+/**
+ * What an installation for the machine has beside its units: a user for each service, in one group that shares the store,
+ * and the folders. Both are told to systemd (sysusers.d(5), tmpfiles.d(5)), which makes them again after a boot.
+ */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
-import { services } from '#shared/manifest.ts';
-import { entryOf } from './owner.ts';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { entryOf, folder, putFile, ROOT } from './owner.ts';
 import type { Step } from './step.ts';
 
 export const GROUP = 'vigil';
-const FILE = '/etc/sysusers.d/vigil.conf';
+const USERS = '/etc/sysusers.d/vigil.conf';
+const FOLDERS = '/etc/tmpfiles.d/vigil.conf';
 
-/** sysusers.d(5): what makes them also makes them again, on a machine whose /etc is made anew. */
-export function sysusers(): string {
-  return [
-    `g ${GROUP} -`,
-    ...services.map(
-      ({ name }) => `u ${userOf(name)} -:${GROUP} "Vigil ${name}" /var/lib/vigil /usr/sbin/nologin`,
-    ),
-    '',
-  ].join('\n');
+/** @param release where the two files come from */
+export function makeAccounts(release: string): Step {
+  const text = readFileSync(join(release, 'systemd', 'vigil.sysusers.conf'), 'utf8');
+  const users = [...text.matchAll(/^u (\S+)/gm)].map(([, name = '']) => name);
+  return {
+    words: `make the group ${GROUP}, and a user in it for each service (${USERS})`,
+    due: () => isOther(USERS, text) || [...users].some((name) => entryOf('passwd', name) === null),
+    act() {
+      put(USERS, text);
+      execFileSync('systemd-sysusers', [USERS], { stdio: 'pipe' });
+    },
+  };
 }
 
-const userOf = (service: string) => `vigil-${service}`;
+export function makeFolders(release: string): Step[] {
+  const text = readFileSync(join(release, 'systemd', 'vigil.tmpfiles.conf'), 'utf8');
+  const lines = [...text.matchAll(/^d (\S+) (\d+) root (\S+)$/gm)];
+  return [
+    {
+      words: `write ${FOLDERS}: the folders, after each boot too`,
+      due: () => isOther(FOLDERS, text),
+      act: () => put(FOLDERS, text),
+    },
+    ...lines.map(([, path = '', mode = '', group = '']) => folder(path, Number.parseInt(mode, 8), { group })),
+  ];
+}
 
-export const makeAccounts: Step = {
-  words: `make the group ${GROUP}, and a user in it for each service (${FILE})`,
-  due: () =>
-    entryOf('group', GROUP) === null || services.some(({ name }) => entryOf('passwd', userOf(name)) === null),
+function isOther(file: string, text: string): boolean {
+  return !existsSync(file) || readFileSync(file, 'utf8') !== text;
+}
+
+function put(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  putFile(file, text, 0o644, ROOT);
+}
+
+/** What a reboot would make again, of an installation that is gone. */
+export const forgetFolders: Step = {
+  words: `remove ${FOLDERS}, and /run/vigil`,
+  due: () => existsSync(FOLDERS) || existsSync('/run/vigil'),
   act() {
-    mkdirSync(dirname(FILE), { recursive: true });
-    writeFileSync(FILE, sysusers());
-    execFileSync('systemd-sysusers', [FILE], { stdio: 'pipe' });
+    rmSync(FOLDERS, { force: true });
+    rmSync('/run/vigil', { recursive: true, force: true });
   },
 };
 
@@ -40,7 +64,7 @@ export const removeAccounts: Step = {
   words: `remove the users and the group ${GROUP}`,
   due: () => entryOf('group', GROUP) !== null,
   act() {
-    rmSync(FILE, { force: true });
+    rmSync(USERS, { force: true });
     const [, , gid, members = ''] = entryOf('group', GROUP) ?? [];
     const users = execFileSync('getent', ['passwd'], { encoding: 'utf8' })
       .split('\n')
@@ -64,17 +88,4 @@ export function membership(person: string): Step {
     due: () => !isMember(person),
     act: () => void execFileSync('usermod', ['-aG', GROUP, person], { stdio: 'pipe' }),
   };
-}
-
-/** @throws Misconfigured when this machine cannot make users */
-export function demandAccountTools(): void {
-  for (const tool of ['systemd-sysusers', 'getent', 'usermod']) {
-    try {
-      execFileSync('sh', ['-c', `command -v ${tool}`], { stdio: 'pipe' });
-    } catch (error) {
-      throw new Misconfigured(`install: ${tool} is not there`, `install the package that has ${tool}`, {
-        cause: error,
-      });
-    }
-  }
 }

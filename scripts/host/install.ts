@@ -25,7 +25,7 @@ import { type ServiceName, services } from '#shared/manifest.ts';
 import { checkConfig } from '#shared/runtime/config.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import { sections } from '../sections.ts';
-import { demandAccountTools, GROUP, makeAccounts, membership } from './accounts.ts';
+import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
 import { supervisorOf } from './host.ts';
 import { folder, type Owner, putFile, ROOT } from './owner.ts';
@@ -79,7 +79,6 @@ const READY_ms = 60_000;
 export async function install(options: Installing): Promise<Installed> {
   const { place, from, dryRun, say } = options;
   preflight.demandHost(place);
-  if (place.profile === 'system') demandAccountTools();
   preflight.demandFolders(place);
   const release = readRelease(from);
   preflight.demandSameVersion(place, release, currentOf(place));
@@ -128,7 +127,6 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
   const own: Owner = system ? ROOT : null;
   const releases = join(place.prefix, 'releases');
   const lies = join(releases, release.version);
-  const state = system ? 0o2770 : 0o700;
   const readable = system ? 0o755 : 0o700;
 
   const config: Step = {
@@ -174,22 +172,9 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
       },
     },
     ...(place.profile === 'mac' ? [shareNode(place, lies)] : []),
-    ...(system ? [makeAccounts] : []),
     folder(place.prefix, readable, own),
     folder(releases, readable, own),
-    folder(dirname(home.config), system ? 0o750 : 0o700, shared),
-    folder(home.credentials, 0o700, own),
-    folder(join(home.credentials, 'mcp'), 0o700, own),
-    folder(home.logs, readable, own),
-    ...[
-      home.state,
-      join(home.state, 'run'),
-      join(home.state, 'bells'),
-      join(home.state, 'failed'),
-      home.restarts,
-      home.workspace,
-      home.files,
-    ].map((path) => folder(path, state, shared)),
+    ...(system ? [makeAccounts(release.folder), ...makeFolders(release.folder)] : ownFolders(home)),
     config,
     ...credentials,
     ...(source ? adoption(source, place, shared) : []),
@@ -206,6 +191,18 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
     command(place),
     ...(system && person ? [membership(person)] : []),
   ];
+}
+
+function ownFolders({ credentials, logs, state, restarts, workspace, files }: Home): Step[] {
+  const paths = [
+    credentials,
+    join(credentials, 'mcp'),
+    logs,
+    state,
+    join(state, 'run'),
+    join(state, 'failed'),
+  ];
+  return [...paths, restarts, workspace, files].map((path) => folder(path, 0o700, null));
 }
 
 function isWhole(folder: string): boolean {

@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SYSTEM } from '#shared/runtime/home.ts';
-import { removeAccounts } from './accounts.ts';
+import { forgetFolders, removeAccounts } from './accounts.ts';
 import { supervisorOf } from './host.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
@@ -45,7 +45,8 @@ export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
       due: () => isOurs(command, prefix),
       act: () => rmSync(command),
     },
-    ...parts.map((path) => removal(path)),
+    ...(system ? [forgetFolders] : []),
+    ...parts.map(removal),
     ...(purge ? remains.map(removal) : []),
     {
       words: `remove ${prefix}, in which nothing is left`,
