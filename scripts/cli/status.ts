@@ -12,7 +12,7 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { harmless } from './explain.ts';
-import { openHouse } from './house.ts';
+import { openHouse, reachable } from './house.ts';
 import { excerpt } from './life.ts';
 import { table as tableOf } from './table.ts';
 
@@ -34,7 +34,7 @@ export function status(program: Command): void {
     .description('Show every service, and what waits.')
     .option('--json', 'print it for a program')
     .action(async (options: { json?: boolean }) => {
-      const halted = haltedBecause(homeOf().halted);
+      const halted = haltedBecause(reachable(homeOf()).halted);
       // First, for a store that cannot be opened says nothing after it.
       if (halted !== null && !options.json) {
         process.stdout.write(`HALTED: ${halted}; what waits goes on with: scripts/vigil resume\n\n`);

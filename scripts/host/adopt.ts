@@ -3,7 +3,7 @@
  * with one token. Everything is copied whole or not at all, the store last: what was cut off is ended by the next run.
  */
 
-import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
@@ -62,7 +62,12 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
     {
       words: `switch ${source.directory} off: ${place.prefix} takes it over`,
       due: () => !existsSync(source.stopped),
-      act: () => writeFileSync(source.stopped, `taken over by the installation at ${place.prefix}\n`),
+      act() {
+        const { uid, gid } = statSync(source.directory);
+        const why = `taken over by the installation in ${place.prefix}`;
+        writeFileSync(source.stopped, `${new Date().toISOString()} ${why}\n`);
+        chownSync(source.stopped, uid, gid);
+      },
     },
     ...copies,
     {

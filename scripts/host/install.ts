@@ -28,7 +28,7 @@ import { sections } from '../sections.ts';
 import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
 import { supervisorOf } from './host.ts';
-import { folder, type Owner, putFile, ROOT } from './owner.ts';
+import { access, folder, type Owner, putFile, ROOT } from './owner.ts';
 import type { Place } from './place.ts';
 import * as preflight from './preflight.ts';
 import { placeRelease, type Release, readRelease, sha256 } from './release.ts';
@@ -176,6 +176,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
     folder(releases, readable, own),
     ...(system ? [makeAccounts(release.folder), ...makeFolders(release.folder)] : ownFolders(home)),
     config,
+    access(home.config, system ? 0o640 : 0o600, shared),
     ...credentials,
     ...(source ? adoption(source, place, shared) : []),
     link(join(place.prefix, 'current'), join('releases', release.version)),

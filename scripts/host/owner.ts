@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -44,9 +45,18 @@ export function folder(path: string, mode: number, owner: Owner): Step {
   };
 }
 
+/** Mends the mode and the owner of what is there. */
+export function access(path: string, mode: number, owner: Owner): Step {
+  return {
+    words: `set ${path} to ${mode.toString(8)}${owner ? `, root:${owner.group}` : ''}`,
+    due: () => existsSync(path) && !isSo(path, mode, owner),
+    act: () => give(path, mode, owner),
+  };
+}
+
 function isSo(path: string, mode: number, owner: Owner): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isDirectory() || (stat.mode & 0o7777) !== mode) return false;
+  if (!stat || (stat.mode & 0o7777) !== mode) return false;
   return !owner || (stat.uid === 0 && stat.gid === gidOf(owner.group));
 }
 
