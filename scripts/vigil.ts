@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { homeOf, umaskOf } from '#shared/runtime/home.ts';
 import { approve } from './cli/approve.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
@@ -12,6 +13,7 @@ import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
+import { install } from './cli/install.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { logs } from './cli/logs.ts';
@@ -26,6 +28,7 @@ import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
+import { uninstall } from './cli/uninstall.ts';
 import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
 import { NotPermitted } from './host/permit.ts';
 
@@ -49,6 +52,8 @@ const verbs = [
   mcp,
   key,
   config,
+  install,
+  uninstall,
   credentials,
   logs,
   restart,
@@ -68,6 +73,9 @@ const program = new Command('vigil')
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
 for (const add of verbs) add(program);
+
+// What the command line makes in a shared state, root's too, the services can write.
+process.umask(umaskOf(homeOf()));
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

@@ -19,7 +19,7 @@ import { linked } from '../host/releases.ts';
 import type { Standing } from '../host/supervisor.ts';
 import { harmless } from './explain.ts';
 import { type Installed, installed } from './host.ts';
-import { openHouse } from './house.ts';
+import { openHouse, reachable } from './house.ts';
 import { excerpt } from './life.ts';
 import { table as tableOf } from './table.ts';
 
@@ -47,7 +47,7 @@ export function status(program: Command): void {
     .description('Show every service, and what waits.')
     .option('--json', 'print it for a program')
     .action(async (options: { json?: boolean }) => {
-      const home = homeOf();
+      const home = reachable(homeOf());
       const host = installed();
       const standings = await standingsOf(host, home);
       const house = houseOf(host, home);

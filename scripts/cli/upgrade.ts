@@ -94,8 +94,8 @@ export function rehearse(program: Command): void {
     .argument('<folder>', 'where the copy lies')
     .action(async (folder: string) => {
       const { FILE, openStore } = await import('#shared/store/store.ts');
-      const { contentsOf } = await import('#shared/store/snapshot.ts');
+      const { findingsIn } = await import('#shared/store/offline.ts');
       await (await openStore({ directory: folder, principal: 'cli' })).close();
-      process.stdout.write(`${JSON.stringify(contentsOf(join(folder, FILE)))}\n`);
+      process.stdout.write(`${JSON.stringify(findingsIn(join(folder, FILE)))}\n`);
     });
 }

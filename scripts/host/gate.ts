@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sleep } from '#shared/base/clock.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import { readFrom } from '#shared/store/snapshot.ts';
+import { readFrom } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import type { Standing, Supervisor } from './supervisor.ts';

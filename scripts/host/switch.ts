@@ -18,16 +18,11 @@ import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import { lockOf } from '#shared/runtime/home.ts';
 import { tryLock } from '#shared/store/liveness.ts';
-import {
-  type Contents,
-  contentsOf,
-  restoreSnapshot,
-  schemaIn,
-  takeSnapshot,
-} from '#shared/store/snapshot.ts';
+import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
+import { keepStore, restoreStore } from './keep.ts';
 import type { Place } from './place.ts';
 import { readRelease, tryRelease, unpack } from './release.ts';
 import {
@@ -173,7 +168,7 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
       }
       if (schema > 0) {
         const snapshot = snapshotOf(place, from, schema);
-        takeSnapshot(storeOf(place), snapshot);
+        await keepStore(place.home.state, snapshot);
         say(`the store is kept as ${snapshot}`);
         journal = { ...journal, snapshot };
       }
@@ -212,7 +207,7 @@ async function prepare({ place, say }: Host, source: string, current: string): P
     );
   }
   if (schema > 0) {
-    await rehearse(place, part, store);
+    await rehearse(place, part);
     say(
       `the store opens in it and loses no row${prepared.moves ? `; schema ${schema} becomes ${speaks}` : ''}`,
     );
@@ -243,14 +238,14 @@ function roomFor(place: Place, release_bytes: number): void {
 }
 
 /** Lets the new release migrate a copy, and looks whether everything is still in it. */
-async function rehearse(place: Place, release: string, store: string): Promise<void> {
+async function rehearse(place: Place, release: string): Promise<void> {
   const folder = join(backupsOf(place), 'rehearsal');
   rmSync(folder, { recursive: true, force: true });
   try {
     const copy = join(folder, FILE);
-    takeSnapshot(store, copy);
-    const before = contentsOf(copy);
-    const after: Contents = JSON.parse(await ask(release, ['rehearse', folder]));
+    await keepStore(place.home.state, copy);
+    const before = findingsIn(copy);
+    const after: Findings = JSON.parse(await ask(release, ['rehearse', folder]));
     const faults = losses(before, after);
     if (faults.length === 0) return;
     throw new Misconfigured(
@@ -263,7 +258,7 @@ async function rehearse(place: Place, release: string, store: string): Promise<v
 }
 
 /** What a migration has taken away, in words. */
-export function losses(before: Contents, after: Contents): string[] {
+export function losses(before: Findings, after: Findings): string[] {
   const rows = Object.entries(before.rows).flatMap(([table, count]) => {
     const left = after.rows[table];
     if (left === undefined) return [`table ${table} is gone`];
@@ -349,7 +344,7 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
   const { verb, from, to, expected, snapshot, aside } = journal;
   if (verb === 'rollback' && snapshot && aside) {
     await supervisor.stop();
-    restoreSnapshot(snapshot, storeOf(place), aside);
+    restoreStore(place.home.state, snapshot, schemaIn(snapshot), aside);
     say(`the store is that of ${snapshot} again; the newer one is kept as ${aside}`);
   }
   point(place, 'previous', verb === 'upgrade' ? from : journal.previous);

@@ -4,7 +4,6 @@
  * time. A service is a module with start and stop, so that one process can also hold them all.
  */
 
-import { existsSync } from 'node:fs';
 import type * as z from 'zod/mini';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
@@ -14,13 +13,11 @@ import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
 import { openStore, type Store } from '../store/store.ts';
-import * as fault from '../tables/error.ts';
-import * as external_call from '../tables/external_call.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
 import { type Halt, watchHalt } from './halt.ts';
-import { type Home, lockOf, roleOf } from './home.ts';
+import { demandOn, type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
 import type { Section } from './setting.ts';
@@ -65,9 +62,6 @@ export type Running = {
 };
 
 const BEAT_ms = 5000;
-/** Its errors and its calls of the outside are kept for so long; see their tables. */
-const KEEP_ms = 90 * 86_400_000;
-const PRUNE_ms = 3_600_000;
 
 export function run<S extends Section>(definition: Service<S>, options: RunOptions): Running {
   const stopping = new AbortController();
@@ -151,12 +145,7 @@ async function live<S extends Section>(
         'unset VIGIL_WORKER',
       );
     }
-    if (existsSync(home.stopped)) {
-      throw new Misconfigured(
-        `${name}: Vigil is switched off (${home.stopped} is there)`,
-        `remove ${home.stopped}`,
-      );
-    }
+    demandOn(home, `${name}: Vigil`);
     lock = await waitForLock(lockOf(home, role), signal, () => {
       const message = `another ${role} is alive on ${home.state}: this one waits until it ends`;
       log.warn('standby.begun', {}, message);
@@ -199,10 +188,6 @@ async function live<S extends Section>(
       loops,
       endings,
       lastly,
-    });
-    ctx.every('old rows', PRUNE_ms, async () => {
-      const before_at = clock.now() - KEEP_ms;
-      await ctx.store.commit([fault.prune(name, before_at), external_call.prune(name, before_at)], 'soon');
     });
     await definition.start(ctx);
     for (const start of loops) inWork.push(start());

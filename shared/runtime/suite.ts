@@ -13,7 +13,7 @@ import { Misconfigured, messageOf } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 import { type Service, type ServiceName, services } from '../manifest.ts';
 import { killAfter_s, nodeOptions } from '../units/process.ts';
-import { type Home, prepareSocket, socketOf } from './home.ts';
+import { demandOn, type Home, prepareSocket, socketOf } from './home.ts';
 
 export type Suite = {
   /** Resolves once every service is ready or down for a person to mend. */
@@ -45,9 +45,7 @@ export function restartDelay_ms(deaths: number): number {
 /** @throws Misconfigured when the suite already runs on this home, or is switched off */
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
   const { home, say } = options;
-  if (existsSync(home.stopped)) {
-    throw new Misconfigured(`vigil is switched off (${home.stopped} is there)`, `remove ${home.stopped}`);
-  }
+  demandOn(home, 'vigil');
   const sole = await beSole(home, () => stop());
   const began = performance.now();
   const ready = Promise.withResolvers<Awaited<Suite['ready']>>();

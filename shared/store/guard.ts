@@ -1,10 +1,12 @@
 /**
  * One pen per table, enforced on each connection: TEMP triggers refuse every write that the principal has no right
  * to, with a sentence that names both sides. They catch bugs; they are no security boundary (processes, users and
- * sandboxes are).
+ * sandboxes are). One service besides the owner may remove rows: `backup`, those that have outlived what their table
+ * keeps.
  */
 
 import type { Pen, Principal, Table } from '../tables/op.ts';
+import { tooYoung } from '../tables/prune.ts';
 
 type Verb = 'INSERT' | 'UPDATE' | 'DELETE';
 
@@ -29,7 +31,11 @@ export function guardOf(table: Table, principal: Principal): string[] {
   const refused: Verb[] = 'mailbox' in pen ? ['UPDATE', 'DELETE'] : ['INSERT', 'UPDATE', 'DELETE'];
   return refused.map((verb) => {
     const row = verb === 'DELETE' ? 'OLD' : 'NEW';
-    const when = 'ownRow' in pen ? `WHEN ${row}.${pen.ownRow} IS NOT ${quote(principal)}` : '';
+    const conditions = [
+      ...('ownRow' in pen ? [`${row}.${pen.ownRow} IS NOT ${quote(principal)}`] : []),
+      ...(verb === 'DELETE' && principal === 'backup' ? [tooYoung(table.keeps)] : []),
+    ];
+    const when = conditions.length > 0 ? `WHEN ${conditions.join(' AND ')}` : '';
     return `CREATE TEMP TRIGGER IF NOT EXISTS guard_${table.name}_${verb.toLowerCase()} BEFORE ${verb} ON main.${table.name} ${when}
       BEGIN SELECT RAISE(ABORT, ${quote(refusal(table, verb, principal))}); END`;
   });

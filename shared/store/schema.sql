@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 11.
+-- Generated from shared/store/migrations: the schema after migration 14.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -64,6 +64,30 @@ CREATE TABLE attachment (
 CREATE INDEX attachment_inbound ON attachment (inbound_id);
 
 CREATE INDEX attachment_pending ON attachment (due_at) WHERE state = 'pending';
+
+CREATE TABLE backup (
+  id           TEXT PRIMARY KEY,
+  job          TEXT NOT NULL,
+  made_at      INTEGER NOT NULL,
+  took_ms      INTEGER NOT NULL,
+  bytes        INTEGER NOT NULL,
+  store_bytes  INTEGER NOT NULL,
+  -- Where it was copied to, and when: {"nas": 1763800000000}.
+  copies_json  TEXT NOT NULL DEFAULT '{}',
+  removed_at   INTEGER
+) STRICT;
+
+CREATE INDEX backup_made ON backup (made_at) WHERE removed_at IS NULL;
+
+CREATE TABLE backup_request (
+  id          INTEGER PRIMARY KEY,
+  asked_by    TEXT NOT NULL,
+  asked_at    INTEGER NOT NULL,
+  handled_at  INTEGER,
+  outcome     TEXT
+) STRICT;
+
+CREATE INDEX backup_request_open ON backup_request (id) WHERE handled_at IS NULL;
 
 CREATE TABLE batch (
   seq           INTEGER PRIMARY KEY,

@@ -1,142 +1,183 @@
 /**
- * The store as a file among others: copied while services use it, looked at as it lies, and put back once nobody does.
- * Only here and in store.ts is it opened at all, and never by anything but SQLite: see there.
+ * Snapshots of the store: taken while others write, checked, and put back. Each is one file that needs no log beside it.
+ *
+ * The copy goes page by page through SQLite's online backup, on a connection that holds one read transaction all the
+ * while. Without it every commit of another process starts the copy anew, and a busy store is never done; with it the
+ * copy shows one moment, whose rows can be counted, and in WAL mode no reader holds up a writer.
  */
 
+import { execFile } from 'node:child_process';
 import {
-  chmodSync,
-  chownSync,
-  closeSync,
+  constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
+  readFileSync,
   renameSync,
   rmSync,
-  statSync,
+  writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { codeOf } from '../base/errors.ts';
-import type { Query } from '../tables/op.ts';
+import { Misconfigured } from '../base/errors.ts';
+import { root } from '../base/root.ts';
+import { APPLICATION_ID, latest } from './migrate.ts';
+import { FILE, full, patiently, REFUSED } from './store.ts';
 
-/** How long a look waits for whoever migrates, or recovers the log after a kill. */
-const PATIENCE_ms = 5000;
+/** What a copy must hold to be the store that it was taken of. */
+export type Contents = {
+  application_id: number;
+  schema: number;
+  /** Rows of each table. */
+  rows: { [table: string]: number };
+};
 
-function open(file: string): Database.Database {
-  return new Database(file, { fileMustExist: true, timeout: PATIENCE_ms });
-}
+/** So much is copied before others have their turn in this process. */
+const STEP_pages = 256;
 
-function looking<T>(file: string, look: (db: Database.Database) => T): T {
-  const db = open(file);
+/**
+ * Copies the store in `directory` to the file `to`, and says what was in it at that moment.
+ * @throws StoreFull when there is no room for the copy
+ */
+export async function takeSnapshot(directory: string, to: string, signal?: AbortSignal): Promise<Contents> {
+  const source = new Database(join(directory, FILE), { readonly: true, timeout: 50 });
   try {
-    return look(db);
-  } finally {
-    db.close();
-  }
-}
-
-/** How far the store of this file has been migrated; 0 where there is none yet, Infinity where nobody can read it. */
-export function schemaIn(file: string): number {
-  if (!existsSync(file)) return 0;
-  try {
-    return looking(file, (db) => Number(db.pragma('user_version', { simple: true })));
-  } catch (error) {
-    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error))) throw error;
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
-/** One question to a store whose schema may be another release's: its table must not have changed since. */
-export function readFrom<Row>(file: string, query: Query<Row>): Row[] {
-  if (!existsSync(file)) return [];
-  return looking(file, (db) => {
-    const there = db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table'").pluck().get();
-    return there === 0 ? [] : (db.prepare(query.sql).all(...query.args) as Row[]);
-  });
-}
-
-export type Contents = { schema: number; integrity: string; rows: { [table: string]: number } };
-
-/** What is in a store, and whether SQLite finds it whole. */
-export function contentsOf(file: string): Contents {
-  return looking(file, (db) => {
-    const names = db
-      .prepare<[], string>(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
-      )
-      .pluck()
-      .all();
-    const count = (name: string) => Number(db.prepare(`SELECT count(*) FROM "${name}"`).pluck().get());
-    return {
-      schema: Number(db.pragma('user_version', { simple: true })),
-      integrity: String(db.pragma('integrity_check(20)', { simple: true })),
-      rows: Object.fromEntries(names.map((name) => [name, count(name)])),
+    await patiently(() => {
+      if (!source.inTransaction) source.exec('BEGIN');
+      // The transaction begins with its first read.
+      source.pragma('user_version');
+    });
+    const contents: Contents = {
+      application_id: Number(source.pragma('application_id', { simple: true })),
+      schema: Number(source.pragma('user_version', { simple: true })),
+      rows: {},
     };
-  });
+    for (const name of tablesOf(source)) {
+      contents.rows[name] = Number(source.prepare(`SELECT count(*) FROM "${name}"`).pluck().get());
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    await source.backup(to, {
+      progress() {
+        signal?.throwIfAborted();
+        return STEP_pages;
+      },
+    });
+    const copy = new Database(to);
+    try {
+      // The copy says of itself that it has a log: one file is enough from here on. This writes and flushes it.
+      copy.pragma('synchronous = FULL');
+      copy.pragma('journal_mode = DELETE');
+    } finally {
+      copy.close();
+    }
+    return contents;
+  } catch (error) {
+    throw full(error);
+  } finally {
+    source.close();
+  }
 }
 
-/** A whole copy of a store that may be in use, on the disk under its name or not there at all. */
-export function takeSnapshot(file: string, to: string): void {
-  const { uid, gid, mode } = statSync(file);
-  const folder = dirname(to);
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true });
-    // Whoever shares the store shares its copies, and nobody else.
-    chmodSync(folder, statSync(dirname(file)).mode & 0o7777);
+function tablesOf(db: Database.Database): string[] {
+  return db
+    .prepare<[], string>(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name`,
+    )
+    .pluck()
+    .all();
+}
+
+/** Runs in a process of its own: the check reads every page, which takes seconds and blocks whoever does it. */
+const CHECK = `
+  const [driver, file] = process.argv.slice(1);
+  try {
+    const db = new (require(driver))(file, { readonly: true });
+    const number = (pragma) => Number(db.pragma(pragma, { simple: true }));
+    const integrity = db.pragma('integrity_check(20)').map((row) => row.integrity_check).join('; ');
+    const rows = {};
+    for (const { name } of db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\\\_%' ESCAPE '\\\\'").all())
+      rows[name] = db.prepare('SELECT count(*) FROM "' + name + '"').pluck().get();
+    console.log(JSON.stringify({ integrity, application_id: number('application_id'), schema: number('user_version'), rows }));
+  } catch (error) {
+    if (!/^SQLITE_(CORRUPT|NOTADB|IOERR|CANTOPEN)/.test(error.code)) throw error;
+    console.log(JSON.stringify({ integrity: String(error), application_id: 0, schema: 0, rows: {} }));
   }
-  const part = `${to}.part`;
-  rmSync(part, { force: true });
-  closeSync(openSync(part, 'wx', 0o600)); // SQLite would make it readable to all
-  looking(file, (db) => db.prepare('VACUUM INTO ?').run(part));
-  owned(part, uid, gid, mode);
-  flush(part);
-  renameSync(part, to);
-  flush(folder);
+`;
+
+/**
+ * Restores the copy to a scratch place, as it would be for use, and looks at it there. Null: it holds what it should;
+ * else what is wrong with it.
+ */
+export async function checkSnapshot(
+  file: string,
+  expected: Contents,
+  scratch: string,
+): Promise<string | null> {
+  try {
+    copyFileSync(file, scratch, constants.COPYFILE_FICLONE);
+    const driver = createRequire(join(root, 'package.json')).resolve('better-sqlite3');
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', CHECK, driver, scratch], {
+      maxBuffer: 2 ** 24,
+    });
+    const got: Contents & { integrity: string } = JSON.parse(stdout);
+    if (got.integrity !== 'ok') return `SQLite says of it: ${got.integrity}`;
+    if (got.application_id !== APPLICATION_ID) return `its application id is ${got.application_id}`;
+    if (got.schema !== expected.schema) return `its schema is ${got.schema}, expected ${expected.schema}`;
+    for (const name of new Set([...Object.keys(expected.rows), ...Object.keys(got.rows)])) {
+      const [wanted, found] = [expected.rows[name], got.rows[name]];
+      if (wanted !== found) return `${name} has ${found ?? 'no'} rows, expected ${wanted ?? 'none'}`;
+    }
+    return null;
+  } catch (error) {
+    throw full(error);
+  } finally {
+    rmSync(scratch, { force: true });
+  }
+}
+
+const RESTORING = 'A backup is being put in place of the store: run the restore again to end it.';
+
+/**
+ * Puts a checked copy in the store's place; what was there stays beside it, under names that begin with `aside`. Nobody
+ * may have the store open. From the first step to the last every opener refuses: after a kill in between there is no new,
+ * empty store, and the same call again ends it.
+ * @throws Misconfigured when a newer Vigil wrote the copy
+ */
+export function putBack(directory: string, copy: string, contents: Contents, aside: string): void {
+  if (contents.schema > latest()) {
+    throw new Misconfigured(
+      `backup: its schema is ${contents.schema}, this Vigil knows ${latest()}: a newer release made it`,
+      'restore it with that release',
+    );
+  }
+  const file = join(directory, FILE);
+  const refused = join(directory, REFUSED);
+  const begun = existsSync(refused) ? readFileSync(refused, 'utf8').split('\n') : [];
+  // One that was cut off has begun to move the old files to this name: they stay together.
+  const kept = (begun[0] === RESTORING && begun[1]) || aside;
+  writeFileSync(refused, `${RESTORING}\n${kept}\n`);
+  // The log belongs to the old file: read with the new one, it would destroy it.
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${kept}${suffix}`);
+  }
+  renameSync(copy, file);
+  rmSync(refused);
 }
 
 /**
- * Puts a snapshot in the place of a store that nobody has open; what was there is kept `aside`. A power cut at any line
- * leaves a store there, and the same call afterwards ends what it began.
+ * Folds the write-ahead log into the store and cuts it to nothing, when nobody is in the way: else as much of it as goes
+ * without making anybody wait. Says how many pages are left in it.
  */
-export function restoreSnapshot(snapshot: string, file: string, aside: string): void {
-  const placed = statSync(file, { throwIfNoEntry: false });
-  const kept = statSync(aside, { throwIfNoEntry: false });
-  if (placed && kept && placed.ino !== kept.ino) return;
-  const part = `${file}.part`;
-  copyFileSync(snapshot, part);
-  if (placed) owned(part, placed.uid, placed.gid, placed.mode);
-  flush(part);
-  if (placed) {
-    fold(file);
-    if (!kept) linkSync(file, aside);
-    // A log that could not be folded belongs to the other store, and would be read into this one.
-    for (const end of ['-wal', '-shm']) if (existsSync(file + end)) renameSync(file + end, aside + end);
-  }
-  renameSync(part, file);
-  flush(dirname(file));
-}
-
-/** Brings the log into the file; the last to close it removes the log. */
-function fold(file: string): void {
+export function foldLog(directory: string): number {
+  const file = join(directory, FILE);
+  const db = new Database(file, { timeout: 0, fileMustExist: true });
   try {
-    looking(file, (db) => db.pragma('wal_checkpoint(TRUNCATE)'));
-  } catch (error) {
-    // Damaged, perhaps by the release that is being left: it is kept as it is.
-    if (!/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(codeOf(error))) throw error;
+    // What there is to copy is copied while others write; the cut itself, which they wait for, is short then.
+    db.pragma('wal_checkpoint(PASSIVE)');
+    const [result] = db.pragma('wal_checkpoint(TRUNCATE)') as { log: number; checkpointed: number }[];
+    return result ? Math.max(0, result.log - result.checkpointed) : 0;
+  } finally {
+    db.close();
   }
-}
-
-function owned(file: string, uid: number, gid: number, mode: number): void {
-  const now = statSync(file);
-  if (now.uid !== uid || now.gid !== gid) chownSync(file, uid, gid);
-  chmodSync(file, mode & 0o7777);
-}
-
-function flush(path: string): void {
-  const fd = openSync(path, 'r');
-  fsyncSync(fd);
-  closeSync(fd);
 }

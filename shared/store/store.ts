@@ -12,7 +12,7 @@
  * milliseconds inside SQLite and then outside of it, with jitter, so that no event loop ever freezes.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sleep } from '../base/clock.ts';
@@ -20,6 +20,7 @@ import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import type { Op, Principal, Query, Queue, Value } from '../tables/op.ts';
 import { tables } from '../tables/tables.ts';
 import { type Bells, openBells } from './bell.ts';
+import { create } from './create.ts';
 import { guardOf } from './guard.ts';
 import { examine, migrate } from './migrate.ts';
 
@@ -119,19 +120,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 /**
- * A store that is not there yet begins as an empty file with the right mode, which SQLite then gives to the -wal and
- * -shm too: closed to others, or open to the group that shares its folder. Only a file that did not exist is opened
- * here, so no lock of this process can be on it.
- */
-function create(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', statSync(dirname(file)).mode & 0o020 ? 0o660 : 0o600));
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-}
-
-/**
  * May be tried again from the start: any statement, the first already, can come upon the lock of a process that
  * recovers the log after a kill, or that migrates.
  */
@@ -165,7 +153,7 @@ function older(version: string, than: readonly number[]): boolean {
 }
 
 /** Tries again while another process holds a lock: others migrate or recover the log, for seconds at most. */
-async function patiently<T>(attempt: () => T): Promise<T> {
+export async function patiently<T>(attempt: () => T): Promise<T> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     try {
@@ -207,7 +195,8 @@ function explained(error: unknown, file: string): unknown {
   return full(error);
 }
 
-function full(error: unknown): unknown {
+/** A full disk, by the name that callers know it by; any other error as it is. */
+export function full(error: unknown): unknown {
   const code = codeOf(error);
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
     return new StoreFull(`store: the disk is full (${messageOf(error)}); nothing was changed`, {

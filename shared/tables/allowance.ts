@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'allowance',
   about: 'money that was added to one period of a budget',
   pen: { mailbox: 'router' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'given_at' },
 };
 
 /** The next call already may spend it; turns that wait for it are woken. */

@@ -9,7 +9,7 @@ export const table: Table = {
   name: 'approval',
   about: 'what the owner was asked to allow or to choose, and what they said',
   pen: { record: 'tools' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'asked_at', unless: "state = 'open'" },
 };
 
 export type Approval = {

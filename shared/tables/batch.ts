@@ -11,7 +11,7 @@ export const table: Table = {
   name: 'batch',
   about: 'the message batches submitted through the router, and whose they are',
   pen: { record: 'router' },
-  keeps: '400 days',
+  keeps: { as: 'call', by: 'call_id' },
 };
 
 export type Batch = {

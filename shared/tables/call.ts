@@ -10,7 +10,7 @@ export const table: Table = {
   name: 'call',
   about: 'the ledger of model calls, from reservation to bill',
   pen: { record: 'router' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'closed_at' },
 };
 
 export type Usage = {

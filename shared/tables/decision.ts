@@ -1,12 +1,12 @@
 /** decision: what was chosen, on what grounds. One row for each answer, each tool that was chosen, and each giving up. */
 
-import type { Op, Query, Table } from './op.ts';
+import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'decision',
   about: 'what was chosen in each turn, and why',
   pen: { record: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'at', unless: TURN_LASTS },
 };
 
 export type Decision = {

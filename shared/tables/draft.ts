@@ -10,7 +10,7 @@ export const table: Table = {
   name: 'draft',
   about: 'the answers that are being written',
   pen: { record: 'core' },
-  keeps: '7 days',
+  keeps: { days: 7, since: 'changed_at', unless: 'open = 1' },
 };
 
 export type Draft = {

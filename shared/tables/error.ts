@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'error',
   about: 'what went wrong in each service',
   pen: { ownRow: 'service' },
-  keeps: '90 days',
+  keeps: { days: 90, since: 'at' },
 };
 
 export type Fault = {
@@ -48,13 +48,4 @@ export function record(fault: Fault, times: number): readonly [Op, Op] {
 
 export function ofTurn(turn_id: string): Query<Fault & { times: number; last_at: number }> {
   return { verb: 'error.ofTurn', sql: 'SELECT * FROM error WHERE turn_id = ? ORDER BY id', args: [turn_id] };
-}
-
-/** A service's own, before a time. */
-export function prune(service: string, before_at: number): Op {
-  return {
-    verb: 'error.prune',
-    sql: 'DELETE FROM error WHERE at < ? AND service = ?',
-    args: [before_at, service],
-  };
 }

@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'external_call',
   about: 'what each service asked of the world outside',
   pen: { ownRow: 'service' },
-  keeps: '90 days',
+  keeps: { days: 90, since: 'at' },
 };
 
 export type ExternalCall = {
@@ -40,14 +40,5 @@ export function ofTurn(turn_id: string): Query<ExternalCall> {
     verb: 'external_call.ofTurn',
     sql: 'SELECT * FROM external_call WHERE turn_id = ? ORDER BY id',
     args: [turn_id],
-  };
-}
-
-/** A service's own, before a time. */
-export function prune(service: string, before_at: number): Op {
-  return {
-    verb: 'external_call.prune',
-    sql: 'DELETE FROM external_call WHERE at < ? AND service = ?',
-    args: [before_at, service],
   };
 }

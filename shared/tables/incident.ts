@@ -9,7 +9,7 @@ export const table: Table = {
   name: 'incident',
   about: 'what the owner must hear of',
   pen: { ownRow: 'service' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'closed_at' },
 };
 
 export type Incident = {

@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'inspection',
   about: 'the check-up of the store after each boot',
   pen: { record: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'finished_at' },
 };
 
 export function record(row: { boot_id: string; finished_at: number; verdict: string; took_ms: number }): Op {

@@ -56,10 +56,24 @@ export type Pen =
   | { readonly mailbox: Principal }
   | { readonly ownRow: 'service' };
 
-/** A table's declaration. `keeps` says how long its rows stay. */
+/**
+ * How long rows stay. In words: whoever holds the pen sees to it. As data: `backup` removes what is older.
+ * `since`: the column whose age counts; while it is NULL the row stays. `unless`: SQL over the row that makes it stay.
+ * `key`: what rows are walked by, where it is not their rowid.
+ * `as`: rows go with the row of that table whose `id` is in their column `by`.
+ */
+export type Keeps =
+  | string
+  | { readonly days: number; readonly since: string; readonly unless?: string; readonly key?: string }
+  | { readonly as: string; readonly by: string };
+
+/** A table's declaration. */
 export type Table = {
   readonly name: string;
   readonly about: string;
   readonly pen: Pen;
-  readonly keeps: string;
+  readonly keeps: Keeps;
 };
+
+/** Of rows that bear a turn's name: none goes while the turn is not over. */
+export const TURN_LASTS = 'EXISTS (SELECT 1 FROM turn t WHERE t.id = turn_id AND t.finished_at IS NULL)';

@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'pairing_attempt',
   about: 'who typed a pairing code, and what came of it',
   pen: { record: 'telegram' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'at' },
 };
 
 /** `refused`: it was not even looked at, after too many wrong ones. */

@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'permission',
   about: 'what the owner has always allowed',
   pen: { record: 'tools' },
-  keeps: 'until revoked, and then 400 days',
+  keeps: { days: 400, since: 'revoked_at' },
 };
 
 export type Permission = {

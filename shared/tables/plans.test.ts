@@ -9,6 +9,8 @@ import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
 import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
+import * as backup from './backup.ts';
+import * as backup_request from './backup_request.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
 import * as conversation from './conversation.ts';
@@ -59,6 +61,8 @@ const SHORT = [
   'approval_open',
   'ruling_pending',
   'attachment_pending',
+  'backup_made',
+  'backup_request_open',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -100,6 +104,10 @@ const verbs: (Op | Query<unknown>)[] = [
   attachment.placesOf('c', 9),
   attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
   attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
+  backup.present,
+  backup.latest,
+  backup.removed(['b'], 1),
+  backup_request.next,
   pairing.valid('h', 1),
   pairing_attempt.wrongSince('s', 1),
   outbound.move('1', '2'),
@@ -220,9 +228,7 @@ const verbs: (Op | Query<unknown>)[] = [
   call.ofTurn('t'),
   total.ofConversation('c', 1),
   externalCall.ofTurn('t'),
-  externalCall.prune('core', 1),
   error.ofTurn('t'),
-  error.prune('core', 1),
   anError,
   itsCount,
   task.next(1),

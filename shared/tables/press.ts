@@ -9,7 +9,7 @@ export const table: Table = {
   name: 'press',
   about: 'every button that was pressed and command that was typed, and what came of it',
   pen: { mailbox: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'handled_at' },
 };
 
 export type Press = {

@@ -11,7 +11,7 @@ export const table: Table = {
   name: 'preview',
   about: 'which message shows the answer that is being written, and how far',
   pen: { record: 'telegram' },
-  keeps: '7 days',
+  keeps: { days: 7, since: 'changed_at', unless: "state IN ('sending', 'shown')" },
 };
 
 export type Preview = {

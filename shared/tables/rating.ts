@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'rating',
   about: 'what readers thought of the answers',
   pen: { record: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'at' },
 };
 
 export type Rating = { turn_id: string; good: boolean; sender: string; at: number };

@@ -6,7 +6,7 @@ export const table: Table = {
   name: 'ruling',
   about: 'what the owner has ruled on',
   pen: { mailbox: 'tools' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'handled_at' },
 };
 
 export type Ruling = {

@@ -11,7 +11,7 @@ export const table: Table = {
   name: 'slot',
   about: 'every time at which something was due, and what came of it',
   pen: { record: 'cron' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'finished_at' },
 };
 
 export type Slot = {

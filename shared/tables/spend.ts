@@ -10,7 +10,7 @@ export const table: Table = {
   name: 'spend',
   about: 'what each budget has spent and reserved, period by period',
   pen: { record: 'router' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'starts_at', unless: 'held_nanousd > 0' },
 };
 
 /** One period of one budget: `day 2026-11-22`, `key laptop month 2026-11`, `turn <id>`. */

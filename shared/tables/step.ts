@@ -6,13 +6,13 @@
  * its tools bring their results (`tools`, which with the next round's `heard` makes the model's next question).
  */
 
-import type { Op, Query, Table } from './op.ts';
+import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'step',
   about: 'the checkpoints of each turn, as the model was told them',
   pen: { record: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'at', unless: TURN_LASTS },
 };
 
 export type Step = {

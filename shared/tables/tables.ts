@@ -4,6 +4,8 @@ import { table as accessKey } from './access_key.ts';
 import { table as allowance } from './allowance.ts';
 import { table as approval } from './approval.ts';
 import { table as attachment } from './attachment.ts';
+import { table as backup } from './backup.ts';
+import { table as backupRequest } from './backup_request.ts';
 import { table as batch } from './batch.ts';
 import { table as breaker } from './breaker.ts';
 import { table as call } from './call.ts';
@@ -54,6 +56,8 @@ export const tables: readonly Table[] = [
   allowance,
   approval,
   attachment,
+  backup,
+  backupRequest,
   batch,
   breaker,
   call,

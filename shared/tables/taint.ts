@@ -3,13 +3,13 @@
  * may not send anything to new hosts or people unasked. Anyone notes one.
  */
 
-import type { Op, Query, Table } from './op.ts';
+import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'taint',
   about: 'whose words each turn has read',
   pen: { mailbox: 'tools' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'at', unless: TURN_LASTS },
 };
 
 export type Taint = { turn_id: string; source: string; at: number };

@@ -14,7 +14,7 @@ export const table: Table = {
   name: 'task',
   about: 'long pieces of work, and how far they are',
   pen: { mailbox: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'finished_at' },
 };
 
 export type Task = {

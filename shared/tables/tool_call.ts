@@ -6,13 +6,13 @@
  * so, and it is not run again, unless its tool is repeatable. A call whose turn is over is `cancelled`, wherever it is.
  */
 
-import type { Op, Query, Table } from './op.ts';
+import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'tool_call',
   about: 'each call of a tool, and what came of it',
   pen: { mailbox: 'tools' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'finished_at', unless: TURN_LASTS },
 };
 
 export type State =

@@ -7,7 +7,7 @@ export const table: Table = {
   name: 'total',
   about: 'the ledger summed by hour, model, alias, task, caller and conversation',
   pen: { record: 'router' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'hour_at', key: 'hour_at' },
 };
 
 /** What is counted apart. `''` where a call has none. */

@@ -13,7 +13,7 @@ export const table: Table = {
   name: 'turn',
   about: 'each answer in the making, and how it ended',
   pen: { record: 'core' },
-  keeps: '400 days',
+  keeps: { days: 400, since: 'finished_at' },
 };
 
 export type Turn = {
