@@ -66,7 +66,7 @@ async function show(names: ServiceName[], options: Options): Promise<void> {
 /** Of a machine's installation, each service's log is its own user's. */
 function refused(error: unknown): never {
   if (codeOf(error) !== 'EACCES') throw error;
-  throw new NotPermitted(`logs: ${messageOf(error)}`, sudo(process.argv.slice(1)), { cause: error });
+  throw new NotPermitted(`logs: ${messageOf(error)}`, sudo(), { cause: error });
 }
 
 const iso = (at: number) => new Date(at).toISOString();

@@ -41,7 +41,7 @@ export function unfinished(place: Place): Journal | null {
 /** Writes down what is about to be done. */
 export function note(place: Place, journal: Journal): Journal {
   const file = journalOf(place);
-  const fd = openSync(`${file}.next`, 'w', 0o600);
+  const fd = openSync(`${file}.next`, 'w', 0o644);
   writeFileSync(fd, `${JSON.stringify(journal, null, 1)}\n`);
   fsyncSync(fd);
   closeSync(fd);
