@@ -63,7 +63,7 @@ export async function restartSuite(home: Home, named: ServiceName[]): Promise<vo
   const down = names.filter((name) => !running.includes(name));
   if (names.length === 0 || down.length > 0) {
     throw new Misconfigured(
-      `restart: ${down.join(', ') || 'nothing'} runs not on ${home.directory}`,
+      `restart: ${down.join(', ') || 'nothing'} does not run on ${home.directory}`,
       'start it: scripts/start --no-chat',
     );
   }
