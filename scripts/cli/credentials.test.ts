@@ -47,7 +47,7 @@ test('a token is proved, kept in both its places closed to others, and never pri
   assert.match(again.stdout, /the old one is still valid outside: @BotFather/);
 
   const list = await vigil(home, ['credentials', 'list']);
-  assert.match(list.stdout, /^telegram +TELEGRAM_BOT_TOKEN …here, TELEGRAM_API_ROOT …\S* +telegram$/m);
+  assert.match(list.stdout, /^telegram +TELEGRAM_API_ROOT …\S*, TELEGRAM_BOT_TOKEN …here +telegram$/m);
   assert.match(list.stdout, /^anthropic +not set +router$/m);
   for (const { stdout, stderr } of [again, wrong, list]) {
     assert.ok(!`${stdout}${stderr}`.includes('test-token'), `${stdout}${stderr}`);
