@@ -228,7 +228,7 @@ function tidy(...folders: string[]): void {
 }
 
 /** Permissions are granted to a path on a Mac: over all releases, it is the same Node's. */
-function shareNode(place: Place, release: string): Step {
+export function shareNode(place: Place, release: string): Step {
   const node = join(release, 'bin', 'node');
   const stable = join(place.prefix, 'runtime', `node-${process.versions.node.split('.')[0]}`, 'bin', 'node');
   return {

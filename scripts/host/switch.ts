@@ -21,6 +21,7 @@ import { tryLock } from '#shared/store/liveness.ts';
 import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
+import { shareNode } from './install.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
 import { keepStore, restoreStore } from './keep.ts';
 import type { Place } from './place.ts';
@@ -104,10 +105,13 @@ async function resume(host: Host, verb: Journal['verb']): Promise<Outcome | null
 }
 
 /** Before the switch: as if it had never been begun. */
-async function abandon({ place, supervisor }: Host, journal: Journal): Promise<void> {
+async function abandon(host: Host, { step, expected }: Journal): Promise<void> {
+  const { place, supervisor } = host;
   clear(place);
-  if (journal.step === 'stopping' && !existsSync(place.home.stopped))
-    await supervisor.start(journal.expected);
+  if (step === 'stopping' && !existsSync(place.home.stopped)) {
+    await supervisor.start(expected);
+    await startRest(host, expected);
+  }
   ended(place);
 }
 
@@ -173,7 +177,8 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
         journal = { ...journal, snapshot };
       }
     } catch (error) {
-      await abandon(host, journal);
+      // What brought it here is what to hear of; a start that fails is tried again by the next upgrade or rollback.
+      await abandon(host, journal).catch((failure) => say(messageOf(failure)));
       throw error;
     }
     return finish(host, note(place, { ...journal, step: 'switching' }));
@@ -212,6 +217,7 @@ async function prepare({ place, say }: Host, source: string, current: string): P
       `the store opens in it and loses no row${prepared.moves ? `; schema ${schema} becomes ${speaks}` : ''}`,
     );
   }
+  if (place.profile === 'mac') await shareNode(place, part).act();
   settle(place, version);
   return prepared;
 }
@@ -362,6 +368,7 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
     return { version: from, done: 'undone', verdict };
   }
   say(ready);
+  await startRest(host, expected);
   ended(place);
   if (verb === 'rollback') return { version: to, done: 'rolled back', verdict };
   const removed = sweep(place);
@@ -390,11 +397,18 @@ async function run(
   // One after the other, the first that fails ends it before the rest have left what works. Back is everybody at once.
   const waves = ordered ? expected.map((name) => [name]) : [expected];
   for (const wave of waves) if (wave.length > 0) await supervisor.restart(wave);
-  // The others were down before, for reasons of their own. The start brings up what is no service, such as the target.
-  const others = (await meantToRun(place.home, supervisor)).filter((name) => !expected.includes(name));
-  if (others.length > 0) await supervisor.restart(others).catch((error) => say(messageOf(error)));
-  await supervisor.start().catch(() => {});
   return gate({ home: place.home, supervisor, version, expected, within_ms });
+}
+
+/**
+ * What was down before stays so for reasons of its own, if it does; and the start brings up what is no service, such as
+ * the target.
+ */
+async function startRest({ place, supervisor }: Host, expected: readonly ServiceName[]): Promise<void> {
+  if (existsSync(place.home.stopped)) return;
+  const others = (await meantToRun(place.home, supervisor)).filter((name) => !expected.includes(name));
+  if (others.length > 0) await supervisor.restart(others).catch(() => {});
+  await supervisor.start().catch(() => {});
 }
 
 const stamp = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
