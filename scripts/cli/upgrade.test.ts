@@ -110,8 +110,9 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
       `systemd-run --quiet --unit=upgrading /usr/local/bin/vigil upgrade /mnt/releases/${MOVED}
        until grep -q switching /opt/vigil/upgrade.json 2>/dev/null; do sleep 0.02; done`,
     );
+    // In the moment between systemd's death and its own, it may have seen the restart fail and begun to go back.
     await box.crash();
-    assert.match((await box.exec('vigil status')).stdout, /^INTERRUPTED: the upgrade to/m);
+    assert.match((await box.exec('vigil status')).stdout, /^INTERRUPTED: the \w+ to/m);
     const said = await box.must(`vigil upgrade /mnt/releases/${MOVED}`);
     assert.match(said, /was interrupted while switching: it goes on/);
     assert.deepEqual(await readyIn(box, MOVED), running);
