@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { Api } from 'grammy/web';
 import { httpFetch } from '#shared/base/fetch.ts';
-import type { ServiceName } from '#shared/manifest.ts';
+import { type ServiceName, services } from '#shared/manifest.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { buildHouse, type House, OWNER, type Suite, TOKEN } from '#shared/testing/house.ts';
