@@ -53,6 +53,8 @@ const common: import('esbuild').BuildOptions = {
   target: 'node24',
   sourcemap: 'linked',
   sourcesContent: false,
+  // Packages that lie elsewhere have the names that they have here: the same sources make the same bundles.
+  preserveSymlinks: true,
   // The compiled half of the one cannot be bundled; the other is read on macOS only, by its first program.
   external: ['better-sqlite3', '@anthropic-ai/sandbox-runtime'],
   plugins: [noCalendar],

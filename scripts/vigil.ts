@@ -3,26 +3,34 @@
 import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { homeOf, umaskOf } from '#shared/runtime/home.ts';
 import { approve } from './cli/approve.ts';
 import { backup } from './cli/backup.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
+import { install } from './cli/install.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { logs } from './cli/logs.ts';
 import { mcp } from './cli/mcp.ts';
 import { members } from './cli/members.ts';
+import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
+import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
+import { uninstall } from './cli/uninstall.ts';
+import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
@@ -46,6 +54,17 @@ const verbs = [
   key,
   backup,
   config,
+  install,
+  uninstall,
+  credentials,
+  logs,
+  restart,
+  off,
+  on,
+  upgrade,
+  rollback,
+  releases,
+  rehearse,
   loadtest,
 ];
 
@@ -56,6 +75,9 @@ const program = new Command('vigil')
   .showHelpAfterError('--help says what is expected')
   .addHelpText('after', '\nVIGIL_HOME says where Vigil keeps its things (default: .vigil/ in the checkout).');
 for (const add of verbs) add(program);
+
+// What the command line makes in a shared state, root's too, the services can write.
+process.umask(umaskOf(homeOf()));
 
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {

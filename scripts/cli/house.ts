@@ -1,22 +1,40 @@
 /** What the verbs share: the store as the command line sees it, a message in, and the answer to it. */
 
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#shared/base/clock.ts';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
-import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import { type Home, homeOf, lockOf, SYSTEM } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as press from '#shared/tables/press.ts';
+import { NotPermitted } from '../host/permit.ts';
 
 /** The conversation of whoever sits at this machine. */
 export const CONVERSATION = 'terminal:main';
 
+/** @throws NotPermitted when the house is not open to whoever asks: an installation's is to its group alone */
+export function reachable(home: Home): Home {
+  try {
+    accessSync(home.state, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') return home; // it is said elsewhere, better
+    const { username } = userInfo();
+    throw new NotPermitted(
+      `vigil: ${home.state} is closed to ${username}`,
+      home.state === SYSTEM.state
+        ? `ask with sudo, or become a member: sudo usermod -aG vigil ${username}, from the next login on`
+        : 'ask as the user that Vigil runs as',
+    );
+  }
+  return home;
+}
+
 /** The store of a home that has been started before. */
 export async function openHouse(): Promise<{ home: Home; store: Store }> {
-  const home = homeOf();
+  const home = reachable(homeOf());
   // Not before it is asked for: --help stays quick.
   const { FILE, openStore } = await import('#shared/store/store.ts');
   if (!existsSync(join(home.state, FILE))) {

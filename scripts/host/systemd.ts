@@ -179,7 +179,7 @@ function explained(place: Place, args: readonly string[], error: unknown): unkno
     );
   }
   if (/[Aa]ccess denied|[Ii]nteractive authentication|Permission denied/.test(said)) {
-    return new NotPermitted(`${what}: ${said}`, sudo(process.argv.slice(1)), { cause: error });
+    return new NotPermitted(`${what}: ${said}`, sudo(), { cause: error });
   }
   if (place.profile === 'user' && /connect to .*bus|No medium found/.test(said)) {
     return new Misconfigured(

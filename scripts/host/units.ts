@@ -11,7 +11,7 @@ const folders = { system: 'systemd', user: 'systemd/user', mac: 'launchd' };
 export function unitsOf(place: Place, release: string): Map<string, string> {
   return textsIn(
     join(release, folders[place.profile]),
-    /^(vigil|ai\.vigil)[-.@].*\.(service|target|slice|path|timer|plist)$/,
+    /^(vigil|ai\.vigil)[-.@].*(service|target|slice|path|timer|plist)$/,
   );
 }
 

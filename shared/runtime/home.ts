@@ -6,7 +6,16 @@
  */
 
 import { createHash } from 'node:crypto';
-import { chmodSync, constants, copyFileSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
@@ -149,6 +158,21 @@ export function prepareHome(home: Home): string[] {
     );
   }
   return made;
+}
+
+/** @throws Misconfigured while the off switch is there, with what it says: who made it, and why */
+export function demandOn(home: Home, who: string): void {
+  let why: string;
+  try {
+    why = readFileSync(home.stopped, 'utf8').trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    why = messageOf(error); // a folder, or a file of root's, says no as well
+  }
+  throw new Misconfigured(
+    `${who} is switched off (${home.stopped} is there${why === '' ? '' : `: ${why}`})`,
+    `remove ${home.stopped}`,
+  );
 }
 
 /** What new files are closed to: everybody else, or, when the state's folder is shared with a group, the others. */

@@ -4,7 +4,6 @@
  * time. A service is a module with start and stop, so that one process can also hold them all.
  */
 
-import { existsSync } from 'node:fs';
 import type * as z from 'zod/mini';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
@@ -18,7 +17,7 @@ import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
 import { type Halt, watchHalt } from './halt.ts';
-import { type Home, lockOf, roleOf } from './home.ts';
+import { demandOn, type Home, lockOf, roleOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
 import type { Section } from './setting.ts';
@@ -147,12 +146,7 @@ async function live<S extends Section>(
         'unset VIGIL_WORKER',
       );
     }
-    if (existsSync(home.stopped)) {
-      throw new Misconfigured(
-        `${name}: Vigil is switched off (${home.stopped} is there)`,
-        `remove ${home.stopped}`,
-      );
-    }
+    demandOn(home, `${name}: Vigil`);
     lock = await waitForLock(lockOf(home, role), signal, () => {
       const message = `another ${role} is alive on ${home.state}: this one waits until it ends`;
       log.warn('standby.begun', {}, message);

@@ -13,7 +13,7 @@ import { Misconfigured, messageOf } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 import { type Service, type ServiceName, services } from '../manifest.ts';
 import { killAfter_s, nodeOptions } from '../units/process.ts';
-import { type Home, prepareSocket, socketOf } from './home.ts';
+import { demandOn, type Home, prepareSocket, socketOf } from './home.ts';
 
 export type Suite = {
   /** Resolves once every service is ready or down for a person to mend. */
@@ -45,10 +45,8 @@ export function restartDelay_ms(deaths: number): number {
 /** @throws Misconfigured when the suite already runs on this home, or is switched off */
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
   const { home, say } = options;
-  if (existsSync(home.stopped)) {
-    throw new Misconfigured(`vigil is switched off (${home.stopped} is there)`, `remove ${home.stopped}`);
-  }
-  const sole = await beSole(home);
+  demandOn(home, 'vigil');
+  const sole = await beSole(home, () => stop());
   const began = performance.now();
   const ready = Promise.withResolvers<Awaited<Suite['ready']>>();
   const ended = Promise.withResolvers<number>();
@@ -141,8 +139,8 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
   return { ready: ready.promise, ended: ended.promise, stop };
 }
 
-/** One suite per home: a socket that answers is the sign of a living one. */
-async function beSole(home: Home): Promise<Server> {
+/** One suite per home: a socket that answers is the sign of a living one. Whoever says a word there has it stop. */
+async function beSole(home: Home, stop: () => void): Promise<Server> {
   const path = socketOf(home, 'suite');
   prepareSocket(path);
   const alive = await new Promise<boolean>((resolve) => {
@@ -159,7 +157,11 @@ async function beSole(home: Home): Promise<Server> {
     );
   }
   rmSync(path, { force: true });
-  const server = createServer((socket) => socket.destroy());
+  const server = createServer((socket) => {
+    // It stays open until this process is gone: that is the answer.
+    socket.unref().once('data', stop);
+    socket.on('error', () => {});
+  });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve)).catch(
     (error) => {
       throw new Misconfigured(

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { sleep } from '../base/clock.ts';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
+import { create } from './create.ts';
 
 export type Lock = { release(): void };
 
@@ -20,6 +21,7 @@ export function tryLock(file: string): Lock | null {
   let db: Database.Database | undefined;
   try {
     mkdirSync(dirname(file), { recursive: true });
+    create(file);
     db = new Database(file, { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {

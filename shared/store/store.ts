@@ -12,7 +12,7 @@
  * milliseconds inside SQLite and then outside of it, with jitter, so that no event loop ever freezes.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sleep } from '../base/clock.ts';
@@ -20,6 +20,7 @@ import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import type { Op, Principal, Query, Queue, Value } from '../tables/op.ts';
 import { tables } from '../tables/tables.ts';
 import { type Bells, openBells } from './bell.ts';
+import { create } from './create.ts';
 import { guardOf } from './guard.ts';
 import { examine, migrate } from './migrate.ts';
 
@@ -116,19 +117,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw explained(error, file);
   }
   return storeOn(db, file, options.flush ?? 'full', openBells(join(options.directory, 'bells')));
-}
-
-/**
- * A store that is not there yet begins as an empty file with the right mode, which SQLite then gives to the -wal and
- * -shm too: closed to others, or open to the group that shares its folder. Only a file that did not exist is opened
- * here, so no lock of this process can be on it.
- */
-function create(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', statSync(dirname(file)).mode & 0o020 ? 0o660 : 0o600));
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
 }
 
 /**

@@ -1,0 +1,250 @@
+/** Installations as their owner makes them, each on a machine of its own with a real systemd. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { root } from '#shared/base/root.ts';
+import { services } from '#shared/manifest.ts';
+import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
+import { OWNER, TOKEN } from '#shared/testing/house.ts';
+import { until } from '#shared/testing/scratch.ts';
+
+const here = '/mnt/release/bin/vigil';
+/** The checkout and its packages, where they lie outside too. */
+const packages = realpathSync(join(root, 'node_modules'));
+const rehearsed = services.filter(({ needs }) => needs === undefined).map(({ name }) => name);
+
+/** Every path with mode, owner and size but for what changes by itself. */
+const TREE = `find / -xdev \\( -path /proc -o -path /mnt -o -path /root/tree -o -path /var/log/journal -o -path '${root}' \\) -prune -o ! -type s -printf '%p %m %u %g\\n' 2>/dev/null | grep -v '^/\\(tmp\\|run\\|root/.npm\\|var/lib/systemd\\|etc/\\(passwd\\|group\\|shadow\\|gshadow\\|subuid\\|subgid\\|.pwd.lock\\)\\)' | sort`;
+
+type Report = { services: { name: string; phase: string; version: string | null; pid: number | null }[] };
+
+function readyOf(report: string, version: string): string[] {
+  const { services }: Report = JSON.parse(report);
+  return services.filter((row) => row.phase === 'ready' && row.version === version).map(({ name }) => name);
+}
+
+/** Telegram and a model provider, in the box. */
+async function world(box: Box): Promise<void> {
+  const program = `
+    import { startBotApi } from '${root}/shared/testing/bot-api.ts';
+    import { startMessagesApi } from '${root}/shared/testing/messages-api.ts';
+    const bot = await startBotApi({ token: '${TOKEN}', port: 9001 });
+    await startMessagesApi({ key: 'sk-box', port: 9002 });
+    await bot.say({ chat_id: ${OWNER}, text: 'is anybody there?' });
+    await bot.waitSent((sent) => sent.text === 'answer to: is anybody there?', 60_000);
+    console.log('answered');`;
+  await box.must(`mkdir -p /root/secrets && cd /root/secrets && chmod 700 . && umask 077 &&
+    printf 'TELEGRAM_BOT_TOKEN=${TOKEN}\\nTELEGRAM_API_ROOT=http://127.0.0.1:9001\\n' >telegram.env &&
+    printf 'ANTHROPIC_API_KEY=sk-box\\nANTHROPIC_BASE_URL=http://127.0.0.1:9002\\n' >anthropic.env &&
+    cat >/root/world.mjs <<'END'
+${program}
+END
+    systemd-run --quiet --unit=world --property=StandardOutput=file:/root/world.log ${process.execPath} /root/world.mjs`);
+}
+
+describe('a release on a machine', { skip: noBox }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vigil-'));
+  let release: string;
+  let version: string;
+
+  before(() => {
+    const program = join(root, 'scripts', 'release');
+    release = execFileSync(program, [folder], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+    version = basename(release);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const machine = (t: { after(handler: () => Promise<void>): void }) =>
+    boxFor(t, {
+      binds: {
+        [release]: '/mnt/release',
+        [root]: root,
+        [packages]: packages,
+        [join(process.execPath, '..', '..')]: join(process.execPath, '..', '..'),
+      },
+    });
+
+  test('it is installed for the machine, answers, is found installed, and goes without a trace', async (t) => {
+    const box = await machine(t);
+    const tree = () => box.must(TREE);
+    const untouched = await tree();
+    const refused = async (command: string, code: number, words: RegExp) => {
+      const ran = await box.exec(command);
+      assert.equal(ran.code, code, `${ran.stdout}${ran.stderr}`);
+      assert.match(ran.stderr, words);
+    };
+
+    await t.test('a rehearsal says all and changes nothing', async () => {
+      const said = await box.must(`${here} install --dry-run`);
+      assert.match(said, /^would make the group vigil/m);
+      assert.match(said, /steps; nothing was changed$/);
+      assert.equal(await tree(), untouched);
+    });
+
+    await t.test('what cannot be is refused, with the cure, and changes nothing', async () => {
+      await refused(
+        `setpriv --reuid=65534 --clear-groups ${here} install`,
+        77,
+        /needs root\n {2}cure: sudo \/mnt\/release\/bin\/vigil install/,
+      );
+      await refused(`${here} install --user --system`, 78, /expected one profile/);
+      await refused(`${here} install --from /nowhere`, 78, /there is no \/nowhere/);
+      await refused(
+        `cp -r /mnt/release /run/half && rm /run/half/services/core.cjs && ${here} install --from /run/half`,
+        78,
+        /services\/core\.cjs is missing/,
+      );
+      await refused(
+        `cp /mnt/release/services/core.cjs /run/half/services && echo >>/run/half/vigil.js && ${here} install --from /run/half`,
+        78,
+        /vigil\.js is not the file that was released/,
+      );
+      await refused(
+        `mount -t tmpfs -o size=100m tmpfs /opt && ${here} install; code=$?; umount /opt; exit $code`,
+        78,
+        /the disk of \/opt has \d+ MB free, expected 3\d\d MB/,
+      );
+      await refused(
+        `systemd-run --quiet --unit=taken ${process.execPath} -e "net.createServer().listen(4100, '127.0.0.1')" && sleep 1; ${here} install; code=$?; systemctl stop taken; exit $code`,
+        78,
+        /port 4100 on 127\.0\.0\.1 is taken/,
+      );
+      await refused(
+        `mkdir -p -m 755 /etc/vigil/credentials; ${here} install; code=$?; rm -r /etc/vigil; exit $code`,
+        78,
+        /\/etc\/vigil\/credentials could be read by others \(user 0, mode 755; expected user 0, closed to them\)\n {2}cure: .*chmod go-rwx/,
+      );
+      const newer = `mkdir -p /var/lib/vigil && cd /mnt/release && bin/node -e "new (require('better-sqlite3'))('/var/lib/vigil/vigil.db').exec('PRAGMA user_version=9999; CREATE TABLE t (x)')"`;
+      await refused(
+        `${newer}; ${here} install; code=$?; rm -r /var/lib/vigil; exit $code`,
+        78,
+        /has schema 9999, .* a newer release wrote it; it was left untouched/,
+      );
+      assert.equal(await tree(), untouched);
+    });
+
+    await world(box);
+    const before = await tree();
+
+    await t.test('it is installed, and every service beats with its version', async () => {
+      await box.must(`mkdir -p /opt/vigil/releases/77.tmp`); // of a run that was cut off
+      const said = await box.must(
+        `mkdir /etc/vigil; printf '[telegram]\\nowners = [${OWNER}]\\n' >/etc/vigil/config.toml; ${here} install --credentials /root/secrets --yes`,
+      );
+      assert.match(said, new RegExp(`vigil ${version} is installed in /opt/vigil$`));
+      for (const { name } of services)
+        assert.match(said, new RegExp(`^${name} +ready +\\d+ +${version} +\\d+ MB +\\d+ ms`, 'm'));
+      assert.deepEqual(
+        readyOf(await box.must('vigil status --json'), version),
+        services.map(({ name }) => name),
+      );
+      assert.equal(await box.must('ls /opt/vigil/releases'), version);
+      assert.equal(
+        await box.must(
+          'cd /opt/vigil/current && sha256sum --quiet -c MANIFEST.sha256 && find . ! -user root | wc -l',
+        ),
+        '0',
+      );
+    });
+
+    await t.test('every service is a user of its own, and no secret is open', async () => {
+      for (const { name } of services) {
+        const pid = await box.must(`systemctl show -P MainPID vigil-${name}`);
+        assert.equal(await box.must(`stat -c '%U %G' /proc/${pid}`), `vigil-${name} vigil`);
+      }
+      assert.equal(
+        await box.must('stat -c "%a %U" /etc/vigil/credentials /etc/vigil/credentials/telegram.env'),
+        '700 root\n600 root',
+      );
+      assert.equal(
+        await box.must('find /var/lib/vigil -type f ! -perm -g+rw -o -type d ! -perm -g+rwxs'),
+        '',
+      );
+    });
+    await t.test('a second run finds all done', async () => {
+      const state = () => box.must(`${TREE}; systemctl show -P MainPID vigil-core vigil-router`);
+      const installed = await state();
+      const said = await box.must('vigil install');
+      assert.match(said, new RegExp(`vigil ${version} is installed: nothing was to do$`));
+      assert.equal(await state(), installed);
+    });
+
+    await t.test('what was cut off, or broken since, is ended by the next run', async () => {
+      await box.must(
+        `rm /etc/systemd/system/vigil-core.service /usr/local/bin/vigil; echo >>/opt/vigil/current/services/core.cjs; chmod 700 /var/lib/vigil/run`,
+      );
+      const said = await box.must(`${here} install`);
+      assert.match(said, /^put .* into \/opt\/vigil\/releases/m);
+      assert.match(said, /^make \/var\/lib\/vigil\/run \(2770, root:vigil\)$/m);
+      assert.match(said, /is installed in/);
+      assert.match(await box.must('vigil install'), /nothing was to do$/);
+    });
+
+    await t.test('another release is not installed over it', () =>
+      refused(
+        `cp -r /mnt/release /run/other && cd /run/other && sed -i 's/${version}/9.9.9-00000000/' package.json && sed -i "s/^.*  package.json$/$(sha256sum package.json)/" MANIFEST.sha256 && ${here} install --from /run/other`,
+        78,
+        /runs \S+ already, this is 9\.9\.9-00000000\n {2}cure: vigil upgrade, as root/,
+      ),
+    );
+
+    await t.test(
+      'a member of the group asks without sudo; a stranger is told how to become one',
+      async () => {
+        await box.must('useradd -m ada');
+        await refused(
+          'su ada -c "vigil status"',
+          77,
+          /\/var\/lib\/vigil is closed to ada\n {2}cure: .*sudo usermod -aG vigil ada/,
+        );
+        assert.match(await box.must('SUDO_USER=ada vigil install --yes'), /^let ada use vigil without sudo/m);
+        assert.deepEqual(
+          readyOf(await box.must('su ada -c "vigil status --json"'), version),
+          services.map(({ name }) => name),
+        );
+        await box.must('su ada -c "vigil halt"; su ada -c "vigil resume"');
+      },
+    );
+
+    await t.test('after a power cut it is up again by itself', async () => {
+      await box.crash();
+      await until('all are ready', async () => {
+        const { stdout } = await box.exec('vigil status --json');
+        return stdout !== '' && readyOf(stdout, version).length >= rehearsed.length;
+      });
+    });
+
+    await t.test('taken away, it leaves what it has kept; purged, nothing', async () => {
+      const said = await box.must('vigil uninstall');
+      assert.match(said, /it has left \/etc\/vigil\/config\.toml, /);
+      assert.equal(
+        await box.must(
+          'ls /opt/vigil /usr/local/bin/vigil /etc/systemd/system 2>/dev/null | grep vigil; pgrep -f /opt/vigil; ls /var/lib/vigil/vigil.db',
+        ),
+        '/var/lib/vigil/vigil.db',
+      );
+      assert.match(await box.must(`${here} install --yes`), /is installed in/);
+      await refused('echo no | vigil uninstall --purge', 78, /the word was not typed; nothing was changed/);
+      assert.match(await box.must('echo purge | vigil uninstall --purge'), /nothing of Vigil is left$/);
+      await box.must('userdel -r ada 2>/dev/null');
+      assert.equal(
+        await box.must(
+          'getent passwd | grep vigil; getent group vigil; systemctl list-units --all --plain --no-legend "vigil*"; pgrep -f opt/vigil; true',
+        ),
+        '',
+      );
+      const gone = new Set(before.split('\n'));
+      assert.deepEqual(
+        (await tree()).split('\n').filter((line) => !gone.has(line)),
+        [],
+      );
+    });
+  });
+});

@@ -1,0 +1,71 @@
+/** Takes an installation away again: all but its data, or its data too. */
+
+import { existsSync, lstatSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { SYSTEM } from '#shared/runtime/home.ts';
+import { forgetFolders, removeAccounts } from './accounts.ts';
+import { supervisorOf } from './host.ts';
+import { demandRoot } from './permit.ts';
+import type { Place } from './place.ts';
+import { carryOut, type Step } from './step.ts';
+import { installedUnits } from './units.ts';
+
+export type Uninstalling = {
+  place: Place;
+  /** Config, credentials, store, workspace, logs, and the users whose they are. */
+  purge: boolean;
+  dryRun: boolean;
+  say(line: string): void;
+};
+
+/** What is kept when nothing is purged. */
+export function dataOf({ home }: Place): string[] {
+  return [...new Set([home.config, home.credentials, home.state, home.logs])];
+}
+
+/** Returns how many steps there were to do. */
+export async function uninstall(options: Uninstalling): Promise<number> {
+  if (options.place.profile === 'system') demandRoot('to take away an installation of the machine');
+  return carryOut(uninstallSteps(options), options);
+}
+
+export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
+  const { prefix, home, command } = place;
+  const system = place.profile === 'system';
+  const parts = ['current', 'previous', 'releases', 'runtime'].map((name) => join(prefix, name));
+  const remains = system ? [dirname(home.config), home.state, home.logs, prefix] : [prefix];
+  return [
+    {
+      words: `stop every service, and remove the units from ${place.units}`,
+      due: () => installedUnits(place).size > 0,
+      act: () => supervisorOf(place).uninstall(),
+    },
+    {
+      words: `remove ${command}`,
+      due: () => isOurs(command, prefix),
+      act: () => rmSync(command),
+    },
+    ...(system ? [forgetFolders] : []),
+    ...parts.map(removal),
+    ...(purge ? remains.map(removal) : []),
+    {
+      words: `remove ${prefix}, in which nothing is left`,
+      due: () => !purge && prefix === SYSTEM.prefix && existsSync(prefix),
+      act: () => rmdirSync(prefix),
+    },
+    ...(purge && system ? [removeAccounts] : []),
+  ];
+}
+
+function removal(path: string): Step {
+  return {
+    words: `remove ${path}`,
+    due: () => lstatSync(path, { throwIfNoEntry: false }) !== undefined,
+    act: () => rmSync(path, { recursive: true }),
+  };
+}
+
+function isOurs(link: string, prefix: string): boolean {
+  const stat = lstatSync(link, { throwIfNoEntry: false });
+  return stat?.isSymbolicLink() === true && readlinkSync(link).startsWith(`${prefix}/`);
+}
