@@ -19,12 +19,14 @@ import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
+import { setup } from './cli/setup.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
+  setup,
   status,
   chat,
   send,

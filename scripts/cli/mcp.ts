@@ -175,7 +175,7 @@ function keep(home: Home, file: string, values: readonly [string, string][]): vo
 }
 
 /** As it is read again: such a file knows no escapes. */
-function quoted(variable: string, value: string): string {
+export function quoted(variable: string, value: string): string {
   for (const mark of ['', "'", '"', '`']) {
     const text = mark + value + mark;
     if (parseEnv(`${variable}=${text}\n`)[variable] === value) return text;
