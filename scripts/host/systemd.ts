@@ -4,15 +4,15 @@
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
-import { note } from '#shared/units/process.ts';
 import { NotPermitted, sudo } from './permit.ts';
 import type { Place } from './place.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
+import { installedUnits, unitChanges } from './units.ts';
 
 const everybody = services.map(({ name }) => name);
 /** Longer than the slowest start or drain that a unit allows. */
@@ -20,15 +20,9 @@ const PATIENCE_ms = 180_000;
 
 export function systemdOf(place: Place): Supervisor {
   const run = systemctl(place);
-  /** What is installed: every file of ours where systemd reads units. */
-  const installed = () => (existsSync(place.units) ? readdirSync(place.units) : []).filter(isOurs);
-  const isOurs = (name: string) =>
-    /^vigil[-@.]?.*\.\w+$/.test(name) &&
-    statSync(join(place.units, name)).isFile() &&
-    readFileSync(join(place.units, name), 'utf8').includes(note);
   /** Those that something wants, and so can be enabled. */
   const wanted = () =>
-    installed().filter((name) => /^\[Install\]$/m.test(readFileSync(join(place.units, name), 'utf8')));
+    [...installedUnits(place)].filter(([, text]) => /^\[Install\]$/m.test(text)).map(([name]) => name);
 
   async function standings(): Promise<Map<ServiceName, Standing>> {
     const text = await run(
@@ -68,28 +62,15 @@ export function systemdOf(place: Place): Supervisor {
 
   return {
     async install(release) {
-      const source = join(release, 'systemd', ...(place.profile === 'user' ? ['user'] : []));
-      const texts = new Map(
-        readdirSync(source, { withFileTypes: true })
-          .filter((entry) => entry.isFile())
-          .map(({ name }) => [name, readFileSync(join(source, name), 'utf8')]),
-      );
-      const leftovers = installed().filter((name) => !texts.has(name));
-      const changed = [...texts]
-        .filter(
-          ([name, text]) =>
-            !existsSync(join(place.units, name)) || readFileSync(join(place.units, name), 'utf8') !== text,
-        )
-        .map(([name]) => name);
-      if (leftovers.length > 0) {
-        await run('disable', '--now', ...leftovers.filter((name) => !name.includes('@.')));
-        for (const name of leftovers) rmSync(join(place.units, name));
+      const { write, remove } = unitChanges(place, release);
+      if (remove.length > 0) {
+        await run('disable', '--now', ...remove.filter(isNoTemplate));
+        for (const name of remove) rmSync(join(place.units, name));
       }
       mkdirSync(place.units, { recursive: true });
-      for (const name of changed)
-        writeFileSync(join(place.units, name), texts.get(name) ?? '', { mode: 0o644 });
-      if (changed.length + leftovers.length > 0) await run('daemon-reload');
-      return [...changed, ...leftovers];
+      for (const [name, text] of write) writeFileSync(join(place.units, name), text, { mode: 0o644 });
+      if (write.size + remove.length > 0) await run('daemon-reload');
+      return [...write.keys(), ...remove];
     },
     async enable() {
       await run('enable', ...wanted());
@@ -105,8 +86,8 @@ export function systemdOf(place: Place): Supervisor {
     },
     standings,
     async uninstall() {
-      const units = installed();
-      const known = units.filter((name) => !name.includes('@.'));
+      const units = [...installedUnits(place).keys()];
+      const known = units.filter(isNoTemplate);
       if (known.length > 0) {
         await run('stop', ...known);
         await run('disable', ...wanted());
@@ -117,6 +98,10 @@ export function systemdOf(place: Place): Supervisor {
       await run('reset-failed', 'vigil*').catch(() => {});
     },
   };
+}
+
+function isNoTemplate(unit: string): boolean {
+  return !unit.includes('@.');
 }
 
 function unitOf(name: ServiceName): string {
