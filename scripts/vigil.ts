@@ -9,6 +9,7 @@ import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { decisions } from './cli/decisions.ts';
+import { doctor } from './cli/doctor.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
 import { key } from './cli/key.ts';
@@ -28,6 +29,7 @@ import { NotPermitted } from './host/permit.ts';
 const verbs = [
   setup,
   status,
+  doctor,
   chat,
   send,
   task,

@@ -44,6 +44,9 @@ export function setup(program: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
+  const { handOver, placeHere } = await import('./installed.ts');
+  const place = placeHere();
+  if (await handOver(place)) return;
   if (options.again !== undefined && !steps.some(({ name }) => name === options.again)) {
     const names = steps.map(({ name }) => name);
     const meant = nearest(options.again, names);
@@ -64,9 +67,7 @@ async function run(options: Options): Promise<void> {
   const { Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
   const desk = asks ? await terminalDesk() : silentDesk((text) => process.stdout.write(text));
   const { prepareHome } = await import('#shared/runtime/home.ts');
-  const { installedPlace } = await import('../host/host.ts');
   const { demandRoot } = await import('../host/permit.ts');
-  const place = process.env.VIGIL_HOME ? null : installedPlace();
   if (place?.profile === 'system') demandRoot('setup of an installation for the machine');
   process.umask(0o077);
   const visit: Visit = { home: place?.home ?? homeOf(), desk, answers, place };

@@ -14,7 +14,7 @@ import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as member from '#shared/tables/member.ts';
 import { config as telegram } from '../../../services/telegram/config.ts';
 import { linkOf, openPairing } from '../pair.ts';
-import { look } from '../reach.ts';
+import { TELEGRAM, whoIs } from '../reach.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
@@ -22,29 +22,10 @@ import { askRestart, withHouse } from './house.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
-const OFFICIAL = 'https://api.telegram.org';
 const LOOK_ms = 300;
 
 export const checkToken = (token: string) =>
   /^\d+:[\w-]{20,}$/.test(token) ? undefined : 'expected numbers, a colon, letters: 123456:ABC-…';
-
-/**
- * Who the bot of this token is: its @name, without the @ (Bot API: getMe).
- * @throws Misconfigured when Telegram does not know it
- */
-export async function whoIs(token: string, apiRoot: string): Promise<string> {
-  const { status, said } = await look(`${apiRoot.replace(/\/+$/, '')}/bot${token}/getMe`);
-  const { result, description } = (said ?? {}) as { result?: { username?: unknown }; description?: unknown };
-  if (status === 200 && typeof result?.username === 'string') return result.username;
-  const told =
-    `Telegram does not take the token: ${status} ${typeof description === 'string' ? description : ''}`.trim();
-  throw new Misconfigured(
-    told,
-    status === 401 || status === 404 || status === 421
-      ? 'copy it whole from @BotFather: /mybots, the bot, API Token'
-      : 'wait a minute and try again',
-  );
-}
 
 export async function bot({ home, desk, answers }: Visit): Promise<boolean> {
   const told = answers.bot;
@@ -59,12 +40,12 @@ export async function bot({ home, desk, answers }: Visit): Promise<boolean> {
       'In Telegram, open @BotFather and send /newbot.\nIt asks for two names, and then shows a token.',
     );
   }
-  const apiRoot = told.api_root ?? known?.TELEGRAM_API_ROOT ?? OFFICIAL;
+  const apiRoot = told.api_root ?? known?.TELEGRAM_API_ROOT ?? TELEGRAM;
   const found = await askToken({ desk, prepared, apiRoot });
   if (found === null) return false;
   const secret = {
     TELEGRAM_BOT_TOKEN: found.token,
-    TELEGRAM_API_ROOT: apiRoot === OFFICIAL ? undefined : apiRoot,
+    TELEGRAM_API_ROOT: apiRoot === TELEGRAM ? undefined : apiRoot,
   };
   // The watchdog has its own copy: it speaks when the bridge cannot.
   for (const name of ['telegram', 'watchdog']) {

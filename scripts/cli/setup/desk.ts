@@ -28,6 +28,15 @@ export type Desk = {
   during<Result>(what: string, work: Promise<Result>): Promise<Result>;
 };
 
+/** Lines of that many columns, broken between words; a word that is longer stays whole. */
+export function wrapped(text: string, columns: number): string {
+  const broken = RegExp(`(?=.{${columns + 1}})(.{1,${columns}}) +`, 'g');
+  return text.replace(broken, '$1\n');
+}
+
+/** What the guide at the left leaves. */
+const columns = () => Math.max(20, (process.stdout.columns ?? 80) - 4);
+
 /** Ctrl-C: whoever sat there has left. */
 export class Left extends Error {
   override readonly name = 'Left';
@@ -62,8 +71,8 @@ export async function terminalDesk(): Promise<Desk> {
   return {
     asks: true,
     title: (words) => log.step(styleText('bold', words)),
-    say: (words) => log.message(words),
-    warn: (words) => log.warn(words),
+    say: (words) => log.message(wrapped(words, columns())),
+    warn: (words) => log.warn(wrapped(words, columns())),
     async secret(message, _where, check) {
       return answered(
         await password({ message, mask: '•', validate: (value) => check((value ?? '').trim()) }),

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { installedPlace } from '../../host/host.ts';
 import type { Profile } from '../../host/place.ts';
-import { vigil } from './command.ts';
+import { vigil } from '../installed.ts';
 import type { Choice } from './desk.ts';
 import type { Visit } from './step.ts';
 

@@ -5,14 +5,12 @@ import { readSecret } from '#shared/runtime/credentials.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import { PRESET_ALIASES } from '../../../services/router/config.ts';
 import { cost_nanousd, FREE, PRICE_REV, priceOf } from '../../../services/router/price.ts';
-import { look } from '../reach.ts';
+import { ANTHROPIC, checkKey, look } from '../reach.ts';
 import { withoutTable, withTable } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
-
-const OFFICIAL = 'https://api.anthropic.com';
 
 /** Where such servers listen unless told otherwise, and where each lists its models. */
 const LOCAL = [
@@ -38,28 +36,6 @@ export async function findLocal(places = LOCAL): Promise<Local[]> {
     }),
   );
   return found.filter(({ models }) => models.length > 0);
-}
-
-/**
- * Asks the API for its models, which costs nothing.
- * @throws Misconfigured when it does not take the key
- */
-export async function checkKey(key: string, endpoint: string): Promise<void> {
-  const url = `${endpoint.replace(/\/+$/, '')}/v1/models?limit=1`;
-  const { status, said } = await look(url, { 'x-api-key': key, 'anthropic-version': '2023-06-01' });
-  if (status === 200) return;
-  const words = (said as { error?: { message?: unknown } } | null)?.error?.message;
-  const told = `the key is not taken: ${status}${typeof words === 'string' ? ` ${words}` : ''}`;
-  if (status === 401)
-    throw new Misconfigured(
-      told,
-      'copy it whole from console.anthropic.com, Settings, API keys: it begins with sk-ant-',
-    );
-  if (status === 403)
-    throw new Misconfigured(told, 'give the key the right to use the API, or make another one');
-  if (status === 404)
-    throw new Misconfigured(told, `see that ${endpoint} is the address of a Messages API, without /v1`);
-  throw new Misconfigured(told, 'wait a minute and try again: the provider has trouble of its own');
 }
 
 /** A day of ordinary use: so many messages, two calls each, most of the prompt from the cache. */
@@ -116,7 +92,7 @@ export async function key({ home, desk, answers }: Visit): Promise<boolean> {
           label: `${title}, on this machine: free`,
           hint: models.slice(0, 3).join(', '),
         })),
-        { value: 'rehearsal', label: 'Nobody yet: the rehearsal model, which only echoes' },
+        { value: 'rehearsal', label: 'Nobody yet: the rehearsal model, an echo' },
       ],
       prepared !== undefined || desk.asks ? 'anthropic' : 'rehearsal',
     ));
@@ -136,13 +112,13 @@ export async function key({ home, desk, answers }: Visit): Promise<boolean> {
     await useLocal(home, desk, local, told.model, true);
     return true;
   }
-  const endpoint = told.endpoint ?? known?.ANTHROPIC_BASE_URL ?? OFFICIAL;
+  const endpoint = told.endpoint ?? known?.ANTHROPIC_BASE_URL ?? ANTHROPIC;
   desk.say(estimate(Date.now()));
   const taken = await askKey({ desk, prepared, endpoint });
   if (taken === null) return false;
   keepSecret(home, 'anthropic', {
     ANTHROPIC_API_KEY: taken,
-    ANTHROPIC_BASE_URL: endpoint === OFFICIAL ? undefined : endpoint,
+    ANTHROPIC_BASE_URL: endpoint === ANTHROPIC ? undefined : endpoint,
   });
   desk.say(`The key is good. It is in ${home.credentials}/anthropic.env, which nobody else can read.`);
   const [local] = locals;

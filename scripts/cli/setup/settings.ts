@@ -79,7 +79,6 @@ export async function settings({ home, desk, answers }: Visit): Promise<boolean>
 }
 
 async function change(desk: Visit['desk'], set: Settings): Promise<string> {
-  const at = set.alarm === 'none' ? 'none' : `${set.alarm}: ${set.alarm_url}`;
   const what = await desk.choose(
     'Enter accepts all of it; choose a line to change it',
     [
@@ -88,7 +87,7 @@ async function change(desk: Visit['desk'], set: Settings): Promise<string> {
       { value: 'month', label: `Budget a month:  $${set.month_usd}` },
       { value: 'quiet', label: `Quiet hours:     ${set.quiet || 'none'}` },
       { value: 'zone', label: `Time zone:       ${set.time_zone}` },
-      { value: 'alarm', label: `Second alarm:    ${at.length > 38 ? `${at.slice(0, 37)}…` : at}` },
+      { value: 'alarm', label: `Second alarm:    ${set.alarm}` },
     ],
     'accept',
   );

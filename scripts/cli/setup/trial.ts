@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { vigil } from './command.ts';
+import { vigil } from '../installed.ts';
 import { withHouse } from './house.ts';
 import type { Visit } from './step.ts';
 
