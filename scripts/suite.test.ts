@@ -159,10 +159,10 @@ describe('a house that runs', () => {
 
   test('vigil chat on a terminal shows a prompt and the answer, and leaves at /quit', {
     skip: noTerminal,
-  }, async () => {
+  }, async (t) => {
     const text = word();
     const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'chat'];
-    const terminal = onTerminal(program, { env: { VIGIL_HOME: house.home.directory } });
+    const terminal = onTerminal(t, program, { env: { VIGIL_HOME: house.home.directory } });
     await terminal.shows('you › ');
     terminal.type(`${text}\r`);
     await terminal.shows(`answer to: ${text}`);

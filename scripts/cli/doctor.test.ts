@@ -24,6 +24,7 @@ import * as config from './doctor/config.ts';
 import * as credentials from './doctor/credentials.ts';
 import * as disk from './doctor/disk.ts';
 import * as network from './doctor/network.ts';
+import { night } from './doctor/night.ts';
 import { sandbox } from './doctor/sandbox.ts';
 import * as services from './doctor/services.ts';
 import * as supervision from './doctor/supervision.ts';
@@ -400,6 +401,19 @@ test('memory limits: as the kernel holds them', async (t) => {
   set('memory.swap.max', '0');
   set('memory.max', 'max');
   await found(supervision.limits, given, 'warning', /core/);
+});
+
+test('a Mac: set for the night, or not; and what is no Mac', async (t) => {
+  await found(night, facts(t), 'unseen', /no Mac/);
+  const told = { fdesetup: 'FileVault is Off.', autoLoginUser: 'owner', 'print-disabled': '{}' };
+  await found(night, facts(t, {}, { ...told, pmset: ' sleep 0\n autorestart 1\n' }), 'fine', /awake/);
+  await found(
+    night,
+    facts(t, {}, { ...told, pmset: ' sleep 1\n' }),
+    'warning',
+    /falls asleep/,
+    /pmset -a sleep 0/,
+  );
 });
 
 test('vigil doctor on a home that was set up: a table, 0 without faults, 1 with one, also when the store is broken', async (t) => {

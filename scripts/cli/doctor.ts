@@ -19,6 +19,7 @@ async function checks(): Promise<Check[]> {
   const credentials = await import('./doctor/credentials.ts');
   const disk = await import('./doctor/disk.ts');
   const network = await import('./doctor/network.ts');
+  const { night } = await import('./doctor/night.ts');
   const services = await import('./doctor/services.ts');
   const supervision = await import('./doctor/supervision.ts');
   const { sandbox } = await import('./doctor/sandbox.ts');
@@ -26,6 +27,7 @@ async function checks(): Promise<Check[]> {
     ...[config.config, credentials.permissions, services.store, services.switches],
     ...[services.services, services.versions, services.incidents],
     ...[supervision.units, supervision.linger, supervision.limits],
+    ...(process.platform === 'darwin' ? [night] : []),
     ...[disk.disk, disk.backup, disk.workspace, network.clock, config.timeZone, sandbox],
     ...[credentials.tokens, network.telegram, services.poller, network.provider, config.prices],
     ...[credentials.secondRoute, network.alarm],

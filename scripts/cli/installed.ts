@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { basename, dirname } from 'node:path';
 import { root } from '#shared/base/root.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import { installedPlace } from '../host/host.ts';
@@ -14,7 +15,7 @@ export function placeHere(): Place | null {
 
 /** A checkout's command on a machine where Vigil is installed leaves the work to the installed one. */
 export async function handOver(place: Place | null): Promise<boolean> {
-  if (!place || root.startsWith(place.prefix)) return false;
+  if (!place || basename(dirname(root)) === 'releases') return false;
   const child = spawn(place.command, process.argv.slice(2), { stdio: 'inherit' });
   const [code] = await once(child, 'close');
   process.exitCode = typeof code === 'number' ? code : 1;

@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { parseEnv } from 'node:util';
 import { parse } from 'smol-toml';
 import { root } from '#shared/base/root.ts';
-import { type Home, homeOf } from '#shared/runtime/home.ts';
+import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import { isLocked } from '#shared/store/liveness.ts';
 import { startBotApi } from '#shared/testing/bot-api.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { KEY, OWNER, TOKEN } from '#shared/testing/house.ts';
@@ -64,7 +65,7 @@ profile = "none"
   assert.equal(stderr, '');
   assert.match(stdout, /It is @test_bot/);
   assert.match(stdout, /You: ping\n {2}Vigil: answer to: ping/);
-  assert.match(stdout, /vigil off {6}nothing runs at all/);
+  assert.match(stdout, /vigil off {5}nothing runs/);
   assert.doesNotMatch(stdout, RegExp(`${KEY}|${TOKEN}`));
   const config = configOf(home);
   assert.deepEqual(config.telegram, { owners: [OWNER] });
@@ -111,15 +112,16 @@ test('a wrong key ends a setup that nobody watches, with the cure; the next one 
   const { model, home, answers } = await world(t);
   const lines = (key: string) =>
     answers(`[key]\nkey = "${key}"\nendpoint = "${model.root}"\n[bot]\nuse = "none"\n`);
-  const wrong = await vigil(home, ['setup', '--answers', lines('sk-ant-wrong-wrong')]);
+  const again = ['--again', 'key'];
+  const wrong = await vigil(home, ['setup', '--answers', lines('sk-ant-wrong-wrong'), ...again]);
   assert.equal(wrong.code, 78);
   assert.match(wrong.stderr, /the key is not taken: 401 .*\n {2}cure: copy it whole from console/);
   assert.ok(!existsSync(join(home.credentials, 'anthropic.env')));
-  const right = await vigil(home, ['setup', '--answers', lines(KEY)]);
+  const right = await vigil(home, ['setup', '--answers', lines(KEY), ...again]);
   assert.equal(right.stderr, '');
-  assert.ok(stepsOf(home).includes('key'));
-  const again = await vigil(home, ['setup', '--answers', lines(KEY)]);
-  assert.doesNotMatch(again.stdout, /Who answers/, 'what is done is not done again');
+  assert.deepEqual(stepsOf(home), ['key']);
+  const rest = await vigil(home, ['setup', '--answers', lines(KEY)]);
+  assert.doesNotMatch(rest.stdout, /Who answers/, 'what is done is not done again');
   const asked = model.calls().filter(({ path }) => path.startsWith('/v1/models'));
   assert.deepEqual(
     asked.map(({ status }) => status),
@@ -145,7 +147,7 @@ test('on a terminal of 60 columns: a wrong key, a wrong token, one tap, Enter, a
   secret('anthropic', `ANTHROPIC_BASE_URL=${model.root}\n`);
   secret('telegram', `TELEGRAM_API_ROOT=${bot.root}\n`);
   const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup'];
-  const terminal = onTerminal(program, { env: { VIGIL_HOME: home.directory }, columns: 60 });
+  const terminal = onTerminal(t, program, { env: { VIGIL_HOME: home.directory }, columns: 60 });
   const { type, shows } = terminal;
   await shows('Who shall answer?');
   type('\r');
@@ -172,13 +174,12 @@ test('on a terminal of 60 columns: a wrong key, a wrong token, one tap, Enter, a
   if (found === 'And now?') type('\x1b[B\r');
   await shows('Enter accepts all of it');
   type('\r');
-  await shows('subscribe to the topic');
+  await shows('ntfy.sh/vigil-');
   await shows('How shall it run?');
   type('\r');
   await shows('answer to: ping');
-  await shows('leave that terminal open');
+  await shows('Start it with scripts/start');
   await terminal.exit;
-  if (process.env.SHOW) console.log(terminal.shown());
   assert.doesNotMatch(terminal.shown(), RegExp(`${KEY}|${TOKEN}`), 'what is secret is not shown');
   assert.deepEqual(configOf(home).telegram, { owners: [OWNER] });
   assert.ok(stepsOf(home).includes('bot'));
@@ -187,10 +188,68 @@ test('on a terminal of 60 columns: a wrong key, a wrong token, one tap, Enter, a
 test('Ctrl-C leaves everything as it was, and says how to go on', { skip: noTerminal }, async (t) => {
   const { home } = await world(t);
   const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup'];
-  const terminal = onTerminal(program, { env: { VIGIL_HOME: home.directory } });
+  const terminal = onTerminal(t, program, { env: { VIGIL_HOME: home.directory } });
   await terminal.shows('Who shall answer?');
   terminal.type('\x03');
   await terminal.shows('Go on with: scripts/vigil setup');
   assert.equal(await terminal.exit, 130);
   assert.ok(!existsSync(join(home.credentials, 'anthropic.env')));
+});
+
+test('where another program reads the bot, it says so, with the cure; once that has ended, one tap pairs', {
+  skip: noTerminal,
+}, async (t) => {
+  const { bot, home, answers } = await world(t);
+  let reads = true;
+  const other = (async () => {
+    while (reads) {
+      const response = await fetch(`${bot.root}/bot${TOKEN}/getUpdates?timeout=50`);
+      await response.text();
+      // Not in step with the other, or each would only ever end the other's wait.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
+  const file = answers(`
+[key]
+use = "rehearsal"
+[bot]
+token = "${TOKEN}"
+api_root = "${bot.root}"
+`);
+  const { code, stderr } = await vigil(home, ['setup', '--answers', file]);
+  assert.equal(code, 78);
+  assert.match(stderr, /another program reads the messages of @test_bot \(.*409.*\)\n {2}cure: stop it/);
+  assert.ok(!stepsOf(home).includes('bot'));
+  reads = false;
+  await bot.say({ chat_id: 99, text: 'wakes the other reader, and stays for us' });
+  await other;
+  const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup', '--again', 'bot'];
+  const child = onTerminal(t, [...program, '--answers', file], { env: { VIGIL_HOME: home.directory } });
+  const [, pairing = ''] = await child.shows(/start=(\w{8})/);
+  await bot.say({ chat_id: OWNER, text: `/start ${pairing}` });
+  await child.shows('You are in');
+  assert.equal(await child.exit, 0);
+  assert.deepEqual((await bot.confirmed()).pending, [], 'what others wrote was received as well');
+});
+
+test('Ctrl-C while it waits for the tap ends what it had started, and the next one goes on from there', {
+  skip: noTerminal,
+}, async (t) => {
+  const { bot, home, answers } = await world(t);
+  const file = answers(`
+[key]
+use = "rehearsal"
+[bot]
+token = "${TOKEN}"
+api_root = "${bot.root}"
+`);
+  const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup', '--answers', file];
+  const terminal = onTerminal(t, program, { env: { VIGIL_HOME: home.directory } });
+  await terminal.shows('Waiting for the tap');
+  terminal.type('\x03');
+  await terminal.shows('Go on with: scripts/vigil setup');
+  assert.equal(await terminal.exit, 130);
+  for (const name of ['core', 'telegram'] as const)
+    assert.ok(!isLocked(lockOf(home, name)), `${name} lives on`);
+  assert.deepEqual(stepsOf(home), ['key']);
 });

@@ -28,6 +28,15 @@ const steps: readonly Step[] = [
     title: 'Where it runs',
     run: async (visit) => (await import('./setup/install.ts')).install(visit),
   },
+  ...(process.platform === 'darwin'
+    ? [
+        {
+          name: 'mac',
+          title: 'This Mac',
+          run: async (visit: Visit) => (await import('./setup/mac.ts')).mac(visit),
+        },
+      ]
+    : []),
   { name: 'trial', title: 'A trial', run: async (visit) => (await import('./setup/trial.ts')).trial(visit) },
 ];
 

@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import type { TestContext } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { until } from './scratch.ts';
 
@@ -37,7 +38,9 @@ export type Terminal = {
   exit: Promise<number | null>;
 };
 
+/** It ends with the test. */
 export function onTerminal(
+  t: TestContext,
   command: readonly string[],
   { env = {}, columns = 100 }: { env?: NodeJS.ProcessEnv; columns?: number } = {},
 ): Terminal {
@@ -46,6 +49,7 @@ export function onTerminal(
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: 60_000,
   });
+  t.after(() => void child.kill());
   let raw = '';
   let looked = 0;
   child.stdout.setEncoding('utf8').on('data', (more) => {

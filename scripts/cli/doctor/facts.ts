@@ -1,15 +1,15 @@
 /** What the doctor looks at: this home, or the installation that this command belongs to. */
 
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf, Misconfigured } from '#shared/base/errors.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { type Home, homeOf } from '#shared/runtime/home.ts';
 import { FILE, openStore, type Store } from '#shared/store/store.ts';
 import type { Place } from '../../host/place.ts';
 import { placeHere } from '../installed.ts';
 import type { Facts } from './check.ts';
+import { run } from './program.ts';
 
 export async function gather(): Promise<Facts> {
   const place = placeHere();
@@ -40,13 +40,4 @@ function versionOf({ prefix }: Place): string {
   const current = join(prefix, 'current');
   if (!existsSync(current)) return version;
   return String(JSON.parse(readFileSync(join(realpathSync(current), 'package.json'), 'utf8')).version);
-}
-
-function run(program: string, ...args: string[]): Promise<{ code: number; text: string } | null> {
-  return new Promise((resolve) => {
-    execFile(program, args, { timeout: 10_000, encoding: 'utf8' }, (error, stdout) => {
-      if (codeOf(error) === 'ENOENT') return resolve(null);
-      resolve({ code: error ? 1 : 0, text: stdout.trim() });
-    });
-  });
 }

@@ -1,7 +1,9 @@
 /** Into the machine's own hands: from then on Vigil starts with it, and the terminal can be closed. */
 
 import { existsSync } from 'node:fs';
+import { openStore } from '#shared/store/store.ts';
 import { installedPlace } from '../../host/host.ts';
+import { sudo } from '../../host/permit.ts';
 import type { Profile } from '../../host/place.ts';
 import { vigil } from '../installed.ts';
 import type { Choice } from './desk.ts';
@@ -30,7 +32,14 @@ export async function install(visit: Visit): Promise<boolean> {
     desk.say('In the foreground then: it runs as long as scripts/start does.');
     return true;
   }
-  const { code } = await vigil(visit, ['install', ...(profile === 'mac' ? [] : [`--${profile}`])], true);
+  if (profile === 'system' && process.getuid?.() !== 0) {
+    desk.warn(`That needs root. Go on with:\n${sudo(process.argv.slice(1))}`);
+    return false;
+  }
+  // What was never started is not taken over.
+  if (!visit.place) await (await openStore({ directory: visit.home.state, principal: 'cli' })).close();
+  const options = [...(profile === 'mac' ? [] : [`--${profile}`]), ...(desk.asks ? [] : ['--yes'])];
+  const { code } = await vigil(visit, ['install', ...options], true);
   if (code !== 0) {
     desk.warn('It is not installed; what stood in the way is above.\nMend it, and go on: vigil setup');
     return false;

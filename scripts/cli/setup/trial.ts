@@ -7,10 +7,10 @@ import { withHouse } from './house.ts';
 import type { Visit } from './step.ts';
 
 export const EMERGENCY = `In an emergency:
-  /halt          in the chat: nothing costs or acts any more
-  vigil halt     the same, in a shell
-  vigil off      nothing runs at all, also after a reboot
-  vigil doctor   what is wrong, and its cure`;
+  /halt         in the chat: nothing acts any more
+  vigil halt    the same, in a shell
+  vigil off     nothing runs, also after a reboot
+  vigil doctor  what is wrong, and its cure`;
 
 export async function trial(visit: Visit): Promise<boolean> {
   const { home, desk, place } = visit;
