@@ -1,12 +1,14 @@
 /** Each check of the doctor both ways: what is in order, and what is not, with the cure that it names. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { root } from '#shared/base/root.ts';
 import { services as all, type ServiceName } from '#shared/manifest.ts';
 import { halt } from '#shared/runtime/halt.ts';
 import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
@@ -172,7 +174,7 @@ test('a secret that others may read is no secret, and one that we may not read i
         throw error;
       },
     };
-    assert.equal((await examine(check, given)).state, state);
+    assert.equal((await examine(check, given, false)).state, state);
   }
 });
 
@@ -213,7 +215,7 @@ test('store: none, damaged, in order', async (t) => {
   await found(services.store, given, 'warning', /none yet/);
   await found(
     services.store,
-    { ...given, storeFault: 'store: damaged\n  cure: restore it' },
+    { ...given, storeFault: new Misconfigured('store: damaged', 'restore it') },
     'fault',
     /damaged/,
     /^restore it$/,
@@ -347,6 +349,10 @@ test('clock: synchronised, not, and wrong by others’ clocks', async (t) => {
 
 test('sandbox: run here, or as the service says', async (t) => {
   const bare = facts(t);
+  const works = spawnSync('bwrap', ['--unshare-user', '--ro-bind', '/', '/', 'true']).status === 0;
+  const here = await examine(sandbox, bare);
+  assert.equal(here.state, works ? 'fine' : 'fault', here.what);
+  assert.equal(here.cure === undefined, works);
   const given = { ...bare, store: await opened(t, bare.home) };
   await beat(t, given.home, 'tools');
   await found(sandbox, given, 'fine', /the service tools/);
@@ -414,6 +420,24 @@ test('a Mac: set for the night, or not; and what is no Mac', async (t) => {
     /falls asleep/,
     /pmset -a sleep 0/,
   );
+});
+
+test('a checkout’s command leaves the work to the installation that there is, but for a home of its own', (t) => {
+  const place = placeOf(process.platform === 'darwin' ? 'mac' : 'user', scratch(t));
+  const user = dirname(place.prefix);
+  mkdirSync(join(place.prefix, 'current'), { recursive: true });
+  mkdirSync(dirname(place.command), { recursive: true });
+  writeFileSync(place.command, '#!/bin/sh\necho "installed: $*"; exit 7\n', { mode: 0o755 });
+  const program = join(root, 'scripts', 'vigil.ts');
+  const { VIGIL_HOME: _, ...env } = process.env;
+  const run = (more: NodeJS.ProcessEnv) =>
+    spawnSync(process.execPath, [program, 'doctor', '--json'], {
+      env: { ...env, HOME: user, ...more },
+      encoding: 'utf8',
+    });
+  const { stdout, status } = run({});
+  assert.deepEqual([stdout, status], ['installed: doctor --json\n', 7]);
+  assert.match(run({ VIGIL_HOME: join(user, 'own') }).stdout, /^\[\{"name":"config"/);
 });
 
 test('vigil doctor on a home that was set up: a table, 0 without faults, 1 with one, also when the store is broken', async (t) => {

@@ -35,12 +35,12 @@ async function checks(): Promise<Check[]> {
 }
 
 /** What cannot be looked at is said, and is no reason to look at nothing else. */
-export async function examine(check: Check, facts: Facts): Promise<Finding> {
+export async function examine(check: Check, facts: Facts, root = process.getuid?.() === 0): Promise<Finding> {
   try {
     return await check.run(facts);
   } catch (error) {
     const code = codeOf(error) || codeOf(error instanceof Error ? error.cause : undefined);
-    if (code === 'EACCES' || code === 'EPERM')
+    if (/^(EACCES|EPERM|SQLITE_(CANTOPEN|READONLY|PERM))/.test(code) && !root)
       return {
         state: 'unseen',
         what: messageOf(error).split('\n')[0] ?? '',

@@ -1,5 +1,6 @@
 /** A check of the doctor: all facts in, what it found out. It changes nothing. */
 
+import type { Misconfigured } from '#shared/base/errors.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Place } from '../../host/place.ts';
@@ -13,7 +14,7 @@ export type Facts = {
   now: number;
   /** Null where it cannot be opened; `storeFault` says why, null: nothing was ever started here. */
   store: Store | null;
-  storeFault: string | null;
+  storeFault: Misconfigured | null;
   /** Runs a program of the machine; null: there is none of that name. */
   run(program: string, ...args: string[]): Promise<{ code: number; text: string } | null>;
   /** Where the kernel shows its control groups. */

@@ -1,11 +1,11 @@
 /** What the doctor looks at: this home, or the installation that this command belongs to. */
 
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { type Home, homeOf } from '#shared/runtime/home.ts';
-import { FILE, openStore, type Store } from '#shared/store/store.ts';
+import { FILE, openStore } from '#shared/store/store.ts';
 import type { Place } from '../../host/place.ts';
 import { placeHere } from '../installed.ts';
 import type { Facts } from './check.ts';
@@ -25,13 +25,17 @@ export async function gather(): Promise<Facts> {
   };
 }
 
-async function opened(home: Home): Promise<{ store: Store | null; storeFault: string | null }> {
-  if (!existsSync(join(home.state, FILE))) return { store: null, storeFault: null };
+async function opened({ state }: Home): Promise<Pick<Facts, 'store' | 'storeFault'>> {
   try {
-    return { store: await openStore({ directory: home.state, principal: 'cli' }), storeFault: null };
+    // A folder that may not be looked into seems empty.
+    if (existsSync(state)) accessSync(state, constants.X_OK);
+    const there = existsSync(join(state, FILE));
+    const store = there ? await openStore({ directory: state, principal: 'cli' }) : null;
+    return { store, storeFault: null };
   } catch (error) {
-    if (!(error instanceof Misconfigured)) throw error;
-    return { store: null, storeFault: error.message };
+    const what = `store: ${state} is closed to this user (${messageOf(error)})`;
+    const shut = new Misconfigured(what, 'look as root', { cause: error });
+    return { store: null, storeFault: error instanceof Misconfigured ? error : shut };
   }
 }
 

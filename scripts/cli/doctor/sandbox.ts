@@ -1,17 +1,16 @@
 /** Whether programs run in the sandbox: as the service says that uses it, else by running one here. */
 
 import { existsSync } from 'node:fs';
-import * as heartbeat from '#shared/tables/heartbeat.ts';
 import { probeSandbox } from '../../../services/tools/probe.ts';
 import { cureOf, thisSystem } from '../setup/sandbox.ts';
 import { type Check, fault, fine, unseen } from './check.ts';
+import { running } from './services.ts';
 
 export const sandbox: Check = {
   name: 'sandbox',
   async run({ store, home, now }) {
     if (!existsSync(home.workspace)) return unseen('nothing was started here yet');
-    const beats = store ? await store.read(heartbeat.all) : [];
-    const tools = beats.find(({ service, beat_at }) => service === 'tools' && now - beat_at < 60_000);
+    const tools = store ? await running(store, 'tools', now) : undefined;
     // Its own user may do less, or more, than whoever asks.
     const why = tools
       ? /sandbox/.test(tools.problem ?? '')

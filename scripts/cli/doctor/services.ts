@@ -1,8 +1,9 @@
 /** The services as their heartbeats show them, and what stops them all. */
 
 import { existsSync } from 'node:fs';
-import { services as all } from '#shared/manifest.ts';
+import { services as all, type ServiceName } from '#shared/manifest.ts';
 import { haltedBecause } from '#shared/runtime/halt.ts';
+import type { Store } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as incident from '#shared/tables/incident.ts';
 import { type Check, type Facts, fault, fine, unseen, warning } from './check.ts';
@@ -11,9 +12,8 @@ export const store: Check = {
   name: 'store',
   run({ store, storeFault }) {
     if (store) return fine('it opens, and is of this version');
-    if (storeFault === null) return warning('there is none yet', 'start Vigil once: scripts/start');
-    const [what = '', cure = 'restore a backup: vigil backup restore'] = storeFault.split('\n  cure: ');
-    return fault(what, cure);
+    if (storeFault) throw storeFault;
+    return warning('there is none yet', 'start Vigil once: scripts/start');
   },
 };
 
@@ -29,6 +29,18 @@ export const switches: Check = {
 const closed = unseen('the store cannot be read');
 const off = ({ home }: Facts, needs: string | undefined) =>
   needs !== undefined && !existsSync(`${home.credentials}/${needs}.env`);
+
+const isFresh = ({ phase, beat_at }: heartbeat.Heartbeat, now: number) =>
+  phase === 'ready' && now - beat_at < 60_000;
+
+/** The heartbeat of a service that runs. */
+export async function running(
+  store: Store,
+  service: ServiceName,
+  now: number,
+): Promise<heartbeat.Heartbeat | undefined> {
+  return (await store.read(heartbeat.all)).find((beat) => beat.service === service && isFresh(beat, now));
+}
 
 export const services: Check = {
   name: 'services',
@@ -60,9 +72,7 @@ export const versions: Check = {
   name: 'versions',
   async run({ store, version, now }) {
     if (!store) return closed;
-    const beats = (await store.read(heartbeat.all)).filter(
-      ({ phase, beat_at }) => phase === 'ready' && now - beat_at < 60_000,
-    );
+    const beats = (await store.read(heartbeat.all)).filter((beat) => isFresh(beat, now));
     if (beats.length === 0) return unseen('nothing runs');
     const others = beats.filter((beat) => beat.version !== version);
     if (others.length === 0) return fine(version);
@@ -77,8 +87,8 @@ export const poller: Check = {
   name: 'bot’s reader',
   async run({ store, now }) {
     if (!store) return closed;
-    const beat = (await store.read(heartbeat.all)).find(({ service }) => service === 'telegram');
-    if (!beat || now - beat.beat_at > 60_000) return unseen('telegram does not run');
+    const beat = await running(store, 'telegram', now);
+    if (!beat) return unseen('telegram does not run');
     if (!/\b409\b/.test(beat.problem ?? '')) return fine('nobody else reads the bot’s messages');
     return fault(
       `another program reads the bot’s messages (${beat.problem})`,
