@@ -110,8 +110,7 @@ test('a file of answers with a word too many is refused, and so is a secret that
 
 test('a wrong key ends a setup that nobody watches, with the cure; the next one goes on from there', async (t) => {
   const { model, home, answers } = await world(t);
-  const lines = (key: string) =>
-    answers(`[key]\nkey = "${key}"\nendpoint = "${model.root}"\n[bot]\nuse = "none"\n`);
+  const lines = (key: string) => answers(`[key]\nkey = "${key}"\nendpoint = "${model.root}"\n`);
   const again = ['--again', 'key'];
   const wrong = await vigil(home, ['setup', '--answers', lines('sk-ant-wrong-wrong'), ...again]);
   assert.equal(wrong.code, 78);
@@ -120,8 +119,9 @@ test('a wrong key ends a setup that nobody watches, with the cure; the next one 
   const right = await vigil(home, ['setup', '--answers', lines(KEY), ...again]);
   assert.equal(right.stderr, '');
   assert.deepEqual(stepsOf(home), ['key']);
-  const rest = await vigil(home, ['setup', '--answers', lines(KEY)]);
-  assert.doesNotMatch(rest.stdout, /Who answers/, 'what is done is not done again');
+  const next = await vigil(home, ['setup', '--answers', answers('[bot]\ntoken = "none"\n')]);
+  assert.doesNotMatch(next.stdout, /Who answers/, 'what is done is not done again');
+  assert.match(next.stderr, /the token is none: [\s\S]*cure: copy it whole/);
   const asked = model.calls().filter(({ path }) => path.startsWith('/v1/models'));
   assert.deepEqual(
     asked.map(({ status }) => status),

@@ -3,13 +3,15 @@
  * second reader to quarrel with: the tap is an ordinary pairing.
  */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { renderUnicodeCompact } from 'uqr';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import { openStore, type Store } from '#shared/store/store.ts';
+import { FILE, openStore, type Store } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as member from '#shared/tables/member.ts';
 import { config as telegram } from '../../../services/telegram/config.ts';
@@ -18,7 +20,7 @@ import { TELEGRAM, whoIs } from '../reach.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
-import { askRestart, withHouse } from './house.ts';
+import { renew, withHouse } from './house.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
@@ -27,10 +29,13 @@ const LOOK_ms = 300;
 export const checkToken = (token: string) =>
   /^\d+:[\w-]{20,}$/.test(token) ? undefined : 'expected numbers, a colon, letters: 123456:ABC-…';
 
-export async function bot({ home, desk, answers }: Visit): Promise<boolean> {
+export async function bot(visit: Visit): Promise<boolean> {
+  const { home, desk, answers } = visit;
   const told = answers.bot;
   const known = readSecret(home, 'telegram');
-  const prepared = given(told.token, told.token_file) ?? known?.TELEGRAM_BOT_TOKEN;
+  const prepared =
+    given(told.token, told.token_file) ??
+    (await desk.keep('There is a token already. Keep it?', known?.TELEGRAM_BOT_TOKEN));
   if (told.use === 'none' || (prepared === undefined && !desk.asks)) {
     desk.say('Without a bot: talk to Vigil by scripts/vigil chat.');
     return told.use === 'none';
@@ -48,23 +53,22 @@ export async function bot({ home, desk, answers }: Visit): Promise<boolean> {
     TELEGRAM_API_ROOT: apiRoot === TELEGRAM ? undefined : apiRoot,
   };
   // The watchdog has its own copy: it speaks when the bridge cannot.
-  for (const name of ['telegram', 'watchdog']) {
-    keepSecret(home, name, secret);
-    askRestart(home, name === 'telegram' ? 'telegram' : 'watchdog');
-  }
+  const readers = ['telegram', 'watchdog'] as const;
+  for (const name of readers) keepSecret(home, name, secret);
+  await renew(visit, readers);
   desk.say(`It is @${found.name}.`);
-  const owners = told.owners ?? ownersOf(home);
+  const owners = told.owners ?? (await ownersOf(home));
   if (owners.length > 0) {
-    own(home, owners);
-    desk.say(`Its owner: ${owners.join(', ')}.`);
+    await own(home, owners);
+    desk.say(`Its owner: ${owners.join(', ')}. vigil pair lets another one in.`);
     return true;
   }
   for (;;) {
     try {
-      const owner = await withHouse(home, 'telegram', () =>
+      const owner = await withHouse(visit, 'telegram', () =>
         pairing({ home, desk, name: found.name, wait_ms: (told.wait_s ?? 600) * 1000 }),
       );
-      own(home, [owner.user_id]);
+      await own(home, [owner.user_id]);
       desk.say(`You are in, ${owner.name}.`);
       return true;
     } catch (error) {
@@ -148,7 +152,7 @@ async function tapped(store: Store, since: number, until: number, name: string):
   throw new Misconfigured('nobody has tapped the link', 'try again: there is a new link then');
 }
 
-export function quarrel(name: string, problem: string): Misconfigured {
+function quarrel(name: string, problem: string): Misconfigured {
   return new Misconfigured(
     `another program reads the messages of @${name} (${problem})`,
     'stop it: another Vigil, on another computer perhaps, or what the bot was made for before; or make a new bot',
@@ -160,18 +164,21 @@ export function square(link: string): string {
   return renderUnicodeCompact(link, { border: 2 });
 }
 
-function ownersOf(home: Home): number[] {
+/** Those of the config, and those whom a code has let in: such a one taps in vain, for they are in already. */
+async function ownersOf(home: Home): Promise<number[]> {
+  const { owners } = readSection(home.config, 'telegram', telegram);
+  if (!existsSync(join(home.state, FILE))) return owners;
+  const store = await openStore({ directory: home.state, principal: 'cli' });
   try {
-    return readSection(home.config, 'telegram', telegram).owners;
-  } catch (error) {
-    if (error instanceof Misconfigured) return [];
-    throw error;
+    const members = await store.read(member.current);
+    return [...new Set([...owners, ...members.map(({ user_id }) => user_id)])];
+  } finally {
+    await store.close();
   }
 }
 
 /** In the config too, where the watchdog finds them when the store cannot be opened. */
-function own(home: Home, owners: readonly number[]): void {
-  editConfig(home, (text) =>
-    withSetting(text, 'telegram', 'owners', [...new Set([...ownersOf(home), ...owners])]),
-  );
+async function own(home: Home, owners: readonly number[]): Promise<void> {
+  const all = [...new Set([...(await ownersOf(home)), ...owners])];
+  editConfig(home, (text) => withSetting(text, 'telegram', 'owners', all));
 }

@@ -24,6 +24,8 @@ export type Desk = {
     choices: readonly Choice<Value>[],
     preset: NoInfer<Value>,
   ): Promise<Value>;
+  /** Whether what is there already stays; undefined: it does not, or there is nothing. */
+  keep(question: string, value: string | undefined): Promise<string | undefined>;
   /** Shows that it is at it. */
   during<Result>(what: string, work: Promise<Result>): Promise<Result>;
 };
@@ -54,12 +56,13 @@ export function silentDesk(out: (text: string) => void): Desk {
     },
     line: async (_question, preset) => preset,
     choose: async (_question, _choices, preset) => preset,
+    keep: async (_question, value) => value,
     during: (_what, work) => work,
   };
 }
 
 export async function terminalDesk(): Promise<Desk> {
-  const { isCancel, log, password, select, text } = await import('@clack/prompts');
+  const { confirm, isCancel, log, password, select, text } = await import('@clack/prompts');
   // While nothing is asked, Ctrl-C is a signal.
   const left = Promise.withResolvers<never>();
   left.promise.catch(() => {});
@@ -91,6 +94,10 @@ export async function terminalDesk(): Promise<Desk> {
         typeof select<(typeof choices)[number]['value']>
       >[0]['options'];
       return answered(await select({ message, options, initialValue: preset, showInstructions: false }));
+    },
+    async keep(message, value) {
+      if (value === undefined) return undefined;
+      return answered(await confirm({ message })) ? value : undefined;
     },
     // Its spinner would end the process at Ctrl-C, and leave what was begun.
     async during(what, work) {

@@ -8,29 +8,35 @@ import type { ServiceName } from '#shared/manifest.ts';
 import { type Home, lockOf, prepareHome } from '#shared/runtime/home.ts';
 import { programs, startSuite } from '#shared/runtime/suite.ts';
 import { isLocked } from '#shared/store/liveness.ts';
+import { supervisorOf } from '../../host/host.ts';
+import type { Visit } from './step.ts';
+
+type Where = Pick<Visit, 'home' | 'place'>;
 
 export function runs(home: Home, service: ServiceName): boolean {
   return isLocked(lockOf(home, service));
 }
 
-/** Somebody else's house takes a changed secret up when its service is started again. */
-export function askRestart(home: Home, service: ServiceName): void {
-  if (!runs(home, service)) return;
-  mkdirSync(home.restarts, { recursive: true, mode: 0o700 });
-  writeFileSync(join(home.restarts, service), 'vigil setup: a secret has changed\n', { mode: 0o660 });
+/** A house that runs takes what has changed up when its services are started again. */
+export async function renew({ home, place }: Where, services: readonly ServiceName[]): Promise<void> {
+  if (place) return supervisorOf(place).restart(services);
+  for (const service of services.filter((name) => runs(home, name))) {
+    mkdirSync(home.restarts, { recursive: true, mode: 0o700 });
+    writeFileSync(join(home.restarts, service), 'vigil setup has changed what it reads\n', { mode: 0o660 });
+  }
 }
 
 /** @throws Misconfigured when `wanted` does not come up, with its own words */
 export async function withHouse<Result>(
-  home: Home,
+  { home, place }: Where,
   wanted: ServiceName,
   work: () => Promise<Result>,
 ): Promise<Result> {
   if (runs(home, wanted)) return work();
-  if (runs(home, 'core')) {
+  if (place || runs(home, 'core')) {
     throw new Misconfigured(
-      `setup: Vigil runs on ${home.directory}, but ${wanted} does not`,
-      'stop it (Ctrl-C where it runs), and go on: vigil setup',
+      `setup: ${wanted} does not run on ${home.directory}`,
+      place ? 'see why: vigil doctor' : 'stop Vigil (Ctrl-C where it runs), and go on: vigil setup',
     );
   }
   prepareHome(home);

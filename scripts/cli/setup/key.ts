@@ -9,6 +9,7 @@ import { ANTHROPIC, checkKey, look } from '../reach.ts';
 import { withoutTable, withTable } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
+import { renew } from './house.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
@@ -76,11 +77,12 @@ function has(text: string, path: readonly string[]): boolean {
   return RegExp(`^[ \\t]*\\[[ \\t]*${path.join('\\.')}[ \\t]*\\]`, 'm').test(text);
 }
 
-export async function key({ home, desk, answers }: Visit): Promise<boolean> {
+export async function key(visit: Visit): Promise<boolean> {
+  const { home, desk, answers } = visit;
   const told = answers.key;
   const locals = await desk.during('Looking for Ollama and LM Studio on this machine', findLocal());
   const known = readSecret(home, 'anthropic');
-  const prepared = given(told.key, told.key_file) ?? known?.ANTHROPIC_API_KEY;
+  const handed = given(told.key, told.key_file);
   const use =
     told.use ??
     (await desk.choose(
@@ -94,7 +96,7 @@ export async function key({ home, desk, answers }: Visit): Promise<boolean> {
         })),
         { value: 'rehearsal', label: 'Nobody yet: the rehearsal model, an echo' },
       ],
-      prepared !== undefined || desk.asks ? 'anthropic' : 'rehearsal',
+      handed !== undefined || known?.ANTHROPIC_API_KEY !== undefined || desk.asks ? 'anthropic' : 'rehearsal',
     ));
   if (use === 'rehearsal') {
     desk.say(
@@ -110,10 +112,12 @@ export async function key({ home, desk, answers }: Visit): Promise<boolean> {
         'start Ollama (11434) or LM Studio (1234), and get a model',
       );
     await useLocal(home, desk, local, told.model, true);
+    await renew(visit, ['router']);
     return true;
   }
   const endpoint = told.endpoint ?? known?.ANTHROPIC_BASE_URL ?? ANTHROPIC;
   desk.say(estimate(Date.now()));
+  const prepared = handed ?? (await desk.keep('There is a key already. Keep it?', known?.ANTHROPIC_API_KEY));
   const taken = await askKey({ desk, prepared, endpoint });
   if (taken === null) return false;
   keepSecret(home, 'anthropic', {
@@ -133,6 +137,7 @@ export async function key({ home, desk, answers }: Visit): Promise<boolean> {
     );
     if (both === 'yes') await useLocal(home, desk, local, told.model, false);
   }
+  await renew(visit, ['router']);
   return true;
 }
 

@@ -1,12 +1,13 @@
 /** What Enter accepts: how much it may cost, when it is quiet, where its owner is, and how it cries for help. */
 
 import { randomBytes } from 'node:crypto';
+import { services } from '#shared/manifest.ts';
 import { shared } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
-import { askRestart } from './house.ts';
+import { renew } from './house.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
@@ -45,7 +46,8 @@ export function routeOf({ alarm, alarm_url }: Settings): Record<string, string |
   };
 }
 
-export async function settings({ home, desk, answers }: Visit): Promise<boolean> {
+export async function settings(visit: Visit): Promise<boolean> {
+  const { home, desk, answers } = visit;
   const told = answers.settings;
   const budget = shared.budget.parse({});
   const known = readSecret(home, 'watchdog');
@@ -66,7 +68,11 @@ export async function settings({ home, desk, answers }: Visit): Promise<boolean>
 
   editConfig(home, (text) => withSettings(text, set));
   keepSecret(home, 'watchdog', routeOf(set));
-  askRestart(home, 'watchdog');
+  // All of them live by the time zone.
+  await renew(
+    visit,
+    services.map(({ name }) => name),
+  );
   if (set.alarm === 'ntfy') {
     desk.say(
       `On your phone: install the app ntfy and subscribe to the topic\n${set.alarm_url}\n` +

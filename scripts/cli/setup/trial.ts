@@ -13,8 +13,8 @@ export const EMERGENCY = `In an emergency:
   vigil doctor  what is wrong, and its cure`;
 
 export async function trial(visit: Visit): Promise<boolean> {
-  const { home, desk, place } = visit;
-  const all = place ? await tried(visit) : await withHouse(home, 'core', () => tried(visit));
+  const { desk, place } = visit;
+  const all = await withHouse(visit, 'core', () => tried(visit));
   desk.say(EMERGENCY);
   desk.say(
     place
