@@ -35,7 +35,7 @@ export async function vigil(
   const [program = '', ...own] = place ? [place.command] : here;
   const child = spawn(program, [...own, ...args], {
     // An installation knows its home by itself.
-    env: place ? process.env : { ...process.env, VIGIL_HOME: home.directory },
+    env: { ...process.env, VIGIL_HOME: place ? undefined : home.directory },
     stdio: shown ? 'inherit' : ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

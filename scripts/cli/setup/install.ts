@@ -25,6 +25,10 @@ export function profilesOf(platform: string, systemd: boolean): Choice<Wish>[] {
 
 export async function install(visit: Visit): Promise<boolean> {
   const { desk, answers } = visit;
+  if (visit.place) {
+    desk.say(`It is installed in ${visit.place.prefix}.`);
+    return true;
+  }
   const choices = profilesOf(process.platform, existsSync('/run/systemd/system'));
   const preset = desk.asks && !process.env.VIGIL_HOME ? (choices[0]?.value ?? 'none') : 'none';
   const profile = answers.install.profile ?? (await desk.choose('How shall it run?', choices, preset));
@@ -37,7 +41,7 @@ export async function install(visit: Visit): Promise<boolean> {
     return false;
   }
   // What was never started is not taken over.
-  if (!visit.place) await (await openStore({ directory: visit.home.state, principal: 'cli' })).close();
+  await (await openStore({ directory: visit.home.state, principal: 'cli' })).close();
   const options = [...(profile === 'mac' ? [] : [`--${profile}`]), ...(desk.asks ? [] : ['--yes'])];
   const { code } = await vigil(visit, ['install', ...options], true);
   if (code !== 0) {
