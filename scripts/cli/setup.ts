@@ -97,6 +97,11 @@ async function walk(visit: Visit, again: string | undefined): Promise<void> {
   const left: string[] = [];
   for (const { name, title, run } of steps) {
     if (again === undefined ? progress[name] !== undefined : name !== again) continue;
+    // What is to be tried is not there yet.
+    if (name === 'trial' && left.includes('install')) {
+      left.push(name);
+      continue;
+    }
     desk.title(title);
     if (await run(visit)) progress[name] = new Date().toISOString();
     else {
