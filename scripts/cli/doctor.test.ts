@@ -392,8 +392,8 @@ test('linger: needed by a user’s installation alone', async (t) => {
 
 test('memory limits: as the kernel holds them', async (t) => {
   const given = installed(t, {
-    'vigil-core.service --property=ControlGroup': '/vigil/core',
-    ControlGroup: '',
+    'vigil-core.service --property': `ControlGroup=/vigil/core\nMemoryMax=${512 * 2 ** 20}`,
+    ControlGroup: 'ControlGroup=\nMemoryMax=infinity',
   });
   const group = join(given.cgroups, 'vigil', 'core');
   await found(supervision.limits, given, 'warning', /core/, /unified_cgroup/);

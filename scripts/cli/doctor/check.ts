@@ -1,5 +1,6 @@
 /** A check of the doctor: all facts in, what it found out. It changes nothing. */
 
+import { accessSync, constants, existsSync } from 'node:fs';
 import type { Misconfigured } from '#shared/base/errors.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
@@ -38,3 +39,8 @@ export const unseen = (what: string, cure?: string): Finding => ({
   what,
   ...(cure !== undefined && { cure }),
 });
+
+/** What a folder that is closed to us holds seems not to be there. @throws EACCES */
+export function enter(folder: string): void {
+  if (existsSync(folder)) accessSync(folder, constants.X_OK);
+}

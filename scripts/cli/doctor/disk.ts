@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Check, fault, fine, unseen, warning } from './check.ts';
+import { type Check, enter, fault, fine, unseen, warning } from './check.ts';
 
 const GB = 1e9;
 /** The store, its log and a backup of it must fit in any case. */
@@ -31,7 +31,10 @@ export function room(free_bytes: number, where: string) {
 
 export const workspace: Check = {
   name: 'workspace',
-  run: ({ home }) => size(sizeOf(home.workspace), home.workspace),
+  run({ home }) {
+    enter(home.state);
+    return size(sizeOf(home.workspace), home.workspace);
+  },
 };
 
 export function size(bytes: number, where: string) {
@@ -54,6 +57,7 @@ function sizeOf(folder: string): number {
 export const backup: Check = {
   name: 'backup',
   run({ home, now, place }) {
+    enter(home.state);
     const folder = join(home.state, 'backups');
     const times = (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => {
       const [, day, h, m, s] = /^(\d{4}-\d\d-\d\d)T(\d\d)(\d\d)(\d\d\.\d{3})Z$/.exec(name) ?? [];

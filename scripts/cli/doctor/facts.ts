@@ -1,6 +1,6 @@
 /** What the doctor looks at: this home, or the installation that this command belongs to. */
 
-import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
@@ -8,7 +8,7 @@ import { type Home, homeOf } from '#shared/runtime/home.ts';
 import { FILE, openStore } from '#shared/store/store.ts';
 import type { Place } from '../../host/place.ts';
 import { placeHere } from '../installed.ts';
-import type { Facts } from './check.ts';
+import { enter, type Facts } from './check.ts';
 import { run } from './program.ts';
 
 export async function gather(): Promise<Facts> {
@@ -27,8 +27,7 @@ export async function gather(): Promise<Facts> {
 
 async function opened({ state }: Home): Promise<Pick<Facts, 'store' | 'storeFault'>> {
   try {
-    // A folder that may not be looked into seems empty.
-    if (existsSync(state)) accessSync(state, constants.X_OK);
+    enter(state);
     const there = existsSync(join(state, FILE));
     const store = there ? await openStore({ directory: state, principal: 'cli' }) : null;
     return { store, storeFault: null };

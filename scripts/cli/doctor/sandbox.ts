@@ -3,12 +3,13 @@
 import { existsSync } from 'node:fs';
 import { probeSandbox } from '../../../services/tools/probe.ts';
 import { cureOf, thisSystem } from '../setup/sandbox.ts';
-import { type Check, fault, fine, unseen } from './check.ts';
+import { type Check, enter, fault, fine, unseen } from './check.ts';
 import { running } from './services.ts';
 
 export const sandbox: Check = {
   name: 'sandbox',
   async run({ store, home, now }) {
+    enter(home.state);
     if (!existsSync(home.workspace)) return unseen('nothing was started here yet');
     const tools = store ? await running(store, 'tools', now) : undefined;
     // Its own user may do less, or more, than whoever asks.

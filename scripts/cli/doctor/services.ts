@@ -6,7 +6,7 @@ import { haltedBecause } from '#shared/runtime/halt.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as incident from '#shared/tables/incident.ts';
-import { type Check, type Facts, fault, fine, unseen, warning } from './check.ts';
+import { type Check, enter, type Facts, fault, fine, unseen, warning } from './check.ts';
 
 export const store: Check = {
   name: 'store',
@@ -20,6 +20,7 @@ export const store: Check = {
 export const switches: Check = {
   name: 'switches',
   run({ home }) {
+    enter(home.state);
     if (existsSync(home.stopped)) return warning(`it is switched off: ${home.stopped} is there`, 'vigil on');
     const why = haltedBecause(home.halted);
     return why === null ? fine('neither halted nor off') : warning(`it is halted: ${why}`, 'vigil resume');

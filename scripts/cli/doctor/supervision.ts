@@ -7,7 +7,8 @@ import { services } from '#shared/manifest.ts';
 import { type Check, type Facts, fault, fine, unseen, warning } from './check.ts';
 
 const NOT_INSTALLED = unseen('it is not installed');
-const MB = 2 ** 20;
+/** Users and folders of the machine lie beside the units, and go elsewhere. */
+const UNIT = /\.(service|target|slice|path|timer|socket|plist)$/;
 
 const scopeOf = ({ place }: Facts) => (place?.profile === 'user' ? ['--user'] : []);
 
@@ -21,7 +22,7 @@ export const units: Check = {
     const folder = { system: ['systemd'], user: ['systemd', 'user'], mac: ['launchd'] }[place.profile];
     const source = join(realpathSync(current), ...folder);
     const old = readdirSync(source, { withFileTypes: true })
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && UNIT.test(entry.name))
       .map(({ name }) => name)
       .filter((name) => {
         const installed = join(place.units, name);
@@ -61,20 +62,14 @@ export const limits: Check = {
       return unseen(place ? 'launchd has none: the watchdog looks' : NOT_INSTALLED.what);
     const loose: string[] = [];
     let seen = 0;
-    for (const { name, memory_mb } of services) {
-      const unit = `vigil-${name}.service`;
-      const said = await run(
-        'systemctl',
-        ...scopeOf(facts),
-        'show',
-        unit,
-        '--property=ControlGroup',
-        '--value',
-      );
+    for (const { name } of services) {
+      const unit = [`vigil-${name}.service`, '--property=ControlGroup,MemoryMax'];
+      const said = await run('systemctl', ...scopeOf(facts), 'show', ...unit);
       if (said === null) return unseen('there is no systemctl');
-      if (said.text === '') continue;
+      const of = (property: string) => new RegExp(`^${property}=(.*)$`, 'm').exec(said.text)?.[1] ?? '';
+      if (of('ControlGroup') === '') continue;
       seen += 1;
-      if (!holds(cgroups, said.text, memory_mb * MB)) loose.push(name);
+      if (!holds(cgroups, of('ControlGroup'), Number(of('MemoryMax')))) loose.push(name);
     }
     if (seen === 0) return unseen('nothing runs');
     if (loose.length === 0) return fine(`${seen} are held to theirs, without swap`);

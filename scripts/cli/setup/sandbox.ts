@@ -1,6 +1,11 @@
 /** The sandbox, really run; and what to type where it is not. */
 
 import { existsSync, readFileSync } from 'node:fs';
+import type { Home } from '#shared/runtime/home.ts';
+import { openStore } from '#shared/store/store.ts';
+import * as heartbeat from '#shared/tables/heartbeat.ts';
+import { probeSandbox } from '../../../services/tools/probe.ts';
+import { runs } from './house.ts';
 import type { Visit } from './step.ts';
 
 /** The one line that installs what it is made of, by /etc/os-release; null for a system that we do not know. */
@@ -31,10 +36,26 @@ export function thisSystem(): string {
   return existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
 }
 
+/** As the service says that uses it, whose user may do less, or more, than whoever asks; else by a program run here. */
+export async function whyNot(home: Home): Promise<string | null> {
+  const beats = runs(home, 'tools') ? await beatsOf(home) : [];
+  const tools = beats.find(({ service, phase }) => service === 'tools' && phase === 'ready');
+  if (!tools) return probeSandbox(home);
+  return /sandbox/.test(tools.problem ?? '') ? tools.problem : null;
+}
+
+async function beatsOf(home: Home): Promise<heartbeat.Heartbeat[]> {
+  const store = await openStore({ directory: home.state, principal: 'cli' });
+  try {
+    return await store.read(heartbeat.all);
+  } finally {
+    await store.close();
+  }
+}
+
 export async function sandbox({ home, desk }: Visit): Promise<boolean> {
-  const { probeSandbox } = await import('../../../services/tools/probe.ts');
   for (;;) {
-    const why = await desk.during('Running a program in the sandbox', probeSandbox(home));
+    const why = await desk.during('Running a program in the sandbox', whyNot(home));
     if (why === null) {
       desk.say('Programs run in the sandbox: they see the workspace, and nothing else of yours.');
       return true;
