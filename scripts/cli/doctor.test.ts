@@ -111,7 +111,7 @@ test('permissions: a secret, a folder, the state, each open to others', async (t
   const given = facts(t);
   const { home } = given;
   secret(home, 'telegram', 'A=b\n');
-  mkdirSync(join(home.credentials, 'mcp'), { mode: 0o700 });
+  mkdirSync(join(home.credentials, 'mcp'), { recursive: true, mode: 0o700 });
   await found(credentials.permissions, given, 'fine', /^3 files and folders/);
   for (const [path, open, closed] of [
     [join(home.credentials, 'telegram.env'), 0o640, 0o600],
