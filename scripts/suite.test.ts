@@ -1,8 +1,7 @@
 /** The suite and the command line as their user meets them: one house for all, from its first start to its end. */
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +13,7 @@ import { isLocked } from '#shared/store/liveness.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { alive, buildHouse, type House, KEY, OWNER, type Suite, TOKEN } from '#shared/testing/house.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
+import { noTerminal, onTerminal } from '#shared/testing/terminal.ts';
 
 test('what dies is started again at once, then after a wait that doubles up to half a minute', () => {
   assert.deepEqual(
@@ -32,23 +32,6 @@ test('a reader that has read enough is no accident', (t) => {
   });
   assert.equal(stderr, 'ended with 0\n');
 });
-
-const python = spawnSync('python3', ['-c', 'import pty']).status === 0;
-/** Runs its arguments on a terminal of their own; types what it reads from stdin, prints what the terminal shows. */
-const terminal = `
-import os, pty, select, sys
-pid, fd = pty.fork()
-if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
-while True:
-    ready, _, _ = select.select([fd, 0], [], [])
-    if fd in ready:
-        try: shown = os.read(fd, 65536)
-        except OSError: break
-        if not shown: break
-        os.write(1, shown)
-    if 0 in ready: os.write(fd, os.read(0, 65536))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
 
 describe('a house that runs', () => {
   let house: House;
@@ -175,25 +158,17 @@ describe('a house that runs', () => {
   });
 
   test('vigil chat on a terminal shows a prompt and the answer, and leaves at /quit', {
-    skip: python ? false : 'there is no python3 to make a terminal with',
-  }, async () => {
+    skip: noTerminal,
+  }, async (t) => {
     const text = word();
     const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'chat'];
-    const child = spawn('python3', ['-c', terminal, ...program], {
-      env: { ...process.env, VIGIL_HOME: house.home.directory },
-      stdio: ['pipe', 'pipe', 'inherit'],
-      timeout: 30_000,
-    });
-    let shown = '';
-    child.stdout.setEncoding('utf8').on('data', (more) => {
-      shown += more;
-    });
-    await until('it prompts', () => shown.includes('you › '));
-    child.stdin.write(`${text}\r`);
-    await until('it answers', () => shown.includes(`answer to: ${text}`));
-    child.stdin.write('/quit\r');
-    assert.deepEqual(await once(child, 'close'), [0, null]);
-    assert.match(shown, /^Type a message, or \/help; \/quit or Ctrl-C leaves\./);
+    const terminal = onTerminal(t, program, { env: { VIGIL_HOME: house.home.directory } });
+    await terminal.shows('you › ');
+    terminal.type(`${text}\r`);
+    await terminal.shows(`answer to: ${text}`);
+    terminal.type('/quit\r');
+    assert.equal(await terminal.exit, 0);
+    assert.match(terminal.shown(), /^Type a message, or \/help; \/quit or Ctrl-C leaves\./);
   });
 
   test('every verb explains itself, and an unknown one is refused', async () => {

@@ -12,6 +12,7 @@ import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
 import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
+import { doctor } from './cli/doctor.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
 import { install } from './cli/install.ts';
@@ -26,6 +27,7 @@ import { permissions } from './cli/permissions.ts';
 import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
+import { setup } from './cli/setup.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
@@ -34,7 +36,9 @@ import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
+  setup,
   status,
+  doctor,
   chat,
   send,
   task,

@@ -100,3 +100,21 @@ for (const [what, text] of [
 test('a table is not added to one that is closed', () => {
   assert.throws(() => withTable('tools = { parallel_calls = 3 }\n', path, mail), { name: 'Misconfigured' });
 });
+
+test('words and lists of numbers are set as well, whatever stood there', () => {
+  const zone = (text: string) => withSetting(text, 'owner', 'time_zone', 'Europe/Berlin');
+  assert.equal(
+    zone('[owner]\ntime_zone = "a # b"  # home\n'),
+    '[owner]\ntime_zone = "Europe/Berlin"  # home\n',
+  );
+  assert.equal(
+    zone("[owner]\n# time_zone = ''\n"),
+    '[owner]\n# time_zone = \'\'\ntime_zone = "Europe/Berlin"\n',
+  );
+  const owners = (text: string) => withSetting(text, 'telegram', 'owners', [1, 22]);
+  assert.equal(owners('[telegram]\nowners = [ 1, 2 ] # us\n'), '[telegram]\nowners = [1,22] # us\n');
+  assert.throws(() => owners('[telegram]\nowners = [\n  1,\n'), /TomlError|Invalid TOML/);
+  assert.throws(() => zone('[owner]\ntime_zone = """\nx"""\n'), Misconfigured);
+  const dollars = withSetting('[owner]\ntime_zone = "x"\n', 'owner', 'time_zone', '$1$&');
+  assert.equal(dollars, '[owner]\ntime_zone = "$1$&"\n');
+});

@@ -1,5 +1,5 @@
 /**
- * Changes one number or one table in a TOML text and leaves everything else, comments and layout too, as it is. It knows
+ * Changes one setting or one table in a TOML text and leaves everything else, comments and layout too, as it is. It knows
  * the usual ways of writing only, and proves its work: whoever writes otherwise is asked to edit by hand.
  */
 
@@ -7,11 +7,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify, TomlError } from 'smol-toml';
 import { Misconfigured } from '#shared/base/errors.ts';
 
+type Value = number | string | readonly number[];
+
 /** @throws Misconfigured when anything but this setting would change */
-export function withSetting(text: string, section: string, key: string, value: number): string {
-  const edited = edit(text, section, key, value);
+export function withSetting(text: string, section: string, key: string, value: Value): string {
+  // JSON is TOML, for these.
+  const edited = edit(text, section, key, JSON.stringify(value));
   if (same(parsed(edited), put(parse(text), [section, key], value))) return edited;
-  throw unsafe(`[${section}] ${key}`, `${key} = ${value} below [${section}]`);
+  throw unsafe(`[${section}] ${key}`, `${key} = ${JSON.stringify(value)} below [${section}]`);
 }
 
 /** Appends a table. @throws Misconfigured when anything but this would change */
@@ -83,7 +86,7 @@ function same(one: object | null, other: object): boolean {
   return isDeepStrictEqual(structuredClone(one), structuredClone(other));
 }
 
-function edit(text: string, section: string, key: string, value: number): string {
+function edit(text: string, section: string, key: string, value: string): string {
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const lines = text.split('\n');
   const header = lines.findIndex((line) => RegExp(`^[ \\t]*\\[[ \\t]*${section}[ \\t]*\\]`).test(line));
@@ -98,7 +101,8 @@ function edit(text: string, section: string, key: string, value: number): string
 
   const set = within(RegExp(`^[ \\t]*${key}[ \\t]*=`));
   if (set >= 0) {
-    lines[set] = lines[set]?.replace(/(=[ \t]*)[^ \t\r#]+/, `$1${value}`) ?? '';
+    lines[set] =
+      lines[set]?.replace(/(=[ \t]*)("[^"]*"|'[^']*'|\[[^\]]*\]|[^ \t\r#]+)/, (_, is) => is + value) ?? '';
     return lines.join('\n');
   }
   const example = within(RegExp(`^[ \\t]*#[ \\t]*${key}[ \\t]*=`));

@@ -28,7 +28,7 @@ const FILE_kb = 2 * 1024 * 1024;
 const OPEN_FILES = 1024;
 const PROBE: Limits = { cpu_s: 10, memory_mb: 256, processes: 64, wall_ms: 20_000, output_bytes: 4096 };
 
-type House = { home: Home; shares(): Promise<readonly Share[]>; egress: Gate };
+type House = { home: Home; shares(): Promise<readonly Share[]>; egress: Pick<Gate, 'admit'> };
 
 /** Finds out by running a program whether the sandbox works here. */
 export async function openSandbox(house: House): Promise<Sandbox> {

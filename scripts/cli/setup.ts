@@ -1,0 +1,118 @@
+/**
+ * The first hour: from nothing to a house that runs, step by step. What is done is remembered, so that it can be left at
+ * any time and goes on where it stopped.
+ */
+
+import type { Command } from 'commander';
+import { Misconfigured } from '#shared/base/errors.ts';
+import { nearest } from '#shared/base/spelling.ts';
+import { homeOf } from '#shared/runtime/home.ts';
+import type { Step, Visit } from './setup/step.ts';
+
+/** Each is loaded when its turn comes: --help stays quick. */
+const steps: readonly Step[] = [
+  { name: 'key', title: 'Who answers', run: async (visit) => (await import('./setup/key.ts')).key(visit) },
+  { name: 'bot', title: 'Your bot', run: async (visit) => (await import('./setup/bot.ts')).bot(visit) },
+  {
+    name: 'sandbox',
+    title: 'The sandbox',
+    run: async (visit) => (await import('./setup/sandbox.ts')).sandbox(visit),
+  },
+  {
+    name: 'settings',
+    title: 'Budget, quiet hours, alarm',
+    run: async (visit) => (await import('./setup/settings.ts')).settings(visit),
+  },
+  {
+    name: 'install',
+    title: 'Where it runs',
+    run: async (visit) => (await import('./setup/install.ts')).install(visit),
+  },
+  ...(process.platform === 'darwin'
+    ? [
+        {
+          name: 'mac',
+          title: 'This Mac',
+          run: async (visit: Visit) => (await import('./setup/mac.ts')).mac(visit),
+        },
+      ]
+    : []),
+  { name: 'trial', title: 'A trial', run: async (visit) => (await import('./setup/trial.ts')).trial(visit) },
+];
+
+type Options = { answers?: string; yes?: boolean; again?: string };
+
+export function setup(program: Command): void {
+  program
+    .command('setup')
+    .description('The first hour: a key, a bot, a budget, and Vigil runs. Goes on where it was left.')
+    .option('--answers <file>', 'a TOML file that answers the questions (docs/setup.md)')
+    .option('-y, --yes', 'ask nothing: what is not answered is what Enter would give')
+    .option('--again <step>', `do this step once more: ${steps.map(({ name }) => name).join(', ')}`)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const { handOver, placeHere } = await import('./installed.ts');
+  const place = placeHere();
+  if (await handOver(place)) return;
+  if (options.again !== undefined && !steps.some(({ name }) => name === options.again)) {
+    const names = steps.map(({ name }) => name);
+    const meant = nearest(options.again, names);
+    throw new Misconfigured(
+      `setup: there is no step '${options.again}'${meant ? `, did you mean '${meant}'?` : ''}`,
+      `name one of ${names.join(', ')}`,
+    );
+  }
+  const asks = process.stdin.isTTY && process.stdout.isTTY && !options.yes;
+  if (!asks && options.answers === undefined && !options.yes) {
+    throw new Misconfigured(
+      'setup: there is no terminal to ask on',
+      'run it on a terminal, or with --answers FILE (docs/setup.md)',
+    );
+  }
+  const { NO_ANSWERS, readAnswers } = await import('./setup/answers.ts');
+  const answers = options.answers === undefined ? NO_ANSWERS : readAnswers(options.answers);
+  const { Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
+  const desk = asks ? await terminalDesk() : silentDesk((text) => process.stdout.write(text));
+  const { prepareHome } = await import('#shared/runtime/home.ts');
+  const { demandRoot } = await import('../host/permit.ts');
+  if (place?.profile === 'system') demandRoot('setup of an installation for the machine');
+  process.umask(0o077);
+  const visit: Visit = { home: place?.home ?? homeOf(), desk, answers, place };
+  if (!place) prepareHome(visit.home);
+  try {
+    await walk(visit, options.again);
+  } catch (error) {
+    if (!(error instanceof Left)) throw error;
+    process.stdout.write('\nWhat is done is kept. Go on with: scripts/vigil setup\n');
+    process.exitCode = 130; // as a shell says of a program that was interrupted
+  }
+}
+
+async function walk(visit: Visit, again: string | undefined): Promise<void> {
+  const { readProgress, writeProgress } = await import('./setup/progress.ts');
+  const progress = readProgress(visit.home);
+  const { desk } = visit;
+  const left: string[] = [];
+  for (const { name, title, run } of steps) {
+    if (again === undefined ? progress[name] !== undefined : name !== again) continue;
+    // What is to be tried is not there yet.
+    if (name === 'trial' && left.includes('install')) {
+      left.push(name);
+      continue;
+    }
+    desk.title(title);
+    if (await run(visit)) progress[name] = new Date().toISOString();
+    else {
+      delete progress[name];
+      left.push(name);
+    }
+    // An installation has taken the home over, and goes on from here.
+    writeProgress(visit.home, progress);
+  }
+  if (left.length > 0) {
+    desk.warn(`Not done yet: ${left.join(', ')}. Go on with: scripts/vigil setup`);
+    process.exitCode = 1;
+  } else if (again === undefined) desk.say('All is set up. scripts/vigil setup --again STEP changes a step.');
+}

@@ -1,0 +1,54 @@
+/** Into the machine's own hands: from then on Vigil starts with it, and the terminal can be closed. */
+
+import { existsSync } from 'node:fs';
+import { openStore } from '#shared/store/store.ts';
+import { installedPlace } from '../../host/host.ts';
+import { sudo } from '../../host/permit.ts';
+import type { Profile } from '../../host/place.ts';
+import { vigil } from '../installed.ts';
+import type { Choice } from './desk.ts';
+import type { Visit } from './step.ts';
+
+type Wish = Profile | 'none';
+
+/** What there is to choose here, the best first. */
+export function profilesOf(platform: string, systemd: boolean): Choice<Wish>[] {
+  const none = { value: 'none', label: 'Not now: in the foreground, by scripts/start' } as const;
+  if (platform === 'darwin') return [{ value: 'mac', label: 'Install it: starts when you log in' }, none];
+  if (!systemd) return [none];
+  return [
+    { value: 'system', label: 'Install it for this machine (root): a user for each service' },
+    { value: 'user', label: 'Install it for you alone, without root' },
+    none,
+  ];
+}
+
+export async function install(visit: Visit): Promise<boolean> {
+  const { desk, answers } = visit;
+  if (visit.place) {
+    desk.say(`It is installed in ${visit.place.prefix}.`);
+    return true;
+  }
+  const choices = profilesOf(process.platform, existsSync('/run/systemd/system'));
+  const preset = desk.asks && !process.env.VIGIL_HOME ? (choices[0]?.value ?? 'none') : 'none';
+  const profile = answers.install.profile ?? (await desk.choose('How shall it run?', choices, preset));
+  if (profile === 'none') {
+    desk.say('In the foreground then: it runs as long as scripts/start does.');
+    return true;
+  }
+  if (profile === 'system' && process.getuid?.() !== 0) {
+    desk.warn(`That needs root. Go on with:\n${sudo(process.argv.slice(1))}`);
+    return false;
+  }
+  // What was never started is not taken over.
+  await (await openStore({ directory: visit.home.state, principal: 'cli' })).close();
+  const options = [...(profile === 'mac' ? [] : [`--${profile}`]), ...(desk.asks ? [] : ['--yes'])];
+  const { code } = await vigil(visit, ['install', ...options], true);
+  if (code !== 0) {
+    desk.warn('It is not installed; what stood in the way is above.\nMend it, and go on: vigil setup');
+    return false;
+  }
+  const place = installedPlace();
+  if (place) Object.assign(visit, { place, home: place.home });
+  return true;
+}
