@@ -21,7 +21,7 @@ test('a message behind another is due when that one is, so that nobody wakes up 
       message_ref: null,
       now: NOW,
     });
-  const nextDue = async () => (await store.read(outbound.nextDue))[0]?.due_at;
+  const nextDue = async () => (await store.read(outbound.nextDue()))[0]?.due_at;
   await store.commit([post('first', '1'), post('second', '1')]);
   assert.equal(await nextDue(), NOW);
 
