@@ -120,7 +120,7 @@ export function calendar({ store, clock, log, persist }: Cron) {
   }
 
   function uptoOf({ id, upto_at }: schedule.Job, now: number): number {
-    if (upto_at <= now) return upto_at;
+    if (upto_at > 0) return upto_at;
     const since = Math.min(seen.get(id) ?? now, now);
     seen.set(id, since);
     return since;

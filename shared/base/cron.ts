@@ -86,8 +86,9 @@ function timeOf(iso: string, offset: Offset): number | null {
   const fields = [year, month, day, hour, minute, second].map(Number);
   const [y = Number.NaN, mo = 0, d = 0, h = 0, mi = 0, s = 0] = fields;
   const wall = Date.UTC(y, mo - 1, d, h, mi, s);
-  // The 30th of February is not the 2nd of March.
-  if (Number.isNaN(wall) || new Date(wall).getUTCDate() !== d || h > 23 || mi > 59 || s > 59) return null;
+  // The 30th of February is not the 2nd of March, nor a 13th month January.
+  if (Number.isNaN(wall) || new Date(wall).getUTCDate() !== d || mo > 12 || h > 23 || mi > 59 || s > 59)
+    return null;
   if (zone === undefined) return instant(wall, offset);
   const at = Date.parse(iso);
   return Number.isNaN(at) ? null : at;

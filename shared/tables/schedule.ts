@@ -113,7 +113,7 @@ export function named(name: string): Query<Schedule> {
   };
 }
 
-/** A job, and the moment up to which its times are slots. */
+/** A job, and the moment up to which its times are slots; 0: by the clock, it is not made yet. */
 export type Job = Schedule & { upto_at: number };
 
 /**
@@ -125,9 +125,10 @@ export function active(now: number): Query<Job> {
     verb: 'schedule.active',
     sql: `SELECT s.*, max(
             coalesce((SELECT max(t.due_at) FROM slot t WHERE t.job = s.name AND t.due_at <= ?), 0),
-            (SELECT min(f.at) FROM schedule f WHERE f.name = s.name AND f.id > coalesce((SELECT max(o.id) FROM schedule o
-              WHERE o.name = s.name AND (o.state <> 'active' OR o.spec <> s.spec OR o.zone IS NOT s.zone)), 0))) AS upto_at
+            coalesce((SELECT min(f.at) FROM schedule f WHERE f.name = s.name AND f.id > coalesce((SELECT max(o.id)
+              FROM schedule o WHERE o.name = s.name AND (o.state <> 'active' OR o.spec <> s.spec OR o.zone IS NOT s.zone)), 0)
+              HAVING min(f.at) <= ?), 0)) AS upto_at
           FROM schedule s WHERE s.state = 'active' AND ${NEWEST} ORDER BY s.id`,
-    args: [now],
+    args: [now, now],
   };
 }
