@@ -4,13 +4,12 @@ import { usd } from '#shared/base/money.ts';
 import type { AtWork, Due } from '#shared/tables/slot.ts';
 import { GRACE_ms } from './due.ts';
 
-export const BY_HAND = 'by hand';
-
 /** Why a slot that is due is skipped; null: it begins. */
 export function skipped(slot: Due, spent_nanousd: number, now: number): string | null {
-  if (slot.standing !== 'active' && slot.reason !== BY_HAND) return `the job is ${slot.standing}`;
+  if (slot.standing !== 'active' && slot.wanted_by === null) return `the job is ${slot.standing}`;
   if (slot.busy) return 'the run before it was still at work';
-  const stale = slot.reason === null && slot.missed === 'skip' && slot.overlap === 'skip';
+  const stale =
+    slot.reason === null && slot.wanted_by === null && slot.missed === 'skip' && slot.overlap === 'skip';
   if (stale && now - slot.due_at > GRACE_ms) return 'missed';
   if (slot.day_nanousd !== null && spent_nanousd >= slot.day_nanousd) {
     return `its ${usd(slot.day_nanousd)} for the day are spent`;
@@ -24,7 +23,7 @@ export const NOTHING = 'NOTHING';
 /** What the agent, or the program, is told. */
 export function instruction({ job, prompt, kind }: Pick<Due, 'job' | 'prompt' | 'kind'>): string {
   if (kind === 'command') return prompt;
-  return `The job "${job}" is due:\n\n${prompt}\n\n(Nobody is here to answer. What you say at the end is sent to whoever set up the job; if there is nothing that they need to hear, answer with the single word ${NOTHING}.)`;
+  return `${prompt}\n\n(The job "${job}" is due. Nobody is here to answer: what you say at the end is sent to whoever set it up. If there is nothing that they need to hear, answer with the single word ${NOTHING}.)`;
 }
 
 export type End = {

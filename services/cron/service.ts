@@ -27,7 +27,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import { config } from './config.ts';
 import { MOST_MISSED, timesOf, verdictsOn } from './due.ts';
-import { BY_HAND, endOf, instruction, skipped } from './run.ts';
+import { endOf, instruction, skipped } from './run.ts';
 
 export type Cron = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'persist'>;
 
@@ -167,8 +167,10 @@ export function calendar({ store, clock, log, persist }: Cron) {
     if (!found || found.state === 'deleted') return { job, ops: [fire.taken(id)] };
     log.info('job.wanted', { job, by: given_by });
     const { id: schedule_id, service } = found;
-    const row = { job, due_at: now, service, state: 'due', reason: BY_HAND, schedule_id, now } as const;
-    return { job, ops: [fire.taken(id), slot.make(row)] };
+    // The times of jobs are full seconds: this is none of them.
+    const due_at = now % 1000 === 0 ? now + 1 : now;
+    const row = { job, due_at, service, state: 'due', reason: null, schedule_id, now } as const;
+    return { job, ops: [fire.taken(id), slot.make({ ...row, wanted_by: given_by })] };
   }
 
   async function due(): Promise<number | null> {
@@ -215,7 +217,7 @@ export async function begin({ store, clock, log, persist }: Cron, due: slot.Due)
       received_at: now,
       state: 'pending',
       note: null,
-      unasked: due.reason !== BY_HAND,
+      unasked: due.wanted_by === null,
     }),
   ]);
   log.info('slot.started', { slot: due.id, job: due.job, late_ms: now - due.due_at });

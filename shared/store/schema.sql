@@ -508,13 +508,15 @@ CREATE TABLE slot (
   reason       TEXT,
   created_at   INTEGER NOT NULL,
   started_at   INTEGER,
-  finished_at  INTEGER, schedule_id INTEGER,
+  finished_at  INTEGER, schedule_id INTEGER, wanted_by TEXT,
   UNIQUE (job, due_at)
 ) STRICT;
 
 CREATE INDEX slot_job ON slot (job, id);
 
 CREATE INDEX slot_open ON slot (service, id) WHERE state IN ('due', 'started');
+
+CREATE INDEX slot_time ON slot (job, due_at) WHERE wanted_by IS NULL;
 
 CREATE TABLE slot_outcome (
   id       INTEGER PRIMARY KEY,

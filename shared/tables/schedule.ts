@@ -124,7 +124,7 @@ export function active(now: number): Query<Job> {
   return {
     verb: 'schedule.active',
     sql: `SELECT s.*, max(
-            coalesce((SELECT max(t.due_at) FROM slot t WHERE t.job = s.name AND t.due_at <= ?), 0),
+            coalesce((SELECT max(t.due_at) FROM slot t WHERE t.job = s.name AND t.wanted_by IS NULL AND t.due_at <= ?), 0),
             coalesce((SELECT min(f.at) FROM schedule f WHERE f.name = s.name AND f.id > coalesce((SELECT max(o.id)
               FROM schedule o WHERE o.name = s.name AND (o.state <> 'active' OR o.spec <> s.spec OR o.zone IS NOT s.zone)), 0)
               HAVING min(f.at) <= ?), 0)) AS upto_at

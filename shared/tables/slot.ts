@@ -23,13 +23,15 @@ export type Slot = {
   /** The service whose work it is; null: a schedule of the owner's. */
   service: string | null;
   state: 'due' | 'started' | 'done' | 'failed' | 'skipped';
-  /** Why it ended so; of one that is due, why it is besides its time: made up for, by hand. */
+  /** Why it ended so; or that it was made up for. */
   reason: string | null;
   created_at: number;
   started_at: number | null;
   finished_at: number | null;
   /** The row of `schedule` that it is of. */
   schedule_id: number | null;
+  /** The person who wanted it besides its job's times; its `due_at` is none of them. */
+  wanted_by: string | null;
 };
 
 /** Not over, in the very words of the index `slot_open`. */
@@ -59,14 +61,15 @@ export function openFor(service: string): Query<Slot> {
 /** A time has come, or has been missed. Made twice, it is there once. Durable: from here on it is accounted for. */
 export function make(
   slot: Pick<Slot, 'job' | 'due_at' | 'service' | 'reason' | 'schedule_id'> & {
+    wanted_by?: string;
     state: 'due' | 'skipped';
     now: number;
   },
 ): Op<{ id: number }> {
   return {
     verb: 'slot.make',
-    sql: `INSERT INTO slot (job, due_at, service, state, reason, schedule_id, created_at, finished_at)
-          VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (job, due_at) DO NOTHING RETURNING id`,
+    sql: `INSERT INTO slot (job, due_at, service, state, reason, schedule_id, wanted_by, created_at, finished_at)
+          VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (job, due_at) DO NOTHING RETURNING id`,
     args: [
       slot.job,
       slot.due_at,
@@ -74,6 +77,7 @@ export function make(
       slot.state,
       slot.reason,
       slot.schedule_id,
+      slot.wanted_by ?? null,
       slot.now,
       slot.state === 'skipped' ? slot.now : null,
     ],
@@ -126,7 +130,7 @@ export const next: Query<Due> = {
             (SELECT n.state FROM schedule n WHERE n.name = s.job ORDER BY n.id DESC LIMIT 1) AS standing
           FROM slot s INDEXED BY slot_open JOIN schedule j ON j.id = s.schedule_id
           WHERE s.service IS NULL AND s.${OPEN} AND s.state = 'due')
-        WHERE busy = 0 OR (overlap = 'skip' AND reason IS NULL) ORDER BY id LIMIT 1`,
+        WHERE busy = 0 OR (overlap = 'skip' AND reason IS NULL AND wanted_by IS NULL) ORDER BY id LIMIT 1`,
   args: [],
 };
 
@@ -148,7 +152,7 @@ export function end(
 ): Op {
   return {
     verb: 'slot.end',
-    sql: `UPDATE slot SET state = ?, reason = ?, finished_at = ? WHERE id = ? AND ${OPEN}`,
+    sql: `UPDATE slot SET state = ?, reason = coalesce(?, reason), finished_at = ? WHERE id = ? AND ${OPEN}`,
     args: [how.state, how.reason, how.now, id],
     expect: 1,
     durable: true,

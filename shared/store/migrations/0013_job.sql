@@ -11,7 +11,10 @@ ALTER TABLE schedule ADD COLUMN day_nanousd INTEGER;
 ALTER TABLE schedule ADD COLUMN grants_json TEXT;
 
 ALTER TABLE slot ADD COLUMN schedule_id INTEGER;
+-- The person who wanted it besides its job's times.
+ALTER TABLE slot ADD COLUMN wanted_by TEXT;
 CREATE INDEX slot_job ON slot (job, id);
+CREATE INDEX slot_time ON slot (job, due_at) WHERE wanted_by IS NULL;
 
 -- A run that a person wants now.
 CREATE TABLE fire (
