@@ -38,7 +38,7 @@ const ended = (job: string) =>
 test('what is set up in the chat is done on time, and its owner hears what came of it', async () => {
   await phone.ask(
     call('schedule_create', { name: 'tea', when: soon(), prompt: 'echo The tea is ready.' }),
-    /^Tool schedule_create answered: .*tea.*next on/,
+    /"tea" .*next on/,
   );
   await phone.hear(/^The tea is ready\./);
   const done = await ended('tea');
