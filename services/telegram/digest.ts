@@ -52,5 +52,6 @@ export function digestOf(waiting: readonly Pick<Waiting, 'text' | 'format' | 'cr
 }
 
 function escaped(text: string): string {
-  return text.replace(/[!-/:-@[-`{-~]/g, '\\$&');
+  // Not by backslashes: `\\(` begins a formula.
+  return text.replace(/[!-/:-@[-`{-~]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

@@ -128,13 +128,14 @@ export function sendable(now: number, quiet = false): Query<{ id: number }> {
 /** What is not out yet, in the very words of the index `outbound_queue`: SQLite uses a partial index for no others. */
 const OPEN = `state IN ('pending', 'sending', 'uncertain')`;
 
-/** Nobody asked for it, and nothing of it is out: it can wait. An edit makes no sound. */
-const CAN_WAIT = `urgency = 'unasked' AND attempt = 0 AND edits_key IS NULL`;
+/** Nobody asked for it, and nothing of it is out: it can wait. An edit of what is out makes no sound. */
+const canWait = (o: string) => `(${o}.urgency = 'unasked' AND ${o}.attempt = 0 AND (${o}.edits_key IS NULL
+    OR EXISTS (SELECT 1 FROM outbound h WHERE h.key = ${o}.edits_key AND h.state = 'pending' AND h.attempt = 0)))`;
 
 /** Nothing of the chat is before it but what waits for the end of the quiet. */
-const headIn = (quiet: boolean) => `${quiet ? `NOT (o.${CAN_WAIT}) AND ` : ''}NOT EXISTS (
+const headIn = (quiet: boolean) => `${quiet ? `NOT ${canWait('o')} AND ` : ''}NOT EXISTS (
     SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
-      AND e.${OPEN}${quiet ? ` AND NOT (e.${CAN_WAIT})` : ''})`;
+      AND e.${OPEN}${quiet ? ` AND NOT ${canWait('e')}` : ''})`;
 
 const nextIn = (quiet: boolean) => `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
   WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND (o.due_at <= ? OR o.changed_at > ?)
@@ -159,7 +160,8 @@ export const waiting: Query<
 > = {
   verb: 'outbound.waiting',
   sql: `SELECT o.id, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
-        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.${CAN_WAIT} AND o.buttons_json IS NULL AND o.file_json IS NULL
+        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.urgency = 'unasked' AND o.attempt = 0
+          AND o.edits_key IS NULL AND o.buttons_json IS NULL AND o.file_json IS NULL
         ORDER BY o.chat, o.id`,
   args: [],
 };
