@@ -30,7 +30,7 @@ import type { Block, File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
 import { heardOf, isEmpty } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
-import { commandOf } from './job.ts';
+import { commandOf, jobOf } from './job.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
 import { isSpent } from './task/bill.ts';
@@ -193,11 +193,13 @@ async function asked(
   signal: AbortSignal,
 ): Promise<{ answer: Answer; inherited: string[] }> {
   const { store, config, shared } = ctx;
+  // What is remembered where the job was set up counts in its runs too.
+  const home = (await jobOf(store, mine.conversation))?.conversation ?? mine.conversation;
   const [[chosen], [before], tools, notes] = await Promise.all([
     store.read(conversation.of(mine.conversation)),
     store.read(summary.newest(mine.conversation)),
     store.read(tool.all),
-    store.read(note.kept(mine.conversation)),
+    store.read(note.kept(home)),
   ]);
   const fresh_at = chosen?.fresh_at ?? 0;
   const told_before = before && before.at >= fresh_at ? before : undefined;
