@@ -16,6 +16,7 @@ import { doctor } from './cli/doctor.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
 import { install } from './cli/install.ts';
+import { jobs } from './cli/jobs.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { logs } from './cli/logs.ts';
@@ -42,6 +43,7 @@ const verbs = [
   chat,
   send,
   task,
+  jobs,
   approve,
   permissions,
   halt,

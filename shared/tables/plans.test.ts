@@ -32,6 +32,7 @@ import * as preview from './preview.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
+import * as slot from './slot.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
 import * as summary from './summary.ts';
@@ -56,6 +57,7 @@ const SHORT = [
   'batch_due',
   'replay_making',
   'task_running',
+  'slot_open',
   'draft_open',
   'tool_call_open',
   'approval_open',
@@ -166,7 +168,11 @@ const verbs: (Op | Query<unknown>)[] = [
   call.usedBy('t'),
   outbound.claim('o', 1),
   outbound.sendable(1),
-  outbound.nextDue,
+  outbound.nextDue(),
+  outbound.claim('o', 1, true),
+  outbound.sendable(1, true),
+  outbound.nextDue(true),
+  outbound.waiting,
   outbound.adopt('o', 1),
   outbound.retry(anOutbound, { now: 1, due_at: 1, counted: true, error: '' }),
   outbound.sent(anOutbound, { now: 1, refs_json: '[]', last: true }),
@@ -242,6 +248,16 @@ const verbs: (Op | Query<unknown>)[] = [
   ...tool_call.adopt('o', { result_json: '[]', now: 1 }),
   tool_call.putBack(aCall),
   schedule.named('n'),
+  slot.openFor('backup'),
+  slot.openOf('n'),
+  slot.next,
+  slot.ended,
+  slot.atWork,
+  slot.jobOf(1),
+  slot.ofJob('n', 9),
+  slot.spentBy('n', 1),
+  slot.start(1, 1),
+  slot.end(1, { state: 'done', reason: null, now: 1 }),
 ];
 
 const db = new Database(':memory:');
