@@ -3,7 +3,8 @@
  *
  * pending → sending → sent | uncertain | dead. `sending` is on the disk before the request leaves, so that after a
  * crash an intent without an outcome is known as such: it becomes `uncertain`, is sent again, and stays marked
- * (`uncertain` counts). What is for the terminal is posted as `sent`: whoever reads there reads the row itself.
+ * (`uncertain` counts). What is for the terminal, or a canary's, is posted as `sent`: whoever reads there reads the row
+ * itself.
  */
 
 import type { Op, Query, Table } from './op.ts';
@@ -18,7 +19,7 @@ export const table: Table = {
 export type Outbound = {
   id: number;
   key: string;
-  channel: 'telegram' | 'terminal';
+  channel: 'telegram' | 'terminal' | 'canary';
   conversation: string;
   chat: string | null;
   kind: 'reply' | 'notice';
@@ -86,11 +87,11 @@ export function post(message: Post): Op {
       message.format ?? 'plain',
       message.file ? JSON.stringify(message.file) : null,
       message.edits_key ?? null,
-      message.channel === 'terminal' ? 'sent' : 'pending',
+      message.channel === 'telegram' ? 'pending' : 'sent',
       message.now,
       message.now,
       message.now,
-      message.channel === 'terminal' ? message.now : null,
+      message.channel === 'telegram' ? null : message.now,
     ],
     durable: true,
     rings: 'outbound',
@@ -269,6 +270,53 @@ export function superseded(message: Outbound, now: number): Op<Pick<Outbound, 'i
           WHERE id = ? AND state = 'sending' AND attempt = ? AND EXISTS (SELECT 1 FROM outbound l
             WHERE l.edits_key = ? AND l.id > ? AND l.${OPEN}) RETURNING id`,
     args: [now, now, message.id, message.attempt, message.edits_key, message.id],
+  };
+}
+
+/** A word of the watchdog's that its owner has had by another route ends here, as sent. Otherwise: no row. */
+export function toldOtherwise(message: Outbound, now: number): Op<Pick<Outbound, 'id'>> {
+  return {
+    verb: 'outbound.toldOtherwise',
+    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?, error = 'told by another route'
+          WHERE id = ? AND state = 'sending' AND attempt = ?
+            AND EXISTS (SELECT 1 FROM telling t WHERE t.message = ? AND t.told_at IS NOT NULL) RETURNING id`,
+    args: [now, now, message.id, message.attempt, tellingOf(message.key)],
+  };
+}
+
+/** The names of the watchdog's messages among all: `telling:<message>:<owner>`. */
+export function tellingKey(message: string, owner: number): string {
+  return `telling:${message}:${owner}`;
+}
+
+export function tellingOf(key: string): string | null {
+  return /^telling:([^:]+):/.exec(key)?.[1] ?? null;
+}
+
+/** How far these are. */
+export function standing(keys: readonly string[]): Query<Pick<Outbound, 'key' | 'state'>> {
+  return {
+    verb: 'outbound.standing',
+    sql: 'SELECT key, state FROM outbound WHERE key IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(keys)],
+  };
+}
+
+/** Since when the message that may go next has been free to go. */
+export function overdue(now: number): Query<{ since_at: number }> {
+  return {
+    verb: 'outbound.overdue',
+    sql: `SELECT due_at AS since_at FROM outbound WHERE id = (${NEXT})`,
+    args: [now, now, now, now],
+  };
+}
+
+/** The answers to canaries are kept for a day. */
+export function forgetCanaries(before_at: number): Op {
+  return {
+    verb: 'outbound.forgetCanaries',
+    sql: `DELETE FROM outbound WHERE conversation = 'canary' AND created_at < ?`,
+    args: [before_at],
   };
 }
 

@@ -1,0 +1,27 @@
+/**
+ * Has a service restarted by whoever supervises it. launchd is asked by its own command; everywhere else a file with the
+ * service's name asks: systemd's path unit and the foreground suite watch for it.
+ */
+
+import { execFile } from 'node:child_process';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ServiceName } from '#shared/manifest.ts';
+import type { Home } from '#shared/runtime/home.ts';
+
+const LONGEST_ms = 10_000;
+
+export async function restart(home: Home, service: ServiceName, why: string): Promise<void> {
+  const label = process.env.XPC_SERVICE_NAME;
+  if (process.platform === 'darwin' && label && label !== '0') {
+    const target = `gui/${process.getuid?.()}/ai.vigil.${service}`;
+    await promisify(execFile)('launchctl', ['kickstart', '-k', target], { timeout: LONGEST_ms });
+    return;
+  }
+  mkdirSync(home.restarts, { recursive: true });
+  // Whole when it appears: whoever watches the folder may look at once.
+  const made = join(home.state, 'run', `${service}.restart`);
+  writeFileSync(made, `${why.replace(/\s+/g, ' ')}\n`);
+  renameSync(made, join(home.restarts, service));
+}
