@@ -3,9 +3,8 @@
  * owners are told; and again when it beats.
  */
 
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Context } from '#shared/runtime/context.ts';
+import { restart } from '#shared/runtime/restart.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { type Settings, watchAccess } from './access.ts';
@@ -37,26 +36,19 @@ export function watchPeer(ctx: Context<Settings>): () => Promise<void> {
     const now = ctx.clock.now();
     const since_at = silentSince(await ctx.store.read(heartbeat.all), watched_from_at, now);
     if (since_at === told) return;
+    const before = told;
+    told = since_at;
     const { owners } = await access();
     const [key, text] =
       since_at === null
-        ? [`watchdog-back:${told}`, 'The watchdog is at work again.']
+        ? [`watchdog-back:${before}`, 'The watchdog is at work again.']
         : [
             `watchdog:${since_at}`,
             'The watchdog has given no sign of life for a minute. I have asked for its restart.',
           ];
     await ctx.store.commit([...owners].map((owner) => word(`${key}:${owner}`, owner, text, now)));
-    if (since_at !== null) requestRestart(ctx, 'no sign of life for a minute');
-    told = since_at;
+    if (since_at !== null) await restart(ctx.home, 'watchdog', 'no sign of life for a minute');
   };
-}
-
-function requestRestart({ home }: Context<Settings>, why: string): void {
-  mkdirSync(home.restarts, { recursive: true });
-  // Whole when it appears: whoever watches the folder may look at once.
-  const made = join(home.state, 'run', 'watchdog.restart');
-  writeFileSync(made, `${why}\n`);
-  renameSync(made, join(home.restarts, 'watchdog'));
 }
 
 function word(key: string, owner: number, text: string, now: number) {

@@ -14,6 +14,7 @@ import { uuid } from '#shared/base/ids.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { main } from '#shared/runtime/main.ts';
+import { restart } from '#shared/runtime/restart.ts';
 import { service } from '#shared/runtime/service.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as incident from '#shared/tables/incident.ts';
@@ -24,7 +25,6 @@ import { gather, namedOwners, ownersOf, type Seen, unseen } from './facts.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { storeFailed, storeIsBack } from './outage.ts';
 import { mayRestart } from './restart.ts';
-import { restart } from './supervisor.ts';
 import { tellAll } from './tell.ts';
 import { type Facts, type Finding, inGrace, judge, spell } from './verdict.ts';
 

@@ -7,8 +7,8 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ServiceName } from '#shared/manifest.ts';
-import type { Home } from '#shared/runtime/home.ts';
+import type { ServiceName } from '../manifest.ts';
+import type { Home } from './home.ts';
 
 const LONGEST_ms = 10_000;
 
