@@ -61,6 +61,9 @@ export const watchdog = service({
         await within(TELLING_ms, () => tellAll(ctx, { owners: journal.read.owners, bridge }));
       } catch (error) {
         ctx.log.error('store.failed', { error });
+        // What of it was written nobody knows: the store says, when it can.
+        memory.clear();
+        adopted = false;
         await storeFailed(ctx, journal.read, error);
       }
       journal.write();

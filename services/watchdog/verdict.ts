@@ -57,7 +57,7 @@ export function judge(facts: Facts): { findings: Finding[]; blind: boolean } {
   const machine = ofMachine(facts);
   if (inGrace(facts)) return { findings: machine, blind: true };
   const all = allAtOnce(facts);
-  if (all) return { findings: [all, ...machine], blind: true };
+  if (all) return { findings: all === 'perhaps' ? machine : [all, ...machine], blind: true };
   const services = facts.expected.flatMap((service) => ofService(facts, service));
   const down = new Set(
     services.flatMap(({ cause }) => (cause.startsWith('service ') ? [cause.slice(8)] : [])),
@@ -81,24 +81,31 @@ function patience_ms({ config }: Facts, service: Service): number {
 
 const RUNS = ['starting', 'ready', 'stopping'];
 
-/** All silent at once: the store, the supervisor or the machine, and nothing that a restart of one could mend. */
-function allAtOnce(facts: Facts): Finding | null {
+/** Everyone beats once in this time. */
+const BEAT_ms = 6_000;
+
+/**
+ * All silent at once: the store, the supervisor or the machine, and nothing that a restart of one could mend. Since they
+ * do not beat at the same moment, one is silent for too long before the others: as soon as all have missed a beat, none is
+ * judged alone.
+ */
+function allAtOnce(facts: Facts): Finding | 'perhaps' | null {
   const running = facts.expected.flatMap((service) => {
     const beat = facts.beats.get(service.name);
-    return beat && RUNS.includes(beat.phase) ? [{ service, beat }] : [];
+    return beat && RUNS.includes(beat.phase) ? [{ service, silent_ms: silence_ms(facts, beat) }] : [];
   });
-  const silent = running.filter(({ service, beat }) => silence_ms(facts, beat) > patience_ms(facts, service));
-  if (running.length < 2 || silent.length < running.length) return null;
+  const least_ms = Math.min(...running.map(({ silent_ms }) => silent_ms));
+  if (running.length < 2 || least_ms <= BEAT_ms) return null;
+  if (least_ms <= Math.min(...running.map(({ service }) => patience_ms(facts, service)))) return 'perhaps';
   const living = running.filter(({ service }) => facts.alive.has(service.name)).length;
   const why =
     living === 0
       ? 'none of their processes is there'
       : 'their processes are there, so the store cannot be written, or the machine is stuck';
-  const longest_ms = Math.min(...running.map(({ beat }) => silence_ms(facts, beat)));
   return {
     cause: 'everything',
     severity: 'critical',
-    text: `All services have been silent for ${spell(longest_ms)}: ${why}. I restart nobody for that.`,
+    text: `All services have been silent for ${spell(least_ms)}: ${why}. I restart nobody for that.`,
   };
 }
 

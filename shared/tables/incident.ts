@@ -38,7 +38,7 @@ export function open(
 export function close(cause: string, service: string, now: number): Op {
   return {
     verb: 'incident.close',
-    sql: `UPDATE incident SET closed_at = ?1 WHERE cause = ?2 AND service = ?3 AND closed_at IS NULL`,
+    sql: `UPDATE incident SET closed_at = ? WHERE cause = ? AND service = ? AND closed_at IS NULL`,
     args: [now, cause, service],
     durable: true,
   };
