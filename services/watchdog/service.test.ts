@@ -10,7 +10,7 @@ import type { ServiceName } from '#shared/manifest.ts';
 import { prepareHome } from '#shared/runtime/home.ts';
 import { FILE } from '#shared/store/store.ts';
 import { startAlarmRoutes } from '#shared/testing/alarm-routes.ts';
-import { buildHouse, type House, OWNER, TOKEN } from '#shared/testing/house.ts';
+import { alive, buildHouse, type House, OWNER, TOKEN } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 /** As quick as heartbeats of 5 s allow. */
@@ -25,7 +25,10 @@ canary_s = 0
 
 async function houseOf(t: TestContext, config = QUICK) {
   const house = await buildHouse({ config });
-  t.after(() => house.close());
+  t.after(() => {
+    thaw();
+    return house.close();
+  });
   const routes = await startAlarmRoutes({ token: 'tk_secret' });
   t.after(() => routes.close());
   const lines = [
@@ -50,16 +53,16 @@ async function heard(house: House, what: RegExp): Promise<string[]> {
 const incidents = (house: House) =>
   house.read<{ cause: string; closed_at: number | null; text: string }>('SELECT * FROM incident ORDER BY id');
 
-/** Stops a process dead; whatever becomes of it, the test's end finds it running. */
-function freeze(t: TestContext, pid: number): void {
+const frozen: number[] = [];
+
+/** Stops a process dead, until the test's end at the latest. */
+function freeze(pid: number): void {
   process.kill(pid, 'SIGSTOP');
-  t.after(() => {
-    try {
-      process.kill(pid, 'SIGCONT');
-    } catch {
-      // It was killed and replaced, as it should be.
-    }
-  });
+  frozen.push(pid);
+}
+
+function thaw(): void {
+  for (const pid of frozen.splice(0)) if (alive(pid)) process.kill(pid, 'SIGCONT');
 }
 
 /** The watchdog as a process of its own, whatever the store is like. */
@@ -82,7 +85,7 @@ test('a service that hangs is restarted, and the owner hears why, what was done,
   const suite = await house.start();
   const pid = await house.pidOf('core');
   const began = performance.now();
-  freeze(t, pid);
+  freeze(pid);
   await until('the owner is told', async () => (await heard(house, /core hangs/)).length > 0, 30_000);
   const took_ms = performance.now() - began;
   assert.ok(took_ms < 20_000, `told after ${took_ms} ms`);
@@ -115,7 +118,7 @@ test('when all are silent at once it is one incident, and nobody is restarted', 
   const { house } = await houseOf(t, QUICK.replace('stale_s = 7', 'stale_s = 12'));
   const suite = await house.start();
   const names: ServiceName[] = ['router', 'core', 'tools', 'telegram', 'cron', 'backup'];
-  for (const name of names) freeze(t, await house.pidOf(name));
+  for (const name of names) freeze(await house.pidOf(name));
   const found = await until(
     'there is an incident',
     async () => {
@@ -227,6 +230,6 @@ test('the canary comes back, and leaves no trace in what counts; one that does n
   assert.equal((await house.bot.sent({ chat_id: OWNER })).length, 1, 'nobody has heard a word but the help');
   assert.deepEqual(house.model.calls(), [], 'no model was asked');
   assert.deepEqual(await incidents(house), []);
-  freeze(t, await house.pidOf('core'));
+  freeze(await house.pidOf('core'));
   await until('it is told', async () => (await heard(house, /not being answered/)).length > 0, 20_000);
 });
