@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
+import { alarm } from './cli/alarm.ts';
 import { approve } from './cli/approve.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
@@ -25,6 +26,7 @@ import { task } from './cli/task.ts';
 
 const verbs = [
   status,
+  alarm,
   chat,
   send,
   task,

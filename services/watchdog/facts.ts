@@ -11,7 +11,6 @@ import { lockOf } from '#shared/runtime/home.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
-import * as member from '#shared/tables/member.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as poller from '#shared/tables/poller.ts';
 import * as press from '#shared/tables/press.ts';
@@ -23,9 +22,8 @@ import type { Facts } from './verdict.ts';
 
 type Watchdog = Context<Config>;
 
-/** As much of others' sections as it needs. */
+/** As much of core's section as it needs. */
 const bounds = z.looseObject({ turn_minutes: z._default(z.number(), 30) });
-const people = z.looseObject({ owners: z._default(z.array(z.number()), []) });
 
 /** What is remembered from look to look. */
 export type Seen = {
@@ -155,15 +153,4 @@ async function freeMb(folder: string): Promise<number | null> {
   } catch {
     return null;
   }
-}
-
-/** Whom to tell: those whom the config names, and those who were let in by a code. */
-export async function ownersOf(ctx: Watchdog): Promise<number[]> {
-  const members = await ctx.store.read(member.current);
-  return [...new Set([...namedOwners(ctx.home.config), ...members.map(({ user_id }) => user_id)])];
-}
-
-/** As far as it can be known without the store. */
-export function namedOwners(file: string): number[] {
-  return readSection(file, 'telegram', people).owners;
 }

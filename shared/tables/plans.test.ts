@@ -30,11 +30,13 @@ import * as preview from './preview.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
+import * as slot from './slot.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
 import * as summary from './summary.ts';
 import * as taint from './taint.ts';
 import * as task from './task.ts';
+import * as telling from './telling.ts';
 import * as throttle from './throttle.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
@@ -59,6 +61,8 @@ const SHORT = [
   'approval_open',
   'ruling_pending',
   'attachment_pending',
+  'slot_open',
+  'telling_open',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -231,6 +235,21 @@ const verbs: (Op | Query<unknown>)[] = [
   task.ofConversation('c', 5),
   task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
+  incident.close('c', 's', 1),
+  inbound.overdue(1),
+  inbound.lastCanary,
+  inbound.forgetCanaries(1),
+  turn.overdue(1, 1),
+  turn.forgetCanaries(1),
+  outbound.overdue(1),
+  outbound.standing(['k']),
+  outbound.toldOtherwise({ ...anOutbound, key: 'telling:m:1' }, 1),
+  outbound.forgetCanaries(1),
+  slot.overdue(1, 1),
+  telling.due(1),
+  telling.open,
+  telling.tell('m', { told_at: 1, routes: {}, due_at: 1, error: null }),
+  telling.ofIncidents([1]),
   tool_call.start(aCall, 'o', 1),
   tool_call.finish(aCall, { state: 'done', result_json: '[]', source: null, now: 1 }),
   ...tool_call.adopt('o', { result_json: '[]', now: 1 }),
