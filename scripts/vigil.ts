@@ -23,6 +23,7 @@ import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
+import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
   status,
@@ -69,6 +70,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 64; // EX_USAGE of sysexits.h; commander has said what is wrong
   } else if (error instanceof Misconfigured) {
     process.stderr.write(`${error.message}\n`);
-    process.exitCode = 78;
+    process.exitCode = error instanceof NotPermitted ? 77 : 78; // EX_NOPERM, EX_CONFIG
   } else throw error;
 }
