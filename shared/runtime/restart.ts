@@ -3,21 +3,17 @@
  * service's name asks: systemd's path unit and the foreground suite watch for it.
  */
 
-import { execFile } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { ServiceName } from '../manifest.ts';
 import type { Home } from './home.ts';
 
-const LONGEST_ms = 10_000;
-
+/** @param why in one line: it is what the file says */
 export async function restart(home: Home, service: ServiceName, why: string): Promise<void> {
   const label = process.env.XPC_SERVICE_NAME;
-  if (process.platform === 'darwin' && label && label !== '0') {
-    const target = `gui/${process.getuid?.()}/ai.vigil.${service}`;
-    await promisify(execFile)('launchctl', ['kickstart', '-k', target], { timeout: LONGEST_ms });
-    return;
+  if (label && label !== '0') {
+    const { kickstart } = await import('./launchctl.ts');
+    return kickstart(service);
   }
   mkdirSync(home.restarts, { recursive: true });
   // Whole when it appears: whoever watches the folder may look at once.
