@@ -1,6 +1,6 @@
 /** Gathers what the verdict rests on: a few cheap reads, and a look at the disk. */
 
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
@@ -8,6 +8,7 @@ import { services } from '#shared/manifest.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { lockOf } from '#shared/runtime/home.ts';
+import { walBytes } from '#shared/store/inspect.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
@@ -106,7 +107,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
     polled_at: polled?.heard_at ?? null,
     canary: canary ?? null,
     disk_free_mb: await freeMb(home.state),
-    wal_mb: (statSync(`${store.file}-wal`, { throwIfNoEntry: false })?.size ?? 0) / 2 ** 20,
+    wal_mb: walBytes(store.file) / 2 ** 20,
   };
 }
 

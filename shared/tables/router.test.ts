@@ -517,7 +517,7 @@ test('whoever has no pen for a table cannot write it', async (t) => {
   );
   await assert.rejects(
     router.commit([change('incident')]),
-    /router tried to delete from incident, whose pen alerts holds/,
+    /router tried to delete from incident, whose pen the service whose row it is holds/,
   );
 });
 
