@@ -77,8 +77,9 @@ await Promise.all([
     define: {
       'import.meta.filename': '__filename',
       'import.meta.dirname': '__dirname',
-      'import.meta.url': '__filename',
+      'import.meta.url': 'vigilUrl',
     },
+    banner: { js: `const vigilUrl=require('node:url').pathToFileURL(__filename).href;` },
   }),
   build({
     ...common,

@@ -12,6 +12,7 @@ import { cost } from './cli/cost.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
+import { jobs } from './cli/jobs.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
 import { mcp } from './cli/mcp.ts';
@@ -31,6 +32,7 @@ const verbs = [
   chat,
   send,
   task,
+  jobs,
   approve,
   permissions,
   halt,

@@ -50,9 +50,9 @@ export function drafting(
   };
 }
 
-/** A task speaks to nobody: whoever wished it follows its progress. */
+/** A task or a job speaks to nobody: whoever wished it hears of it in another way. */
 export function isWatched({ conversation }: Pick<Turn, 'conversation'>): boolean {
-  return !conversation.startsWith('task:');
+  return !/^(task|job):/.test(conversation);
 }
 
 export function rowOf(turn: Turn, how: { text: string; status: string | null; now: number }) {

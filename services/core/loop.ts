@@ -31,6 +31,7 @@ import type { Block, File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
 import { heardOf, isEmpty } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
+import { commandOf, jobOf } from './job.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
 import { isSpent } from './task/bill.ts';
@@ -72,6 +73,8 @@ type Stand = {
  * @throws what the asking throws: the caller decides whether to wait
  */
 export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: AbortSignal) {
+  const command = await commandOf(ctx.store, mine);
+  if (command !== null) return runJob(ctx, mine, command);
   for (;;) {
     const stand = await standOf(ctx, mine);
     if (stand === null) {
@@ -87,7 +90,7 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
     if (tooLong !== null)
       return end(ctx, mine, stand.round, { state: 'dead', text: tooLong, action: 'give up' });
     const bound = (await isSpent(ctx.store, mine.conversation))
-      ? "when the task's money was spent"
+      ? 'when the money for it was spent'
       : boundReached(await usedBy(ctx, mine, stand), ctx.config);
     if (bound !== null) {
       const text = `I stopped ${bound}, before I was done. Say "go on" to continue.`;
@@ -104,6 +107,24 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
   }
 }
 
+/** A job that is a command line: one call of a tool, and no model. What came of it, whoever runs the job tells. */
+async function runJob(ctx: Core, mine: turn.Turn, command: string): Promise<void> {
+  const now = ctx.clock.now();
+  const [called] = await ctx.store.read(tool_call.ofTurn(mine.id));
+  if (called && isOpen(called))
+    return void (await ctx.persist([turn.rest(mine, { now, due_at: now + REST_ms })]));
+  if (called) return end(ctx, mine, 1, { state: 'done', text: null, action: 'command' });
+  const wish = { use_id: `job_${mine.id}`, tool: 'run_command', input: { command } };
+  await ctx.persist([
+    ...wished(ctx, mine, { wish, place: 0, round: 1 }, {}),
+    turn.rest(mine, { now, due_at: now + REST_ms }),
+  ]);
+}
+
+function isOpen({ state }: tool_call.ToolCall): boolean {
+  return state === 'pending' || state === 'asking' || state === 'running';
+}
+
 /** null: tools of its last round are still at work. */
 async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
   const { store, clock } = ctx;
@@ -115,8 +136,7 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
   const round = (last?.round ?? 0) + 1;
   const news: Stand['news'] = [];
   const results = calls.filter((one) => one.round === last?.round);
-  if (results.some(({ state }) => state === 'pending' || state === 'asking' || state === 'running'))
-    return null;
+  if (results.some(isOpen)) return null;
   if (last && results.length > 0)
     news.push({ round: last.round, kind: 'tools', content: results.map(resultOf) });
   // Whose question got no answer asks the very same again: there may be one, paid for, that knows of nothing newer.
@@ -174,11 +194,13 @@ async function asked(
   signal: AbortSignal,
 ): Promise<{ answer: Answer; inherited: string[] }> {
   const { store, config, shared } = ctx;
+  // What is remembered where the job was set up counts in its runs too.
+  const home = (await jobOf(store, mine.conversation))?.conversation ?? mine.conversation;
   const [[chosen], [before], tools, notes] = await Promise.all([
     store.read(conversation.of(mine.conversation)),
     store.read(summary.newest(mine.conversation)),
     store.read(tool.all),
-    store.read(note.kept(mine.conversation)),
+    store.read(note.kept(home)),
   ]);
   const fresh_at = chosen?.fresh_at ?? 0;
   const told_before = before && before.at >= fresh_at ? before : undefined;
@@ -415,7 +437,7 @@ function answered(mine: turn.Turn, state: 'done' | 'dead', text: string, now: nu
   ];
 }
 
-/** What its sender is told. A task speaks to nobody: whoever wished it follows its progress. */
+/** What its sender is told; nothing in a conversation that nobody watches. */
 export function reply(
   mine: turn.Turn,
   kind: 'reply' | 'notice',

@@ -27,6 +27,7 @@ import * as incident from '#shared/tables/incident.ts';
 import * as inspection from '#shared/tables/inspection.ts';
 import * as message from '#shared/tables/message.ts';
 import * as press from '#shared/tables/press.ts';
+import * as slot from '#shared/tables/slot.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { asker } from './ask.ts';
 import { heldButtons, questionOf } from './buttons.ts';
@@ -178,6 +179,14 @@ async function failed(ctx: Core, mine: turn.Turn, error: unknown): Promise<void>
   if (verdict.do === 'give up') {
     ctx.log.error('turn.rejected', { error });
     return end(ctx, mine, 0, { state: 'dead', text: verdict.tell, action: 'give up' });
+  }
+  // Of a job nobody waits for the answer, and its next time comes: whoever set it up hears why there was none.
+  if (
+    slot.idOf(mine.conversation) !== null &&
+    (verdict.do === 'escalate' || verdict.do === 'ask the sender')
+  ) {
+    ctx.log.warn('job.refused', { error });
+    return end(ctx, mine, 0, { state: 'dead', text: verdict.error, action: 'give up' });
   }
   if (verdict.do === 'escalate') {
     ctx.log.error('turn.escalated', { error });

@@ -29,6 +29,7 @@ function contextOf(store: Store, now: () => number): Context<unknown> {
     instance: 'telegram-1',
     store,
     clock: { now, mono: now },
+    shared: { owner: { quiet: '' } },
     persist: (ops: readonly Op[]) => store.commit(ops),
     log: { info: quiet, warn: quiet, error: quiet },
   } as unknown as Context<unknown>;
@@ -52,7 +53,7 @@ async function doubted(t: TestContext, doubts: number): Promise<{ copies: number
       await deliver(ctx, api, claimed);
       continue;
     }
-    const [next] = await store.read(outbound.nextDue);
+    const [next] = await store.read(outbound.nextDue());
     if (!next?.due_at) break;
     now = next.due_at;
   }

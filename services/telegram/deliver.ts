@@ -11,6 +11,7 @@ import * as chat from '#shared/tables/chat.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as preview from '#shared/tables/preview.ts';
 import { piecesOf } from './compose.ts';
+import { gather, isQuiet } from './digest.ts';
 import { type Lanes, openLanes } from './lane.ts';
 import { revoked } from './poll.ts';
 import { callingFor } from './record.ts';
@@ -35,8 +36,10 @@ type Telegram = Context<unknown>;
 /** The next message that may go. */
 export async function claim(ctx: Telegram): Promise<outbound.Outbound | undefined> {
   const now = ctx.clock.now();
-  if ((await ctx.store.read(outbound.sendable(now))).length === 0) return undefined;
-  const [[mine]] = await ctx.store.commit([outbound.claim(ctx.instance, now)]);
+  const quiet = isQuiet(ctx);
+  if ((await ctx.store.read(outbound.sendable(now, quiet))).length === 0) return undefined;
+  if (!quiet) await gather(ctx);
+  const [[mine]] = await ctx.store.commit([outbound.claim(ctx.instance, now, quiet)]);
   return mine;
 }
 

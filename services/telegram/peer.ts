@@ -61,6 +61,7 @@ function word(key: string, owner: number, text: string, now: number) {
     turn_id: null,
     text,
     message_ref: null,
+    urgency: 'critical',
     now,
   });
 }

@@ -366,7 +366,7 @@ test('the whole house drains and stops, every service by itself', async () => {
     'SELECT service, phase FROM heartbeat ORDER BY 1',
   );
   assert.deepEqual(
-    states.map(({ phase }) => phase),
-    ['stopped', 'stopped', 'stopped', 'stopped'],
+    states.filter(({ phase }) => phase !== 'stopped'),
+    [],
   );
 });

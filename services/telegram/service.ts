@@ -23,6 +23,7 @@ import * as attachment from '#shared/tables/attachment.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { config } from './config.ts';
 import { claim, deliver, SEND_s } from './deliver.ts';
+import { nextDue } from './digest.ts';
 import * as fetching from './fetch.ts';
 import { openLanes } from './lane.ts';
 import { PEER_ms, watchPeer } from './peer.ts';
@@ -94,7 +95,7 @@ export const telegram = service({
       lanes: LANES,
       look: () => claim(ctx),
       act: (message) => deliver(ctx, sender, message, inLane),
-      due: async () => (await ctx.store.read(outbound.nextDue))[0]?.due_at ?? null,
+      due: () => nextDue(ctx),
     });
     ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
     ctx.every('typing', TYPING_ms, typist(ctx, sender));

@@ -41,6 +41,7 @@ async function bridge(t: TestContext) {
       instance: `telegram-${lives}`,
       store,
       clock: { now: () => now, mono: () => now },
+      shared: { owner: { quiet: '' } },
       persist: (ops: readonly Op[]) => store.commit(ops),
       log: { info: quiet, warn: quiet, error: quiet },
     } as unknown as Context<unknown>;

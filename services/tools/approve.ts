@@ -13,6 +13,7 @@ import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as ruling from '#shared/tables/ruling.ts';
+import * as slot from '#shared/tables/slot.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
@@ -53,9 +54,8 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
   const now = clock.now();
   const id = uuid(now);
   const [mine] = await store.read(turn.of(call.turn_id));
-  // Whoever wished a task hears of it where they wished it: its own conversation is read by nobody.
-  const of = task.idOf(call.conversation);
-  const [wished] = of === null ? [] : await store.read(task.of(of));
+  // Whoever wished a task or a job hears of it where they wished it: its own conversation is read by nobody.
+  const wished = await wishedOf(store, call.conversation);
   const expires_at = expiryOf(now, mine?.unasked === 1 || wished !== undefined);
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
   const question = wanted.do === 'question';
@@ -100,6 +100,15 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
     }),
   ]);
   log.info('approval.asked', { approval: id, call: call.id, tool: call.tool, kind: asked.kind });
+}
+
+async function wishedOf(
+  store: House['store'],
+  conversation: string,
+): Promise<{ conversation: string } | undefined> {
+  const [of, job] = [task.idOf(conversation), slot.idOf(conversation)];
+  if (job !== null) return (await store.read(slot.jobOf(job)))[0];
+  return of === null ? undefined : (await store.read(task.of(of)))[0];
 }
 
 /** Carries out what its owner has ruled, and says so, in one commit. */

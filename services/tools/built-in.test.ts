@@ -242,7 +242,7 @@ test('schedules are made, listed, changed and deleted', async () => {
   );
   assert.match(
     (await call('schedule_create', { name: 'x', when: '61 * * * *', prompt: 'x' })).text,
-    /minute: expected numbers from 0 to 59/,
+    /61 is a invalid expression for minute/,
   );
   assert.match(
     (await call('schedule_create', { name: 'x', when: 'at 2020-01-01T09:00', prompt: 'x' })).text,
@@ -256,6 +256,34 @@ test('schedules are made, listed, changed and deleted', async () => {
   );
   assert.equal((await call('schedule_delete', { name: 'morning' })).state, 'done');
   assert.match((await call('schedule_list', {})).text, /no schedules/);
+});
+
+test('a schedule has its zone, its rules and its money, and a command keeps its words', async () => {
+  const call = async (tool: string, input: object) => {
+    const mine = await bench.turn('rules');
+    const done = await bench.call(tool, input, mine);
+    await bench.store.commit([stop(mine.id)]);
+    return done.text;
+  };
+  const rules = { zone: 'Asia/Kolkata', missed: 'all', overlap: 'queue', run_usd: 0.1, day_usd: 1 };
+  await call('schedule_create', { name: 'disk', when: 'every 2h', command: 'df -h', ...rules });
+  const [row] = await bench.store.read(schedule.named('disk'));
+  assert.deepEqual(
+    [row?.kind, row?.prompt, row?.zone, row?.missed, row?.overlap, row?.run_nanousd, row?.day_nanousd],
+    ['command', 'df -h', 'Asia/Kolkata', 'all', 'queue', 100_000_000, 1_000_000_000],
+  );
+  await call('schedule_change', { name: 'disk', when: '@hourly', missed: 'skip' });
+  const [after] = await bench.store.read(schedule.named('disk'));
+  assert.deepEqual(
+    [after?.spec, after?.missed, after?.overlap, after?.grants_json],
+    ['@hourly', 'skip', 'queue', row?.grants_json],
+  );
+  assert.match(await call('schedule_change', { name: 'disk', prompt: 'rm -rf .' }), /make another schedule/);
+  assert.match(await call('schedule_create', { name: 'both', when: '@daily' }), /one of prompt and command/);
+  assert.match(
+    await call('schedule_create', { name: 'far', when: '@daily', prompt: 'x', zone: 'Mars/Olympus' }),
+    /expected the name of a time zone/,
+  );
 });
 
 test('a turn that has read words of strangers sets no schedule unasked', async () => {

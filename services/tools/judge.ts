@@ -6,11 +6,12 @@ import type { Part } from '#shared/tables/inbound.ts';
 import * as message from '#shared/tables/message.ts';
 import * as permission from '#shared/tables/permission.ts';
 import * as share from '#shared/tables/share.ts';
+import * as slot from '#shared/tables/slot.ts';
 import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import { placeOf, verdictAt } from './place.ts';
-import type { Call, Facts, Tool, Tools, Verdict } from './registry.ts';
+import type { Allowed, Call, Facts, Tool, Tools, Verdict } from './registry.ts';
 
 /** A page of results, and a few before it. */
 const MOST_SEARCHES = 10;
@@ -19,7 +20,7 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
   const { store, config, home } = ctx;
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
   const facts = { home, ...(await openTo(ctx, call)), tainted: taints.length > 0 };
-  const given = await store.read(permission.inForce);
+  const permissions = await store.read(permission.inForce);
   // The reader of command lines is not loaded before the first call.
   const { verdictOn } = await import('./policy.ts');
   const verdict = verdictOn({
@@ -28,17 +29,36 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
     about: tool.about(call.input),
     own: await tool.policy(call.input, facts),
     settings: config,
-    permissions: given.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
+    permissions: permissions.map(({ tool, rule_json }) => ({ tool, rule: JSON.parse(rule_json) })),
     taints,
     known: tool.name === 'fetch_url' ? await known(ctx, call) : [],
     workspace: home.workspace,
     at: (path, reach) => verdictAt(placeOf(path, home), reach, facts),
   });
-  if (verdict.do !== 'ask' || call.approval_id === null) return verdict;
+  if (verdict.do !== 'ask') return verdict;
+  const given = await givenTo(ctx, tool, call);
+  if (given && covers(given, verdict.grants, config.allowed_hosts))
+    return { do: 'allow', grants: verdict.grants };
+  if (call.approval_id === null) return verdict;
   const [asked] = await store.read(approval.of(call.approval_id));
   // What was granted is what was shown, not what would be asked now.
   if (asked?.state !== 'granted' || asked.grants_json === null) return verdict;
   return { do: 'allow', grants: JSON.parse(asked.grants_json) };
+}
+
+/** What the command of a job was allowed when the job was made: nobody is there to be asked at night. */
+async function givenTo({ store }: Tools, tool: Tool, call: Call): Promise<Allowed | null> {
+  const id = slot.idOf(call.conversation);
+  const [job] = id === null || tool.name !== 'run_command' ? [] : await store.read(slot.jobOf(id));
+  const same = job?.kind === 'command' && (call.input as { command: string }).command === job.prompt;
+  return same && job.grants_json !== null ? JSON.parse(job.grants_json) : null;
+}
+
+function covers(given: Allowed, wanted: Allowed, open: readonly string[]): boolean {
+  return (
+    wanted.hosts.every((host) => open.includes(host) || given.hosts.includes(host)) &&
+    wanted.paths.every((path) => given.paths.includes(path))
+  );
 }
 
 /** Who needs an older file sends it again. */

@@ -102,6 +102,12 @@ function strongest(answers: readonly Answer[]): Answer | undefined {
 
 function natureOf(asked: Asked, own: Exclude<Verdict, { do: 'deny' | 'question' }>): Nature {
   if (asked.tool === 'run_command') return commandNature(asked);
+  const { command } = asked.input as { command?: string };
+  // What a job runs is allowed when it is made, for all of its times.
+  if (asked.tool === 'schedule_create' && command !== undefined) {
+    const nature = commandNature({ ...asked, tool: 'run_command', input: { command } });
+    return { ...nature, scope: `${asked.tool}: ${asked.about}\n\n${nature.scope}`, rule: null };
+  }
   if (asked.tool === 'fetch_url') return addressNature(asked);
   const asks = own.do === 'ask';
   const rule = asks ? own.rule : null;

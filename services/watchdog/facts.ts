@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
+import { quietUntil } from '#shared/base/quiet.ts';
 import { services } from '#shared/manifest.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -63,7 +64,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   const [rows, [message], [answer], [pressed], [call], turns, slots, [polled], [canary]] = await Promise.all([
     store.read(heartbeat.all),
     store.read(inbound.overdue(now)),
-    store.read(outbound.overdue(now)),
+    store.read(outbound.overdue(now, quietUntil(ctx.shared.owner.quiet, now) !== null)),
     store.read(press.next),
     store.read(tool_call.next),
     store.read(turn.overdue(now - LEASE_ms, now - seen.turn_ms)),

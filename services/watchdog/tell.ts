@@ -6,6 +6,7 @@
 
 import { backoff_ms } from '#shared/base/backoff.ts';
 import { uuid } from '#shared/base/ids.ts';
+import { quietUntil } from '#shared/base/quiet.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Secret } from '#shared/runtime/credentials.ts';
 import * as outbound from '#shared/tables/outbound.ts';
@@ -50,12 +51,13 @@ async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
     const message = uuid(now);
     await ctx.store.commit([
       ...together.map(({ id, phase }) => telling.post({ incident_id: id, phase, message, now })),
-      ...owners.map((owner) => posted(message, owner, wordsOf(together), now)),
+      ...owners.map((owner) => posted({ message, owner, told: together, now })),
     ]);
   }
 }
 
-function posted(message: string, owner: number, text: string, now: number) {
+function posted(of: { message: string; owner: number; told: readonly telling.Due[]; now: number }) {
+  const { message, owner, told, now } = of;
   return outbound.post({
     key: outbound.tellingKey(message, owner),
     channel: 'telegram',
@@ -63,8 +65,9 @@ function posted(message: string, owner: number, text: string, now: number) {
     chat: String(owner),
     kind: 'notice',
     turn_id: null,
-    text,
+    text: wordsOf(told),
     message_ref: null,
+    urgency: told[0]?.severity === 'critical' ? 'critical' : 'unasked',
     now,
   });
 }
@@ -99,7 +102,7 @@ async function carryOn(
     age_ms: now - first.posted_at,
     usual,
     bridge,
-    held: false,
+    held: !critical && usual === 'waiting' && isQuiet(ctx, now),
     routes,
     second: hasSecondRoute(secret),
   };
@@ -128,6 +131,12 @@ export function secretOf(ctx: Watchdog): Secret | null {
     ctx.log.error('secret.unread', { error });
     return null;
   }
+}
+
+/** When the quiet ends, the bridge is given its time to deliver. */
+function isQuiet({ shared, config }: Watchdog, now: number): boolean {
+  const quiet = (at: number) => quietUntil(shared.owner.quiet, at) !== null;
+  return quiet(now) || quiet(now - config.untold_s * 1000);
 }
 
 function usualOf(rows: readonly Pick<outbound.Outbound, 'state'>[]): Standing['usual'] {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { nextOf, readSpec } from './cron.ts';
+import { type TestContext, test } from 'node:test';
+import { createTask } from 'node-cron';
+import { nextOf, nextTimes, readSpec } from './cron.ts';
 
 /** The next times in a zone, as local ISO times with their offset. */
 function next(zone: string, spec: string, after: string, count = 1): string[] {
@@ -43,6 +44,60 @@ test('an hour that the clock leaves out moves on, and one that it repeats counts
   assert.deepEqual(autumn, ['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z']);
 });
 
+const iso = (times: readonly number[]) => times.map((at) => new Date(at).toISOString());
+
+test('a zone that a job names goes by its own clocks, whatever the machine says', () => {
+  const berlin = (spec: string, after: string) =>
+    iso(nextTimes(readSpec(spec, 'Europe/Berlin'), Date.parse(after), 2));
+  assert.deepEqual(berlin('30 2 * * *', '2027-03-27T12:00Z'), [
+    '2027-03-28T01:30:00.000Z',
+    '2027-03-29T00:30:00.000Z',
+  ]);
+  assert.deepEqual(berlin('30 2 * * *', '2026-10-24T12:00Z'), [
+    '2026-10-25T00:30:00.000Z',
+    '2026-10-26T01:30:00.000Z',
+  ]);
+  const once = readSpec('at 2027-07-01T09:00', 'America/New_York');
+  assert.equal(nextOf(once, 0), Date.parse('2027-07-01T13:00Z'));
+  assert.throws(() => readSpec('0 8 * * *', 'Mars/Olympus'), /expected the name of a time zone/);
+});
+
+test('an hour that is left out at the end of a day moves on into the next', () => {
+  // In Nuuk the clock goes from 23:00 to 24:00 on a Saturday in March.
+  const late = readSpec('50 23 * * *', 'America/Nuuk');
+  const early = readSpec('10 0,23 * * *', 'America/Nuuk');
+  assert.deepEqual(iso(nextTimes(late, Date.parse('2027-03-27T12:00Z'), 2)), [
+    '2027-03-28T01:50:00.000Z',
+    '2027-03-29T00:50:00.000Z',
+  ]);
+  const times = nextTimes(early, Date.parse('2027-03-26T12:00Z'), 6);
+  assert.deepEqual(times, [...new Set(times)].sort(), 'in order, none twice');
+});
+
+test('an interval counts from when it was set, and a time in a while is one time', () => {
+  const now = Date.parse('2026-11-22T10:07:30.400Z');
+  const every = readSpec('every 15m', null, now);
+  assert.equal(every.text, 'every 15m from 2026-11-22T10:07:30Z');
+  assert.deepEqual(readSpec(every.text), every, 'its text says all of it');
+  assert.deepEqual(iso(nextTimes(every, now + 3_600_000, 2)), [
+    '2026-11-22T11:22:30.000Z',
+    '2026-11-22T11:37:30.000Z',
+  ]);
+  assert.equal(nextOf(every, 0), Date.parse('2026-11-22T10:22:30Z'));
+  const soon = readSpec('in 2h', null, now);
+  assert.equal(soon.text, 'at 2026-11-22T12:07:30Z');
+  assert.equal(nextOf(soon, now + 7_200_000), null);
+});
+
+test('@daily is midnight, and a range may go over the end', () => {
+  assert.deepEqual(next('UTC', '@daily', '2026-11-22T10:00:00Z'), ['2026-11-23T00:00:00.000Z']);
+  assert.deepEqual(next('UTC', '0 23-1 * * *', '2026-11-22T22:00:00Z', 3), [
+    '2026-11-22T23:00:00.000Z',
+    '2026-11-23T00:00:00.000Z',
+    '2026-11-23T01:00:00.000Z',
+  ]);
+});
+
 test('a time for once is local unless it says where, and over when it has passed', () => {
   assert.deepEqual(next('Europe/Berlin', 'at 2027-01-01T09:00', '2026-01-01T00:00:00Z'), [
     '2027-01-01T08:00:00.000Z',
@@ -56,8 +111,40 @@ test('a time for once is local unless it says where, and over when it has passed
   assert.equal(nextOf(spec, at), null);
 });
 
-test('what never comes is never due', () => {
-  assert.equal(nextOf(readSpec('0 0 30 2 *'), Date.parse('2026-01-01')), null);
+/** What node-cron says of the times after `now`. */
+function nodeCron(t: TestContext, spec: string, zone: string, now: string, count: number): string[] {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.parse(now) });
+  const times = createTask(spec, () => {}, { timezone: zone }).getNextRuns(count);
+  t.mock.timers.reset();
+  return times.map((at) => at.toISOString());
+}
+
+test('the times are those of node-cron, where no clock is changed and one kind of day is named', (t) => {
+  const specs = [
+    '*/7 * * * *',
+    '15 3,17 * * *',
+    '0 8 * * 1-5',
+    '5 0 1,15 * *',
+    '59 23 31 12 *',
+    '0 */6 * 2 *',
+  ];
+  for (const spec of specs) {
+    for (const zone of ['UTC', 'Europe/Berlin', 'Asia/Kolkata', 'Pacific/Chatham']) {
+      const now = '2026-11-22T10:11:12Z';
+      assert.deepEqual(
+        iso(nextTimes(readSpec(spec, zone), Date.parse(now), 5)),
+        nodeCron(t, spec, zone, now, 5),
+        `${spec} in ${zone}`,
+      );
+    }
+  }
+});
+
+test('node-cron leaves out a day whose hour is left out, and takes two kinds of days as both', (t) => {
+  const [spring] = nodeCron(t, '30 2 * * *', 'Europe/Berlin', '2027-03-27T12:00Z', 1);
+  assert.equal(spring, '2027-03-29T00:30:00.000Z', 'the 28th has no run: hence our own times');
+  const [friday] = nodeCron(t, '0 0 13 * 5', 'UTC', '2026-11-01T00:00Z', 1);
+  assert.equal(friday, '2026-11-13T00:00:00.000Z', 'crontab(5) says the 6th, a Friday');
 });
 
 test('what is no time is refused, with what was expected', () => {
@@ -71,7 +158,13 @@ test('what is no time is refused, with what was expected', () => {
     '* * 0 * *',
     '* * * 13 *',
     '* * * * 8',
-    '5-1 * * * *',
+    '0 0 L * *',
+    '0 0 30 2 *',
+    'every',
+    'every 0m',
+    'every 5s',
+    'every 15m to 16:00',
+    'in a while',
     '*/0 * * * *',
     'x * * * *',
     '1,, * * * *',
@@ -81,7 +174,8 @@ test('what is no time is refused, with what was expected', () => {
     'at 2027-02-01',
     'at 2027-13-01T09:00',
     'at 2027-01-01T09:00 x',
-    '@daily',
+    '@often',
+    'at 2027-02-30T09:00',
   ];
   for (const text of wrong) assert.throws(() => readSpec(text), /expected/, text);
 });

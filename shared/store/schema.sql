@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 12.
+-- Generated from shared/store/migrations: the schema after migration 13.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -221,6 +221,13 @@ CREATE INDEX external_call_at ON external_call (at);
 
 CREATE INDEX external_call_turn ON external_call (turn_id) WHERE turn_id IS NOT NULL;
 
+CREATE TABLE fire (
+  id        INTEGER PRIMARY KEY,
+  job       TEXT NOT NULL,
+  given_by  TEXT NOT NULL,
+  at        INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE heartbeat (
   service        TEXT NOT NULL,
   worker         INTEGER NOT NULL,
@@ -352,7 +359,7 @@ CREATE TABLE outbound (
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER,
   error         TEXT
-, buttons_json TEXT, format TEXT NOT NULL DEFAULT 'plain' CHECK (format IN ('plain', 'markdown')), file_json TEXT, edits_key TEXT) STRICT;
+, buttons_json TEXT, format TEXT NOT NULL DEFAULT 'plain' CHECK (format IN ('plain', 'markdown')), file_json TEXT, edits_key TEXT, urgency TEXT NOT NULL DEFAULT 'asked' CHECK (urgency IN ('asked', 'unasked', 'critical'))) STRICT;
 
 CREATE INDEX outbound_conversation ON outbound (conversation, id);
 
@@ -482,7 +489,7 @@ CREATE TABLE schedule (
   chat          TEXT,
   given_by      TEXT NOT NULL,
   at            INTEGER NOT NULL
-) STRICT;
+, kind TEXT NOT NULL DEFAULT 'prompt' CHECK (kind IN ('prompt', 'command', 'house')), service TEXT, zone TEXT, missed TEXT NOT NULL DEFAULT 'once' CHECK (missed IN ('once', 'all', 'skip')), overlap TEXT NOT NULL DEFAULT 'skip' CHECK (overlap IN ('skip', 'queue')), run_nanousd INTEGER, day_nanousd INTEGER, grants_json TEXT) STRICT;
 
 CREATE INDEX schedule_name ON schedule (name, id);
 
@@ -502,11 +509,15 @@ CREATE TABLE slot (
   reason       TEXT,
   created_at   INTEGER NOT NULL,
   started_at   INTEGER,
-  finished_at  INTEGER,
+  finished_at  INTEGER, schedule_id INTEGER, wanted_by TEXT,
   UNIQUE (job, due_at)
 ) STRICT;
 
+CREATE INDEX slot_job ON slot (job, id);
+
 CREATE INDEX slot_open ON slot (service, id) WHERE state IN ('due', 'started');
+
+CREATE INDEX slot_time ON slot (job, due_at) WHERE wanted_by IS NULL;
 
 CREATE TABLE slot_outcome (
   id       INTEGER PRIMARY KEY,

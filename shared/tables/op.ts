@@ -18,6 +18,7 @@ export const QUEUES = [
   'file',
   'slot',
   'slot_outcome',
+  'schedule',
 ] as const;
 
 /** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */

@@ -21,7 +21,7 @@ test('a message behind another is due when that one is, so that nobody wakes up 
       message_ref: null,
       now: NOW,
     });
-  const nextDue = async () => (await store.read(outbound.nextDue))[0]?.due_at;
+  const nextDue = async () => (await store.read(outbound.nextDue()))[0]?.due_at;
   await store.commit([post('first', '1'), post('second', '1')]);
   assert.equal(await nextDue(), NOW);
 
@@ -75,4 +75,37 @@ test('a bridge that dies doubts what it was sending, and not what it was putting
   await store.commit([post('answer', { kind: 'reply', turn_id: 't' })]);
   await claimed();
   assert.equal(await adopted(), 0, 'its preview becomes it');
+});
+
+test('while it is quiet, what nobody asked for waits and holds up nobody; what is critical passes', async (t) => {
+  const store = await openStore({ directory: scratch(t), principal: 'telegram' });
+  t.after(() => store.close());
+  const to = { channel: 'telegram', conversation: 'telegram:1', chat: '1', message_ref: null } as const;
+  const post = (key: string, more: Partial<outbound.Post> = {}) =>
+    outbound.post({ ...to, key, kind: 'notice', turn_id: null, text: key, now: NOW, ...more });
+  const sent = async (quiet: boolean) => {
+    const [[mine]] = await store.commit([outbound.claim('me', NOW, quiet)]);
+    if (mine) await store.commit([outbound.sent(mine, { now: NOW, refs_json: '[1]', last: true })]);
+    return mine?.key ?? null;
+  };
+  await store.commit([
+    post('job', { urgency: 'unasked' }),
+    post('edit of it', { urgency: 'unasked', edits_key: 'job' }),
+    post('answer'),
+    post('fire', { urgency: 'critical' }),
+  ]);
+  assert.deepEqual([await sent(true), await sent(true), await sent(true)], ['answer', 'fire', null]);
+  assert.equal(
+    (await store.read(outbound.nextDue(true)))[0]?.due_at,
+    null,
+    'it waits for no time of its own',
+  );
+  assert.equal((await store.read(outbound.nextDue()))[0]?.due_at, NOW);
+  assert.deepEqual([await sent(false), await sent(true)], ['job', 'edit of it'], 'an edit makes no sound');
+
+  await store.commit([post('half', { urgency: 'unasked' })]);
+  const [[half]] = await store.commit([outbound.claim('me', NOW)]);
+  assert.ok(half);
+  await store.commit([outbound.sent(half, { now: NOW, refs_json: '[2]', last: false })]);
+  assert.equal(await sent(true), 'half', 'what has begun is ended');
 });

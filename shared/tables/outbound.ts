@@ -47,6 +47,8 @@ export type Outbound = {
   file_json: string | null;
   /** It takes the place of what went out under this key: an edit, where the channel can. */
   edits_key: string | null;
+  /** What nobody asked for waits while it is quiet, and is told with the rest of its kind; what is critical does not. */
+  urgency: 'asked' | 'unasked' | 'critical';
 };
 
 /** `path` is absolute, and stays there until it is sent. */
@@ -64,6 +66,8 @@ export type Post = Pick<
   format?: 'plain' | 'markdown';
   file?: File;
   edits_key?: string;
+  /** Whatever a turn says that nobody asked for is `unasked`, also when this says nothing. */
+  urgency?: Outbound['urgency'];
   now: number;
 };
 
@@ -72,8 +76,9 @@ export function post(message: Post): Op {
   return {
     verb: 'outbound.post',
     sql: `INSERT INTO outbound (key, channel, conversation, chat, kind, turn_id, text, message_ref, buttons_json,
-            format, file_json, edits_key, state, due_at, changed_at, created_at, finished_at)
-          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
+            format, file_json, edits_key, urgency, state, due_at, changed_at, created_at, finished_at)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,
+            coalesce(?, (SELECT 'unasked' FROM turn WHERE id = ? AND unasked = 1), 'asked'),?,?,?,?,?) ON CONFLICT (key) DO NOTHING`,
     args: [
       message.key,
       message.channel,
@@ -87,6 +92,8 @@ export function post(message: Post): Op {
       message.format ?? 'plain',
       message.file ? JSON.stringify(message.file) : null,
       message.edits_key ?? null,
+      message.urgency ?? null,
+      message.turn_id,
       message.channel === 'telegram' ? 'pending' : 'sent',
       message.now,
       message.now,
@@ -100,13 +107,13 @@ export function post(message: Post): Op {
 
 /**
  * Takes the next message that may go: the head of a chat's queue, when the chat is not paused. A later message of
- * a chat never overtakes an earlier one. As in `turn.resume`, a wait that was set in the future counts as over.
- * Durable: the intent to send is on the disk before anything leaves.
+ * a chat never overtakes an earlier one, but one that the quiet holds back. As in `turn.resume`, a wait that was set in
+ * the future counts as over. Durable: the intent to send is on the disk before anything leaves.
  */
-export function claim(owner: string, now: number): Op<Outbound> {
+export function claim(owner: string, now: number, quiet = false): Op<Outbound> {
   return {
     verb: 'outbound.claim',
-    sql: `WITH c AS MATERIALIZED (${NEXT})
+    sql: `WITH c AS MATERIALIZED (${nextIn(quiet)})
           UPDATE outbound SET state = 'sending', attempt = attempt + 1, owner = ?, changed_at = ?
           FROM c WHERE outbound.id = c.id AND outbound.state IN ('pending', 'uncertain') RETURNING *`,
     args: [now, now, now, now, owner, now],
@@ -115,31 +122,78 @@ export function claim(owner: string, now: number): Op<Outbound> {
 }
 
 /** The cheap question before `claim` takes the write lock. */
-export function sendable(now: number): Query<{ id: number }> {
-  return { verb: 'outbound.sendable', sql: NEXT, args: [now, now, now, now] };
+export function sendable(now: number, quiet = false): Query<{ id: number }> {
+  return { verb: 'outbound.sendable', sql: nextIn(quiet), args: [now, now, now, now] };
 }
 
 /** What is not out yet, in the very words of the index `outbound_queue`: SQLite uses a partial index for no others. */
 const OPEN = `state IN ('pending', 'sending', 'uncertain')`;
 
-/** Nothing of the chat is before it. */
-const HEAD = `NOT EXISTS (SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
-      AND e.${OPEN})`;
+/** Nobody asked for it, and nothing of it is out: it can wait. An edit of what is out makes no sound. */
+const canWait = (o: string) => `(${o}.urgency = 'unasked' AND ${o}.attempt = 0 AND (${o}.edits_key IS NULL
+    OR EXISTS (SELECT 1 FROM outbound h WHERE h.key = ${o}.edits_key AND h.state = 'pending' AND h.attempt = 0)))`;
 
-const NEXT = `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
+/** Nothing of the chat is before it but what waits for the end of the quiet. */
+const headIn = (quiet: boolean) => `${quiet ? `NOT ${canWait('o')} AND ` : ''}NOT EXISTS (
+    SELECT 1 FROM outbound e WHERE e.channel = 'telegram' AND e.chat = o.chat AND e.id < o.id
+      AND e.${OPEN}${quiet ? ` AND NOT ${canWait('e')}` : ''})`;
+
+const nextIn = (quiet: boolean) => `SELECT o.id FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
   WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND (o.due_at <= ? OR o.changed_at > ?)
     AND (c.paused_until_at IS NULL OR c.paused_until_at <= ? OR c.paused_at > ?) AND c.muted_at IS NULL
-    AND ${HEAD}
+    AND ${headIn(quiet)}
   ORDER BY o.id LIMIT 1`;
 
 /** When the next message that waits is due, for a timer. What is not the head of its queue waits for no time. */
-export const nextDue: Query<{ due_at: number | null }> = {
-  verb: 'outbound.nextDue',
-  sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
-        FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
-        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND c.muted_at IS NULL AND ${HEAD}`,
+export function nextDue(quiet = false): Query<{ due_at: number | null }> {
+  return {
+    verb: 'outbound.nextDue',
+    sql: `SELECT min(max(o.due_at, coalesce(c.paused_until_at, 0))) AS due_at
+          FROM outbound o LEFT JOIN chat c ON c.chat = o.chat
+          WHERE o.channel = 'telegram' AND o.${OPEN} AND o.state <> 'sending' AND c.muted_at IS NULL AND ${headIn(quiet)}`,
+    args: [],
+  };
+}
+
+/**
+ * What can wait, of a chat in which there is more than one of it; with files or buttons a message stays its own, and so does
+ * the watchdog's, which may be told by another route meanwhile.
+ */
+export const waiting: Query<
+  Pick<Outbound, 'id' | 'chat' | 'conversation' | 'text' | 'format' | 'created_at'>
+> = {
+  verb: 'outbound.waiting',
+  sql: `SELECT o.id, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
+        WHERE o.channel = 'telegram' AND o.${OPEN} AND o.urgency = 'unasked' AND o.attempt = 0
+          AND o.edits_key IS NULL AND o.buttons_json IS NULL AND o.file_json IS NULL
+          AND substr(o.key, 1, 8) <> 'telling:'
+        ORDER BY o.chat, o.id`,
   args: [],
 };
+
+/** The first of them becomes the digest of all. */
+export function digest(id: number, how: { text: string; now: number }): Op {
+  return {
+    verb: 'outbound.digest',
+    sql: `UPDATE outbound SET text = ?, format = 'markdown', kind = 'notice', changed_at = ?
+          WHERE id = ? AND state = 'pending' AND attempt = 0`,
+    args: [how.text, how.now, id],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** It is told in the digest that another message has become. */
+export function gathered(id: number, into: number, now: number): Op {
+  return {
+    verb: 'outbound.gathered',
+    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?, error = ?
+          WHERE id = ? AND state = 'pending' AND attempt = 0`,
+    args: [now, now, `told in outbound ${into}`, id],
+    expect: 1,
+    durable: true,
+  };
+}
 
 /** One part is confirmed; the rest of the message comes next, or there is none. Durable. */
 export function sent(message: Outbound, how: { now: number; refs_json: string; last: boolean }): Op {
@@ -303,10 +357,10 @@ export function standing(keys: readonly string[]): Query<Pick<Outbound, 'key' | 
 }
 
 /** Since when the message that may go next has been free to go. */
-export function overdue(now: number): Query<{ since_at: number }> {
+export function overdue(now: number, quiet: boolean): Query<{ since_at: number }> {
   return {
     verb: 'outbound.overdue',
-    sql: `SELECT due_at AS since_at FROM outbound WHERE id = (${NEXT})`,
+    sql: `SELECT due_at AS since_at FROM outbound WHERE id = (${nextIn(quiet)})`,
     args: [now, now, now, now],
   };
 }

@@ -14,6 +14,7 @@ import { table as draft } from './draft.ts';
 import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
+import { table as fire } from './fire.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
 import { table as incident } from './incident.ts';
@@ -65,6 +66,7 @@ export const tables: readonly Table[] = [
   error,
   exchange,
   externalCall,
+  fire,
   heartbeat,
   inbound,
   incident,

@@ -25,7 +25,14 @@ export function progressOf(task: Task, now: number): Op {
 /** What deserves a message of its own: an edit makes no sound. */
 export function word(task: Task, about: string, text: string, now: number): Op {
   const buttons = task.state === 'held' ? steeringButtons(task) : [];
-  return outbound.post({ ...addressOf(task), key: `task:${task.id}:${about}`, text, buttons, now });
+  return outbound.post({
+    ...addressOf(task),
+    key: `task:${task.id}:${about}`,
+    text,
+    buttons,
+    urgency: 'unasked',
+    now,
+  });
 }
 
 function addressOf({ channel, conversation, chat }: Task) {
