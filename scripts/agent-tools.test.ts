@@ -60,7 +60,9 @@ lan = ["localhost"]
 tools = { list_lamps = "allow" }
 `,
   });
-  writeFileSync(join(house.home.credentials, 'mcp-mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, { mode: 0o600 });
+  writeFileSync(join(house.home.credentials, 'mcp', 'mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, {
+    mode: 0o600,
+  });
   const skill = join(house.home.workspace, 'skills', 'brew');
   mkdirSync(skill, { recursive: true });
   writeFileSync(

@@ -7,7 +7,7 @@
  * A folder as argument stands in for the repository.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '#shared/manifest.ts';
 import { shared } from '#shared/runtime/config.ts';
@@ -38,7 +38,9 @@ const folders = ['systemd', 'launchd'];
 const outdated = files.filter(({ path, text }) => textOf(path) !== text);
 const leftovers = folders
   .filter((folder) => existsSync(join(root, folder)))
-  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
+  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
+  .filter((entry) => !entry.isDirectory())
+  .map((entry) => relative(root, join(entry.parentPath, entry.name)))
   .filter((path) => !files.some((file) => file.path === path));
 
 if (values.check) {

@@ -11,7 +11,7 @@ export type Service = {
   about: string;
   /** `none`: Unix sockets only. `loopback`: listens on 127.0.0.1. `outbound`: opens connections to the internet. */
   network: readonly ('loopback' | 'outbound')[];
-  /** Files below `credentials/`, without `.env`, that this service alone may read; `mcp-*` is each that begins so. */
+  /** Files below `credentials/`, without `.env`, that this service alone may read; `mcp/*` is each in that folder. */
   secrets: readonly string[];
   /** The secret without which the service has nothing to do: the foreground suite leaves it out then. */
   needs?: string;
@@ -27,6 +27,8 @@ export type Service = {
   exec?: true;
   /** It also runs while the store cannot be opened: it is there to tell of that. */
   storeless?: true;
+  /** Programs of the machine that it starts as they are, where they are installed. */
+  programs?: readonly string[];
   /** It may run as several processes, its workers, on one store (VIGIL_WORKER=1, 2 …). */
   workers?: true;
 };
@@ -58,7 +60,7 @@ export const services: readonly Service[] = [
     name: 'tools',
     about: "runs the agent's tool calls, each as far as it is allowed to, programs in a sandbox",
     network: ['outbound'],
-    secrets: ['search', 'mcp-*'],
+    secrets: ['search', 'mcp/*'],
     memory_mb: 512,
     quiet_s: 30,
     stop_s: 20,
@@ -102,6 +104,7 @@ export const services: readonly Service[] = [
     about: 'verified snapshots and their copies elsewhere, retention, pruning',
     network: ['outbound'],
     secrets: ['backup'],
+    programs: ['/usr/bin/restic', '/usr/local/bin/restic', '/usr/bin/rsync', '/usr/bin/ssh'],
     memory_mb: 512,
     quiet_s: 60,
     stop_s: 20,

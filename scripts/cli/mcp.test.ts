@@ -47,9 +47,9 @@ hosts = [ "imap.example.com" ]
 LANG = "C"
 `,
   );
-  const file = join(home.credentials, 'mcp-mail.env');
+  const file = join(home.credentials, 'mcp', 'mail.env');
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  assert.deepEqual(readSecret(home, 'mcp-mail'), { MAIL_TOKEN: 'to ken"#1', SECOND: "other's" });
+  assert.deepEqual(readSecret(home, 'mcp/mail'), { MAIL_TOKEN: 'to ken"#1', SECOND: "other's" });
 
   const removed = await vigil(home, ['mcp', 'remove', 'mail']);
   assert.equal(removed.stdout, 'mail is removed, and its secrets\n');
@@ -79,7 +79,7 @@ test('a server at a URL is given its secret as a bearer token; the value may sta
     readFileSync(home.config, 'utf8'),
     /^url = "http:\/\/home\.local:8123\/mcp"\n(.*\n)*\[tools\.mcp\.home\.headers\]\nAuthorization = "Bearer \$HOME_TOKEN"\n$/m,
   );
-  assert.deepEqual(readSecret(home, 'mcp-home'), { HOME_TOKEN: 'abc' });
+  assert.deepEqual(readSecret(home, 'mcp/home'), { HOME_TOKEN: 'abc' });
 });
 
 test('the list says how each server is; one of a Vigil that stands still is not running', async (t) => {
@@ -133,7 +133,7 @@ test('what cannot be added is refused, and leaves nothing behind', async (t) => 
     assert.match(printed.stderr, stderr);
   }
   assert.equal(readFileSync(home.config, 'utf8'), config);
-  assert.ok(!existsSync(join(home.credentials, 'mcp-two.env')));
+  assert.ok(!existsSync(join(home.credentials, 'mcp', 'two.env')));
   const none = await vigil(home, ['mcp', 'remove', '../telegram']);
   assert.equal(none.code, 78);
   assert.match(none.stderr, /there is none called '\.\.\/telegram'\n {2}cure: choose one of mail/);

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
@@ -7,7 +7,8 @@ import { parseEnv, styleText } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
-import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import { secretFile } from '#shared/runtime/credentials.ts';
+import { homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
 import { SERVER_NAME } from '../../services/tools/mcp/name.ts';
 import { openHouse } from './house.ts';
@@ -103,9 +104,9 @@ async function add(called: string, argv: string[], options: Options, command: Co
     ...(options.host.length > 0 && { hosts: options.host }),
     ...(options.lan.length > 0 && { lan: options.lan }),
   };
-  const file = secretFile(home, called);
+  const file = secretFile(home, `mcp/${called}`);
   // The secret comes first: a server that is in the config is started.
-  if (options.secret.length > 0) keep(home, file, await valuesOf(options, command));
+  if (options.secret.length > 0) keep(file, await valuesOf(options, command));
   try {
     replace(
       home.config,
@@ -125,10 +126,6 @@ function assignment(pair: string, command: Command): [string, string] {
   if (variable === undefined || value === undefined)
     command.error(`error: --env: expected VARIABLE=value, got '${pair}'`);
   return [variable, value];
-}
-
-function secretFile(home: Home, called: string): string {
-  return join(home.credentials, `mcp-${called}.env`);
 }
 
 /** The values of the secrets: never on the command line, where every user of the machine can read them. */
@@ -161,10 +158,10 @@ async function asked(question: string): Promise<string> {
   }
 }
 
-function keep(home: Home, file: string, values: readonly [string, string][]): void {
+function keep(file: string, values: readonly [string, string][]): void {
   const text = values.map(([variable, value]) => `${variable}=${quoted(variable, value)}\n`).join('');
   try {
-    mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     rmSync(file, { force: true });
     writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
   } catch (error) {
@@ -252,7 +249,7 @@ async function remove(called: string): Promise<void> {
   const { withoutTable } = await import('./toml.ts');
   const home = homeOf();
   const { tools } = checkConfig(home.config, sections) as { tools: { mcp: object } };
-  const file = secretFile(home, called);
+  const file = secretFile(home, `mcp/${called}`);
   const known = SERVER_NAME.test(called) && (called in tools.mcp || existsSync(file));
   if (!known) {
     const names = Object.keys(tools.mcp);

@@ -66,15 +66,8 @@ export const telegram = service({
     const inLane = openLanes();
     const pollOnce = poll(ctx, bot);
     ctx.doing('polling');
-    ctx.work<never>({
-      name: 'poll',
-      idle_ms: 0,
-      async look() {
-        await pollOnce();
-        return null;
-      },
-      async act() {},
-    });
+    // There is always one more poll to do.
+    ctx.work({ name: 'poll', look: async () => 'poll', act: pollOnce });
     const source = {
       api: sender,
       root: `${apiRoot}/file/bot${token}`,

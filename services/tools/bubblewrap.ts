@@ -89,14 +89,7 @@ export function bubblewrap(view: View, home: string, door: string): { command: s
 /** Later mounts lie over earlier ones. */
 function optionsOf({ cwd, env, readable, writable, kept }: View, door: string): string[] {
   return [
-    ...[
-      '--unshare-user',
-      '--unshare-pid',
-      '--unshare-net',
-      '--unshare-ipc',
-      '--unshare-uts',
-      '--unshare-cgroup-try',
-    ],
+    ...['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts'],
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--disable-userns'],
     // One name for whoever it runs as, root too: /etc/passwd here knows it.
     ...['--uid', '1000', '--gid', '1000'],

@@ -20,7 +20,7 @@ export const config = section({
   mcp: setting(
     servers,
     {},
-    'MCP servers, by name (letters and digits), as scripts/vigil mcp add writes them: [tools.mcp.mail]. command, args, env: a program that runs in the sandbox; or url, headers: where it listens. secrets: variables of credentials/mcp-<name>.env, which it finds in its environment, or which stand as $NAME in headers. hosts: what the program may reach; lan: hosts of the own network, by name. policy: "ask" (the default), "allow" or "deny" its calls; tools: the same for single ones, { send = "deny" }. timeout_s: how long a call may take (60). Changes are taken up within three seconds.',
+    'MCP servers, by name (letters and digits), as scripts/vigil mcp add writes them: [tools.mcp.mail]. command, args, env: a program that runs in the sandbox; or url, headers: where it listens. secrets: variables of credentials/mcp/<name>.env, which it finds in its environment, or which stand as $NAME in headers. hosts: what the program may reach; lan: hosts of the own network, by name. policy: "ask" (the default), "allow" or "deny" its calls; tools: the same for single ones, { send = "deny" }. timeout_s: how long a call may take (60). Changes are taken up within three seconds.',
   ),
   policy: setting(
     z.record(z.string(), answer),

@@ -55,7 +55,7 @@ async function servers(t: TestContext, toml: string, secret = MAIL_TOKEN): Promi
   const home = homeOf({ VIGIL_HOME: scratch(t) });
   prepareHome(home);
   writeFileSync(home.config, toml);
-  writeFileSync(join(home.credentials, 'mcp-mail.env'), `MAIL_TOKEN=${secret}\nOTHER=not-for-it\n`, {
+  writeFileSync(join(home.credentials, 'mcp', 'mail.env'), `MAIL_TOKEN=${secret}\nOTHER=not-for-it\n`, {
     mode: 0o600,
   });
   const given = Promise.withResolvers<{ ctx: Tools; registry: Registry }>();
@@ -386,7 +386,7 @@ test('in the real sandbox a server is found, asked about, allowed and called, an
   const bench = await openWorkbench({ config });
   t.after(() => bench.close());
   const { home } = bench.house;
-  writeFileSync(join(home.credentials, 'mcp-mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, { mode: 0o600 });
+  writeFileSync(join(home.credentials, 'mcp', 'mail.env'), `MAIL_TOKEN=${MAIL_TOKEN}\n`, { mode: 0o600 });
   const cli = await bench.house.store();
   // Node and the server lie where this sandbox does not look by itself.
   const now = Date.now();

@@ -7,13 +7,13 @@
  */
 
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Backoff } from '#shared/base/backoff.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { type Scrub, scrubber } from '#shared/base/scrub.ts';
 import { untrusted } from '#shared/base/untrusted.ts';
 import { readSection } from '#shared/runtime/config.ts';
+import { secretFile } from '#shared/runtime/credentials.ts';
 import * as external_call from '#shared/tables/external_call.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
 import type { Op } from '#shared/tables/op.ts';
@@ -137,7 +137,7 @@ export async function openMcp(
 
   /** A server's settings and secret, as they are now. */
   function keyOf(name: string, setting: ServerSetting): string {
-    return JSON.stringify([setting, mtime_ms(join(ctx.home.credentials, `mcp-${name}.env`))]);
+    return JSON.stringify([setting, mtime_ms(secretFile(ctx.home, `mcp/${name}`))]);
   }
 
   /** The way to a server: a program in the sandbox, or an address. */
@@ -166,13 +166,13 @@ export async function openMcp(
   /** The variables that it is to be given; read when it starts, and kept nowhere. */
   function secretOf(name: string, { secrets }: ServerSetting): Record<string, string> {
     if (secrets.length === 0) return {};
-    const found = ctx.secret(`mcp-${name}`) ?? {};
+    const found = ctx.secret(`mcp/${name}`) ?? {};
     return Object.fromEntries(
       secrets.map((variable) => {
         const value = found[variable];
         if (value !== undefined) return [variable, value];
         throw new Misconfigured(
-          `mcp ${name}: credentials/mcp-${name}.env has no ${variable}`,
+          `mcp ${name}: credentials/mcp/${name}.env has no ${variable}`,
           `scripts/vigil mcp remove ${name}, and add it with --secret ${variable}`,
         );
       }),

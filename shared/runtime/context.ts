@@ -16,7 +16,7 @@ import { readSecret, type Secret } from './credentials.ts';
 import { type External, externalOf } from './external.ts';
 import type { Halt } from './halt.ts';
 import { type Home, prepareSocket } from './home.ts';
-import type { Pulse } from './pulse.ts';
+import { EVERY_ms, LOOK_ms, type Pulse } from './pulse.ts';
 import { loop, type Work } from './work.ts';
 
 export type Context<Config> = {
@@ -137,6 +137,7 @@ export function contextOf<Config>(of: {
             if (halts) halt.onChange(heard);
             return queue ? store.listen(queue, heard) : () => {};
           },
+          looking: () => pulse.step(work.name, LOOK_ms),
           progressed: pulse.progressed,
           failed: (error) => failed(work.name, error),
         }),
@@ -147,8 +148,9 @@ export function contextOf<Config>(of: {
         for (;;) {
           await sleep(ms, signal);
           if (signal.aborted) return;
+          const ended = pulse.step(what, EVERY_ms);
           await step().catch((error) => failed(what, error));
-          pulse.progressed();
+          ended();
         }
       });
     },

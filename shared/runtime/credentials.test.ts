@@ -57,6 +57,19 @@ test('the modes of what systemd handed over are systemd’s business', (t) => {
   assert.deepEqual(readSecret(handed, 'telegram'), { TOKEN: '1:abc' });
 });
 
+test('secrets of one kind lie in a folder, which is closed to others too, and come from systemd with its name before theirs', (t) => {
+  const home = homeWith(t, '');
+  const folder = join(home.credentials, 'mcp');
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, 'mail.env'), 'TOKEN=1:abc\n', { mode: 0o600 });
+  assert.deepEqual(readSecret(home, 'mcp/mail'), { TOKEN: '1:abc' });
+  chmodSync(folder, 0o755);
+  assert.throws(() => readSecret(home, 'mcp/mail'), { cure: `chmod 700 ${folder}` });
+  writeFileSync(join(home.credentials, 'mcp_mail.env'), 'TOKEN=2:def\n');
+  const handed = homeOf({ VIGIL_HOME: home.directory, CREDENTIALS_DIRECTORY: home.credentials });
+  assert.deepEqual(readSecret(handed, 'mcp/mail'), { TOKEN: '2:def' });
+});
+
 test('a folder in a secret’s place is refused, not taken for an empty secret', (t) => {
   const home = homeWith(t, '');
   mkdirSync(join(home.credentials, 'anthropic.env'), { mode: 0o700 });

@@ -119,7 +119,16 @@ export function prepareHome(home: Home): string[] {
     mkdirSync(home.directory, { recursive: true, mode: 0o700 });
     if (fresh) made.push(home.directory);
     const { credentials, state, workspace, files, logs, restarts } = home;
-    for (const folder of [credentials, state, join(state, 'run'), restarts, workspace, files, logs]) {
+    for (const folder of [
+      credentials,
+      join(credentials, 'mcp'),
+      state,
+      join(state, 'run'),
+      restarts,
+      workspace,
+      files,
+      logs,
+    ]) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     }
     if (!existsSync(home.config)) {

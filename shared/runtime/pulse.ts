@@ -1,6 +1,7 @@
 /**
  * The heartbeat: a row every few seconds, a ping to the supervisor, and an eye on the clock. It says what the service is
- * at, and when one of its loops last ended a step: that it gets on, and not only that its event loop turns.
+ * at, and when one of its loops last ended a step. The ping stays away when a step does not end: a service that turns
+ * without getting on is restarted too.
  */
 
 import { existsSync } from 'node:fs';
@@ -16,6 +17,14 @@ import * as heartbeat from '../tables/heartbeat.ts';
 import type { Home } from './home.ts';
 import type { Notify } from './notify.ts';
 
+/**
+ * What the next piece of work is, a loop knows after this long, or something hangs: the store alone may keep it waiting
+ * for 30 s when it is busy.
+ */
+export const LOOK_ms = 120_000;
+/** What is done every so often may ask the world, which takes its time. */
+export const EVERY_ms = 600_000;
+
 /** A difference between the two clocks that no scheduling explains. */
 const JUMP_ms = 10_000;
 
@@ -24,6 +33,11 @@ export type Pulse = {
   doing: string;
   problem: string | null;
   progressed(): void;
+  /**
+   * A step has begun that ends within `most_ms`, in success or failure; to be called at its end. While one is late the
+   * supervisor hears nothing, and restarts the service.
+   */
+  step(what: string, most_ms: number): () => void;
   onJump(handler: (by_ms: number) => void): void;
   say(what: string): void;
   /** Writes the row as it stands. */
@@ -47,6 +61,7 @@ export function startPulse(of: {
   const { clock, store, log, beat_ms } = of;
   const handlers: ((by_ms: number) => void)[] = [];
   let phase: heartbeat.Phase = 'starting';
+  const steps = new Set<{ what: string; late_at: number; told: boolean }>();
   let since_at = clock.now();
   let progressed_at = clock.now();
   let loop_delay_ms = 0;
@@ -58,6 +73,14 @@ export function startPulse(of: {
     problem: null,
     progressed() {
       progressed_at = clock.now();
+    },
+    step(what, most_ms) {
+      const step = { what, late_at: clock.mono() + most_ms, told: false };
+      steps.add(step);
+      return () => {
+        steps.delete(step);
+        pulse.progressed();
+      };
     },
     onJump: (handler) => void handlers.push(handler),
     say(what) {
@@ -100,10 +123,15 @@ export function startPulse(of: {
   }
 
   const timer = setInterval(() => {
-    // The ping says that the event loop turns. Whether the disk or the network is well is not its question: nobody
-    // is helped by the restart of a service that cannot write.
-    of.notify('WATCHDOG=1');
     const [wallNow, monoNow] = [clock.now(), clock.mono()];
+    // The ping says that the event loop turns and that every loop's steps end. Whether they end well is not its question:
+    // nobody is helped by the restart of a service that cannot write, or whose provider is down.
+    const late = [...steps].filter((step) => monoNow >= step.late_at);
+    if (late.length === 0) of.notify('WATCHDOG=1');
+    for (const step of late) {
+      if (!step.told) log.error('step.hangs', { work: step.what });
+      step.told = true;
+    }
     loop_delay_ms = Math.max(0, monoNow - mono - beat_ms);
     const jump = wallNow - wall - (monoNow - mono);
     [wall, mono] = [wallNow, monoNow];

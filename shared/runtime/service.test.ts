@@ -19,6 +19,7 @@ import { alive, freePort } from '../testing/house.ts';
 import { scratch, until } from '../testing/scratch.ts';
 import type { Context } from './context.ts';
 import { type Home, homeOf, lockOf, prepareHome } from './home.ts';
+import { EVERY_ms, LOOK_ms } from './pulse.ts';
 import { type Running, type RunOptions, run, service } from './service.ts';
 
 function homeFor(t: TestContext): Home {
@@ -406,6 +407,58 @@ describe('a service', { concurrency: true }, () => {
     working.resolve();
     await stopped;
     assert.ok(done);
+  });
+
+  test('the supervisor hears of it while the steps end, and nothing while one hangs', async (t) => {
+    let ahead_ms = 0;
+    const clock = { now: () => Date.now() + ahead_ms, mono: () => performance.now() + ahead_ms };
+    const hanging = Promise.withResolvers<null>();
+    const forEver = Promise.withResolvers<void>();
+    let looks = 0;
+    let pings = 0;
+    const start = async (ctx: Context<unknown>) => {
+      ctx.work<never>({
+        name: 'hanging',
+        look: async () => (looks++ === 0 ? hanging.promise : null),
+        async act() {},
+      });
+      ctx.work({ name: 'long', look: async () => 'piece', act: () => forEver.promise });
+      ctx.work<never>({
+        name: 'failing',
+        look: async () => {
+          throw new Error('the disk is full');
+        },
+        async act() {},
+      });
+    };
+    const notify = (word: string) => {
+      if (word === 'WATCHDOG=1') pings += 1;
+    };
+    const home = homeFor(t);
+    const options = { clock, notify, beat_ms: 5, stop_ms: 10 };
+    const core = running(t, home, start, options);
+    await core.ready;
+    const store = await watch(t, home);
+    /** Whether a ping comes with the beats that follow. */
+    const heard = async () => {
+      const before = pings;
+      for (let beats = 0; beats < 3; beats++) {
+        const last_at = (await beatOf(store))?.beat_at ?? 0;
+        await until('it beats', async () => ((await beatOf(store))?.beat_at ?? 0) > last_at);
+      }
+      return pings > before;
+    };
+    ahead_ms = LOOK_ms - 10_000;
+    assert.equal(await heard(), true, 'a look may last a while, a piece of work for ever');
+    ahead_ms = LOOK_ms + 1;
+    await until('the beat knows', () => events(home).includes('step.hangs'));
+    assert.equal(await heard(), false);
+    assert.ok(logOf(home).some((line) => JSON.stringify(line).includes('"work":"hanging"')));
+    hanging.resolve(null);
+    await until('it is heard again', heard);
+    ahead_ms = 10 * EVERY_ms;
+    assert.equal(await heard(), true, 'what fails and what lasts is no hang');
+    forEver.resolve();
   });
 
   test('a store that the check-up refused takes everybody down at the next beat', async (t) => {

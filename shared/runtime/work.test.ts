@@ -22,6 +22,9 @@ function running<Piece>(t: TestContext, work: Omit<Work<Piece>, 'name'>, options
           told.listening = false;
         };
       },
+      looking: () => () => {
+        told.progressed += 1;
+      },
       progressed: () => {
         told.progressed += 1;
       },
@@ -299,6 +302,7 @@ test('one that is stopped before it begins does nothing', async () => {
       clock: systemClock,
       listen: () => () => {},
       progressed: () => {},
+      looking: () => () => {},
       failed: () => {},
     },
   );

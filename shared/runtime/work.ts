@@ -24,7 +24,9 @@ export type LoopOptions = {
   clock: Clock;
   /** Starts listening to the queue's bell; returns the way to stop. */
   listen(heard: () => void): () => void;
-  /** A step has ended, in success or failure: the loop lives. */
+  /** It begins to look, or to ask what is due; what it returns is called at the end. A piece may take hours, a look may not. */
+  looking(): () => void;
+  /** A piece of work has ended, in success or failure: the loop lives. */
   progressed(): void;
   /** A step has failed. It is tried again later, unless this throws. */
   failed(error: unknown): void;
@@ -63,6 +65,7 @@ export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Prom
   }
 
   async function attempt<T>(what: 'look' | 'act', step: () => Promise<T>): Promise<{ result: T } | null> {
+    const ended = what === 'look' ? options.looking() : options.progressed;
     try {
       const result = await step();
       failures[what] = 0;
@@ -72,7 +75,7 @@ export async function loop<Piece>(work: Work<Piece>, options: LoopOptions): Prom
       options.failed(error);
       return null;
     } finally {
-      options.progressed();
+      ended();
     }
   }
 

@@ -97,7 +97,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     ...(options.heard && { heard: options.heard }),
   });
   const model = await startMessagesApi({ key: KEY, port: await freePort() });
-  mkdirSync(home.credentials, { recursive: true, mode: 0o700 });
+  mkdirSync(join(home.credentials, 'mcp'), { recursive: true, mode: 0o700 });
   const secret = (name: string, lines: string) =>
     writeFileSync(join(home.credentials, `${name}.env`), lines, { mode: 0o600 });
   if (options.telegram !== false) {
