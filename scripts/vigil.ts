@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { homeOf, umaskOf } from '#shared/runtime/home.ts';
+import { alarm } from './cli/alarm.ts';
 import { approve } from './cli/approve.ts';
 import { backup } from './cli/backup.ts';
 import { budget } from './cli/budget.ts';
@@ -40,6 +41,7 @@ const verbs = [
   setup,
   status,
   doctor,
+  alarm,
   chat,
   send,
   task,

@@ -25,6 +25,8 @@ export type Service = {
   pace: 'interactive' | 'standard';
   /** It starts programs of the machine, in a sandbox that it makes itself. */
   exec?: true;
+  /** It also runs while the store cannot be opened: it is there to tell of that. */
+  storeless?: true;
   /** Programs of the machine that it starts as they are, where they are installed. */
   programs?: readonly string[];
   /** It may run as several processes, its workers, on one store (VIGIL_WORKER=1, 2 …). */
@@ -95,6 +97,7 @@ export const services: readonly Service[] = [
     quiet_s: 30,
     stop_s: 10,
     pace: 'interactive',
+    storeless: true,
   },
   {
     name: 'backup',

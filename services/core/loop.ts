@@ -12,6 +12,7 @@ import * as conversation from '#shared/tables/conversation.ts';
 import * as decision from '#shared/tables/decision.ts';
 import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as incident from '#shared/tables/incident.ts';
 import * as message from '#shared/tables/message.ts';
 import * as note from '#shared/tables/note.ts';
 import type { Op } from '#shared/tables/op.ts';
@@ -422,6 +423,7 @@ export async function end(
     inbound.close(mine.id, state === 'done' ? 'answered' : 'dead'),
     draft.close(mine.id, now),
     ...(text === null ? [] : answered(mine, state, text, now)),
+    incident.close(`turn ${mine.id}`, 'core', now),
     ...(state === 'done' ? [turn.hasten(now, SOON_ms)] : []),
   ]);
   ctx.log.info('turn.finished', { state, round, attempt: mine.attempt, took_ms: now - mine.created_at });

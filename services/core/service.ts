@@ -31,6 +31,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { asker } from './ask.ts';
 import { heldButtons, questionOf } from './buttons.ts';
+import { answerCanary, CANARY } from './canary.ts';
 import { compact } from './compact.ts';
 import { config } from './config.ts';
 import { only } from './controls/control.ts';
@@ -133,6 +134,7 @@ async function work(
   inWork: InWork,
   patience: AbortSignal,
 ): Promise<void> {
+  if (mine.conversation === CANARY) return answerCanary(ctx, mine);
   const ended = new AbortController();
   inWork.set(mine.id, ended);
   const renewal = setInterval(() => {

@@ -14,6 +14,7 @@ import { socketOf } from '#shared/runtime/home.ts';
 import { Fenced } from '#shared/store/store.ts';
 import * as conversation from '#shared/tables/conversation.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as incident from '#shared/tables/incident.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as task from '#shared/tables/task.ts';
@@ -128,6 +129,7 @@ async function change(desk: Desk, standing: task.Standing, to: task.Change): Pro
     ...((worker === 'held' || worker === 'waiting') && worker_id
       ? [
           turn.stop(worker_id, { now, error: 'its task goes on without it' }),
+          incident.close(`turn ${worker_id}`, 'core', now),
           inbound.close(worker_id, 'dead'),
         ]
       : []),

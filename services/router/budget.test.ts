@@ -269,5 +269,21 @@ test('a period that has just ended is still told, one that ended before it was l
   await alerts(store, budget, hour.ends_at, hour.ends_at);
   assert.deepEqual(await incidents(), []);
   await alerts(store, budget, hour.ends_at - 1, hour.ends_at);
+  const [told] = await store.read(incident.latest(1));
+  assert.equal(told?.closed_at, hour.ends_at, 'it has been, and is over');
+});
+
+test('an alert is over when its period is, or when there is room again', async (t) => {
+  const { store, incidents, spent } = await house(t);
+  const [hour, day] = windowsOf(budget, core, NOW);
+  assert.ok(hour?.ends_at && day);
+  await spent([hour, day], Math.ceil(0.8 * Math.max(hour.limit_nanousd ?? 0, day.limit_nanousd ?? 0)));
+  await alerts(store, budget, NOW, NOW);
+  assert.equal((await incidents()).length, 2);
+  const given = { spend_id: day.id, nanousd: day.limit_nanousd ?? 0, by: 'cli', now: NOW };
+  await store.commit([allowance.give(given)]);
+  await alerts(store, budget, NOW, NOW);
   assert.equal((await incidents()).length, 1);
+  await alerts(store, budget, hour.ends_at, hour.ends_at);
+  assert.deepEqual(await incidents(), []);
 });

@@ -12,6 +12,7 @@ import { Fenced } from '#shared/store/store.ts';
 import type { AccessKey } from '#shared/tables/access_key.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
+import * as turn from '#shared/tables/turn.ts';
 import type { Step } from './replay.ts';
 
 export type Budget = Shared['budget'];
@@ -172,6 +173,34 @@ export async function alerts(store: Store, budget: Budget, since_at: number, now
       await alert(store, row, now, row.spent_nanousd, limit);
     }
   }
+  await allClear(store, budget, now);
+}
+
+const CAUSE = 'budget ';
+
+/** Ends the alerts of windows that are over, or have room again: their limit was raised. */
+async function allClear(store: Store, budget: Budget, now: number): Promise<void> {
+  const open = await store.read(incident.ongoing);
+  const alerted = open.filter(({ cause, service }) => service === 'router' && cause.startsWith(CAUSE));
+  if (alerted.length === 0) return;
+  const ids = alerted.map(({ cause }) => cause.slice(CAUSE.length));
+  const rows = new Map((await store.read(spend.of(ids))).map((row) => [row.id, row]));
+  const added = new Map((await store.read(spend.added(ids))).map(({ id, nanousd }) => [id, nanousd]));
+  for (const id of ids) {
+    const row = rows.get(id);
+    if (row && !(await isOver(store, row, now))) {
+      const limit = row.budget === 'alert' ? nanousdOf(budget.alert_usd) : row.limit_nanousd;
+      const near = row.budget === 'alert' ? 1 : ALERT_at;
+      if (limit !== null && row.spent_nanousd >= (limit + (added.get(id) ?? 0)) * near) continue;
+    }
+    await store.commit([incident.close(`${CAUSE}${id}`, 'router', now)]);
+  }
+}
+
+/** The budget of one answer is over with its turn. */
+async function isOver(store: Store, { id, budget, ends_at }: spend.Spend, now: number): Promise<boolean> {
+  if (budget === 'turn') return (await store.read(turn.unfinished(id.slice('turn '.length)))).length === 0;
+  return ends_at !== null && ends_at <= now;
 }
 
 async function alert(
@@ -188,7 +217,7 @@ async function alert(
   try {
     await store.commit([
       spend.alerted(window.id, now),
-      incident.open({ cause: `budget ${window.id}`, service: 'router', severity: 'warning', text, now }),
+      incident.open({ cause: `${CAUSE}${window.id}`, service: 'router', severity: 'warning', text, now }),
     ]);
   } catch (error) {
     // Another router has told it already.

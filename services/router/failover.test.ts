@@ -226,6 +226,8 @@ describe('whoever asks is answered by somebody who can', { concurrency: 3 }, () 
     assert.deepEqual(herd.toSorted(), [200, ...Array<number>(19).fill(529)]);
     assert.equal(asked(), 5, 'one of twenty reached the provider');
     await until('the breaker is closed', async () => (await breaker()) === undefined);
+    const open = await house.read(`SELECT * FROM incident WHERE cause LIKE 'breaker%' AND closed_at IS NULL`);
+    assert.deepEqual(open, [], 'and the owner hears that it is over');
     await until('the other has seen it', async () => (await ask(model, { worker: 1 })).status === 200);
   });
 

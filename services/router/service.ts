@@ -38,6 +38,7 @@ import { pollBatches } from './batch/settle.ts';
 import { batches } from './batch.ts';
 import { type Asked, askedOf, bodyOf } from './body.ts';
 import { alerts, type Budget, type Caller } from './budget.ts';
+import { answerCanary, isCanary } from './canary.ts';
 import { type Config, config } from './config.ts';
 import { edge } from './edge.ts';
 import { forward } from './forward.ts';
@@ -173,6 +174,7 @@ async function answer(
   if (path === '/v1/messages') {
     expectMethod(incoming, 'POST');
     const asked = askedOf(await bodyOf(incoming));
+    if (isCanary(caller, asked)) return answerCanary(routing, asked, outgoing);
     return forward(routing, withTask(caller, asked), asked, incoming, outgoing);
   }
   if (path === '/v1/messages/count_tokens') {

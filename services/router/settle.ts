@@ -192,7 +192,11 @@ export async function judged(router: Router, chosen: Try, suspect: boolean, verd
       incident.open({ cause: `breaker ${name}`, service: 'router', severity: 'warning', text, now }),
     ]);
   } else if (suspect) {
-    await store.commit([verdict.works ? breaker.worked(name) : breaker.release(name, now)]);
+    await store.commit(
+      verdict.works
+        ? [breaker.worked(name), incident.close(`breaker ${name}`, 'router', now)]
+        : [breaker.release(name, now)],
+    );
     breakers.changed();
     if (verdict.works) log.info('breaker.closed', { target: name });
   }

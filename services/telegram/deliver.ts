@@ -57,6 +57,10 @@ export async function deliver(
 
 async function deliverPiece(ctx: Telegram, api: Api, message: outbound.Outbound): Promise<void> {
   const now = () => ctx.clock.now();
+  if (outbound.tellingOf(message.key) !== null) {
+    const [[told]] = await ctx.persist([outbound.toldOtherwise(message, now())]);
+    if (told) return;
+  }
   if (message.edits_key !== null) {
     const [[superseded]] = await ctx.persist([outbound.superseded(message, now())]);
     if (superseded) return;

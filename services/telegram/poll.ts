@@ -30,7 +30,7 @@ const KINDS = ['message', 'edited_message', 'callback_query', 'my_chat_member'] 
 /** Telegram keeps a message for so long (telegram-bot-api, Client.cpp); what is older when we come back is gone. */
 const KEPT_ms = 86_400_000;
 /** How often it is noted that Telegram answers. */
-const NOTED_ms = 600_000;
+const NOTED_ms = 60_000;
 
 export type Bot = { id: number; api: Api; transcribes: boolean };
 

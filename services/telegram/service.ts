@@ -26,6 +26,7 @@ import { claim, deliver, SEND_s } from './deliver.ts';
 import { nextDue } from './digest.ts';
 import * as fetching from './fetch.ts';
 import { openLanes } from './lane.ts';
+import { PEER_ms, watchPeer } from './peer.ts';
 import { POLL_s, poll } from './poll.ts';
 import { recordCalls } from './record.ts';
 import { stream } from './stream.ts';
@@ -37,6 +38,8 @@ const LANES = 8;
 const FETCHES = 3;
 /** How soon after its begin a turn is seen. */
 const TYPING_ms = 1_000;
+/** How often the answers to canaries that are a day old are removed. */
+const CANARIES_ms = 3_600_000;
 
 export const telegram = service({
   name: 'telegram',
@@ -89,6 +92,10 @@ export const telegram = service({
     });
     ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
     ctx.every('typing', TYPING_ms, typist(ctx, sender));
+    ctx.every('peer', PEER_ms, watchPeer(ctx));
+    ctx.every('canaries', CANARIES_ms, async () => {
+      await ctx.store.commit([outbound.forgetCanaries(ctx.clock.now() - 24 * CANARIES_ms)], 'soon');
+    });
   },
 });
 

@@ -6,6 +6,7 @@
 import {
   closeSync,
   existsSync,
+  type FSWatcher,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -60,18 +61,27 @@ export function watchHalt(file: string): Halt {
     return now !== null;
   }
   const timer = setInterval(look, LOOK_ms).unref();
-  const bell = bellOf(file);
-  mkdirSync(dirname(bell), { recursive: true });
-  closeSync(openSync(bell, 'a'));
-  const bells = watch(bell, { persistent: false }, () => setImmediate(look));
+  const bells = hearing(bellOf(file), look);
   return {
     on: look,
     onChange: (handler) => void handlers.push(handler),
     close() {
       clearInterval(timer);
-      bells.close();
+      bells?.close();
     },
   };
+}
+
+/** A disk that takes no bell leaves the looks. */
+function hearing(bell: string, look: () => void): FSWatcher | undefined {
+  try {
+    mkdirSync(dirname(bell), { recursive: true });
+    closeSync(openSync(bell, 'a'));
+  } catch (error) {
+    if (!/^(EROFS|EACCES|EPERM|ENOSPC|ENOENT|ENOTDIR)$/.test(codeOf(error))) throw error;
+    return undefined;
+  }
+  return watch(bell, { persistent: false }, () => setImmediate(look));
 }
 
 /** @param why who, and what for: it is what the file says. @returns false when all is halted already */

@@ -5,13 +5,14 @@
  */
 
 import type * as z from 'zod/mini';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { version } from '../base/root.ts';
 import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
 import { type Lock, waitForLock } from '../store/liveness.ts';
+import { reopening } from '../store/reopening.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
@@ -62,6 +63,8 @@ export type Running = {
 };
 
 const BEAT_ms = 5000;
+/** So long a service that runs without a store waits for it. */
+const STORELESS_ms = 1000;
 
 export function run<S extends Section>(definition: Service<S>, options: RunOptions): Running {
   const stopping = new AbortController();
@@ -105,6 +108,7 @@ async function live<S extends Section>(
   life: Life,
 ): Promise<void> {
   const { name } = definition;
+  const { storeless = false } = serviceOf(name);
   const { home, worker = 0 } = options;
   const role = roleOf(name, worker);
   const { signal } = life.stopping;
@@ -151,14 +155,19 @@ async function live<S extends Section>(
       const message = `another ${role} is alive on ${home.state}: this one waits until it ends`;
       log.warn('standby.begun', {}, message);
       options.standby?.(message);
+    }).catch((error) => {
+      if (!storeless) throw error;
+      log.warn('lock.untaken', { error });
+      return undefined;
     });
-    if (!lock) return;
-    store = await openStore({
+    if (lock === null) return;
+    const wanted = {
       directory: home.state,
       principal: name,
       ...config.shared.store,
       busy_ms: name === 'router' ? 5 : 50,
-    });
+    };
+    store = storeless ? reopening(wanted) : await openStore(wanted);
     faults.writeTo(store);
     halt = watchHalt(home.halted);
     pulse = startPulse({
@@ -168,11 +177,12 @@ async function live<S extends Section>(
       store,
       log,
       notify: options.notify ?? (() => {}),
-      fatal: life.fatal.reject,
+      // A store that is refused ends whoever needs one.
+      fatal: storeless ? () => {} : life.fatal.reject,
       home,
       beat_ms: options.beat_ms ?? BEAT_ms,
     });
-    await pulse.beat('starting');
+    await patiently(pulse.beat('starting'));
     const ctx = contextOf({
       name,
       worker,
@@ -192,7 +202,7 @@ async function live<S extends Section>(
     });
     await definition.start(ctx);
     for (const start of loops) inWork.push(start());
-    await pulse.beat('ready');
+    await patiently(pulse.beat('ready'));
     options.notify?.('READY=1');
     life.ready.resolve();
     log.info('service.started', { instance: pulse.instance });
@@ -221,7 +231,16 @@ async function live<S extends Section>(
 
   /** A full disk takes no heartbeat, and is no reason to drop what is in work. */
   async function told(beat: Promise<void>): Promise<void> {
-    await beat.catch((error) => log.warn('heartbeat.failed', { error }));
+    await within(beat.catch((error) => log.warn('heartbeat.failed', { error })));
+  }
+
+  /** Nobody who runs without a store shall wait for one that is locked. */
+  async function within(what: Promise<void> | undefined): Promise<void> {
+    await (storeless ? Promise.race([what, sleep(STORELESS_ms)]) : what);
+  }
+
+  async function patiently(beat: Promise<void>): Promise<void> {
+    await (storeless ? told(beat) : beat);
   }
 
   try {
@@ -244,8 +263,8 @@ async function live<S extends Section>(
     log.info('service.stopped');
   } finally {
     halt?.close();
-    await faults.written();
-    await store?.close();
+    await within(faults.written());
+    await within(store?.close());
     lock?.release();
     await log.close();
   }

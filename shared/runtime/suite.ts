@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, type FSWatcher, mkdirSync, readdirSync, rmSync, watch } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -36,6 +36,10 @@ export type SuiteOptions = {
 /** Up for so long, a service has started well, and its next death is a first one again. */
 const STEADY_ms = 1000;
 const MOST_ms = 30_000;
+/** What is to be restarted and does not end by itself is killed after this time. */
+const HANGS_ms = 5000;
+/** How often it looks for requests, in case their bell is lost. */
+const LOOK_ms = 5000;
 
 /** How long to wait before the next start after `deaths` in a row: not at all, then doubling. */
 export function restartDelay_ms(deaths: number): number {
@@ -63,8 +67,11 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
     if (inState('starting').length > 0) return;
     const took_ms = Math.round(performance.now() - began);
     ready.resolve({ took_ms, ready: inState('ready'), down: inState('down'), off: inState('off') });
-    if (inState('ready').length === 0) stop();
+    if (nobodyWorks()) stop();
   }
+
+  /** Who is there to tell of the others is not what anybody started the suite for. */
+  const nobodyWorks = () => services.every(({ name, storeless }) => storeless || state.get(name) !== 'ready');
 
   function start(service: Service, deaths: number): void {
     const { name } = service;
@@ -125,18 +132,53 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
     finish();
   }
 
-  function finish(): void {
-    if (children.size > 0) return;
-    sole.close();
-    ended.resolve(inState('ready').length === 0 && inState('down').length > 0 ? 78 : 0);
+  /** What hangs drains nothing: it is not waited for as long as at the end. */
+  function restart(name: ServiceName): void {
+    const child = children.get(name);
+    if (!child) return;
+    say(`vigil: ${name} is restarted, as was asked for\n`);
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), HANGS_ms);
+    child.once('close', () => clearTimeout(timer));
   }
 
+  function finish(): void {
+    if (children.size > 0) return;
+    requests.close();
+    sole.close();
+    ended.resolve(nobodyWorks() && inState('down').length > 0 ? 78 : 0);
+  }
+
+  const requests = hearRequests(home.restarts, (name) => !stopping && restart(name));
   for (const service of services) {
     const missing = service.needs && !existsSync(join(home.credentials, `${service.needs}.env`));
     state.set(service.name, missing ? 'off' : 'starting');
     if (!missing) start(service, 0);
   }
   return { ready: ready.promise, ended: ended.promise, stop };
+}
+
+/** Each file in the folder that bears a service's name is a wish for its restart; it is removed first, so that it is one. */
+function hearRequests(folder: string, asked: (name: ServiceName) => void): { close(): void } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const look = () => {
+    const names = readdirSync(folder);
+    for (const { name } of services) {
+      if (!names.includes(name)) continue;
+      rmSync(join(folder, name), { force: true });
+      asked(name);
+    }
+  };
+  const watcher: FSWatcher = watch(folder, { persistent: false }, () => setImmediate(look));
+  const timer = setInterval(look, LOOK_ms).unref();
+  // What was asked of one that is gone has come true.
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true, recursive: true });
+  return {
+    close() {
+      watcher.close();
+      clearInterval(timer);
+    },
+  };
 }
 
 /** One suite per home: a socket that answers is the sign of a living one. Whoever says a word there has it stop. */

@@ -5,10 +5,16 @@
  */
 
 import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { root } from '../base/root.ts';
+
+/** How large the write-ahead log is. Asked of its name alone: whoever opened it would endanger the store. */
+export function walBytes(store: string): number {
+  return statSync(`${store}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
 
 /** A page that cannot even be parsed makes the pragma itself fail: that is a finding, not an accident. */
 const CHECK = `

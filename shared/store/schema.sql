@@ -274,7 +274,7 @@ CREATE TABLE inbound (
   id            INTEGER PRIMARY KEY,
   source        TEXT NOT NULL,
   source_key    TEXT NOT NULL,
-  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
+  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal', 'canary')),
   conversation  TEXT,
   chat          TEXT,
   sender        TEXT,
@@ -303,9 +303,10 @@ CREATE TABLE incident (
   severity    TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
   text        TEXT NOT NULL,
   opened_at   INTEGER NOT NULL,
-  closed_at   INTEGER,
-  told_at     INTEGER
+  closed_at   INTEGER
 ) STRICT;
+
+CREATE INDEX incident_closed ON incident (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE UNIQUE INDEX incident_open ON incident (cause) WHERE closed_at IS NULL;
 
@@ -363,7 +364,7 @@ CREATE TABLE note (
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
   key           TEXT NOT NULL UNIQUE,
-  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
+  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal', 'canary')),
   conversation  TEXT NOT NULL,
   chat          TEXT,
   kind          TEXT NOT NULL CHECK (kind IN ('reply', 'notice')),
@@ -627,6 +628,23 @@ CREATE TABLE task (
 CREATE INDEX task_conversation ON task (conversation, id);
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
+
+CREATE TABLE telling (
+  incident_id  INTEGER NOT NULL,
+  phase        TEXT NOT NULL CHECK (phase IN ('begun', 'over')),
+  message      TEXT NOT NULL,
+  posted_at    INTEGER NOT NULL,
+  told_at      INTEGER,
+  routes_json  TEXT NOT NULL DEFAULT '{}',
+  tries        INTEGER NOT NULL DEFAULT 0,
+  due_at       INTEGER NOT NULL,
+  error        TEXT,
+  PRIMARY KEY (incident_id, phase)
+) STRICT;
+
+CREATE INDEX telling_message ON telling (message);
+
+CREATE INDEX telling_open ON telling (message) WHERE told_at IS NULL;
 
 CREATE TABLE throttle (
   bucket            TEXT PRIMARY KEY,

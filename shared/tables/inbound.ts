@@ -16,7 +16,7 @@ export type Inbound = {
   /** Where it comes from, and its name there: the same thing told twice is stored once. */
   source: string;
   source_key: string;
-  channel: 'telegram' | 'terminal';
+  channel: 'telegram' | 'terminal' | 'canary';
   /** Null for what belongs to no conversation. */
   conversation: string | null;
   chat: string | null;
@@ -146,6 +146,62 @@ export function nextReady(now: number): Query<{ ready_at: number | null }> {
     verb: 'inbound.nextReady',
     sql: `SELECT min(ready_at) AS ready_at FROM inbound WHERE state = 'pending' AND ready_at > ?`,
     args: [now],
+  };
+}
+
+/** When the message came that a new turn could take. */
+export function overdue(now: number): Query<{ since_at: number }> {
+  return {
+    verb: 'inbound.overdue',
+    sql: `SELECT max(received_at, ready_at) AS since_at FROM inbound WHERE id = (${WAITING})`,
+    args: [now, now],
+  };
+}
+
+/**
+ * A canary: a message that nobody said, to see whether messages are answered. It is in no conversation that anybody reads,
+ * and core lets none of it into `message`, `step`, `decision` or a model.
+ */
+export function canary(source_key: string, now: number): Op<{ id: number }> {
+  return receive({
+    source: 'canary',
+    source_key,
+    channel: 'canary',
+    conversation: 'canary',
+    chat: null,
+    sender: null,
+    text: 'are you there?',
+    message_ref: null,
+    payload_json: '{}',
+    received_at: now,
+    state: 'pending',
+    note: null,
+    unasked: true,
+  });
+}
+
+export type Canary = {
+  received_at: number;
+  state: 'pending' | 'taken' | 'answered' | 'dead';
+  /** Why it was not answered. */
+  error: string | null;
+  answered_at: number | null;
+};
+
+export const lastCanary: Query<Canary> = {
+  verb: 'inbound.lastCanary',
+  sql: `SELECT i.received_at, i.state, t.error, o.created_at AS answered_at FROM inbound i
+        LEFT JOIN turn t ON t.id = i.turn_id LEFT JOIN outbound o ON o.key = 'reply:' || i.turn_id
+        WHERE i.source = 'canary' ORDER BY i.id DESC LIMIT 1`,
+  args: [],
+};
+
+/** Canaries are kept for a day. */
+export function forgetCanaries(before_at: number): Op {
+  return {
+    verb: 'inbound.forgetCanaries',
+    sql: `DELETE FROM inbound WHERE source = 'canary' AND received_at < ? AND state IN ('answered', 'dead')`,
+    args: [before_at],
   };
 }
 

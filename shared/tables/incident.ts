@@ -21,7 +21,6 @@ export type Incident = {
   text: string;
   opened_at: number;
   closed_at: number | null;
-  told_at: number | null;
 };
 
 export function open(
@@ -42,6 +41,15 @@ export function close(cause: string, service: string, now: number): Op {
     sql: `UPDATE incident SET closed_at = ? WHERE cause = ? AND service = ? AND closed_at IS NULL`,
     args: [now, cause, service],
     durable: true,
+  };
+}
+
+/** Those that are open, and the latest that are over. */
+export function latest(most: number): Query<Incident> {
+  return {
+    verb: 'incident.latest',
+    sql: 'SELECT * FROM incident ORDER BY closed_at IS NULL DESC, id DESC LIMIT ?',
+    args: [most],
   };
 }
 

@@ -36,7 +36,7 @@ export function heard(turn_id: string, round: number): Op {
           SELECT i.conversation, 'user', coalesce(i.text, ''), i.received_at, i.turn_id, i.id, i.sender, i.parts_json, ?,
             (SELECT m.id FROM inbound o JOIN message m ON m.inbound_id = o.id
               WHERE o.conversation = i.conversation AND o.message_ref = i.edits AND o.id < i.id ORDER BY m.id DESC LIMIT 1)
-          FROM inbound i WHERE i.turn_id = ? AND i.state = 'taken'
+          FROM inbound i WHERE i.turn_id = ? AND i.state = 'taken' AND i.channel <> 'canary'
             AND NOT EXISTS (SELECT 1 FROM message m WHERE m.inbound_id = i.id)
             AND NOT EXISTS (SELECT 1 FROM inbound e WHERE e.conversation = i.conversation AND e.edits = i.message_ref
               AND e.id > i.id AND e.turn_id = i.turn_id)

@@ -3,7 +3,8 @@
  *
  * pending → sending → sent | uncertain | dead. `sending` is on the disk before the request leaves, so that after a
  * crash an intent without an outcome is known as such: it becomes `uncertain`, is sent again, and stays marked
- * (`uncertain` counts). What is for the terminal is posted as `sent`: whoever reads there reads the row itself.
+ * (`uncertain` counts). What is for the terminal, or a canary's, is posted as `sent`: whoever reads there reads the row
+ * itself.
  */
 
 import type { Op, Query, Table } from './op.ts';
@@ -18,7 +19,7 @@ export const table: Table = {
 export type Outbound = {
   id: number;
   key: string;
-  channel: 'telegram' | 'terminal';
+  channel: 'telegram' | 'terminal' | 'canary';
   conversation: string;
   chat: string | null;
   kind: 'reply' | 'notice';
@@ -93,11 +94,11 @@ export function post(message: Post): Op {
       message.edits_key ?? null,
       message.urgency ?? null,
       message.turn_id,
-      message.channel === 'terminal' ? 'sent' : 'pending',
+      message.channel === 'telegram' ? 'pending' : 'sent',
       message.now,
       message.now,
       message.now,
-      message.channel === 'terminal' ? message.now : null,
+      message.channel === 'telegram' ? null : message.now,
     ],
     durable: true,
     rings: 'outbound',
@@ -154,7 +155,10 @@ export function nextDue(quiet = false): Query<{ due_at: number | null }> {
   };
 }
 
-/** What can wait, of a chat in which there is more than one of it; with files or buttons a message stays its own. */
+/**
+ * What can wait, of a chat in which there is more than one of it; with files or buttons a message stays its own, and so does
+ * the watchdog's, which may be told by another route meanwhile.
+ */
 export const waiting: Query<
   Pick<Outbound, 'id' | 'chat' | 'conversation' | 'text' | 'format' | 'created_at'>
 > = {
@@ -162,6 +166,7 @@ export const waiting: Query<
   sql: `SELECT o.id, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
         WHERE o.channel = 'telegram' AND o.${OPEN} AND o.urgency = 'unasked' AND o.attempt = 0
           AND o.edits_key IS NULL AND o.buttons_json IS NULL AND o.file_json IS NULL
+          AND substr(o.key, 1, 8) <> 'telling:'
         ORDER BY o.chat, o.id`,
   args: [],
 };
@@ -319,6 +324,53 @@ export function superseded(message: Outbound, now: number): Op<Pick<Outbound, 'i
           WHERE id = ? AND state = 'sending' AND attempt = ? AND EXISTS (SELECT 1 FROM outbound l
             WHERE l.edits_key = ? AND l.id > ? AND l.${OPEN}) RETURNING id`,
     args: [now, now, message.id, message.attempt, message.edits_key, message.id],
+  };
+}
+
+/** A word of the watchdog's that its owner has had by another route ends here, as sent. Otherwise: no row. */
+export function toldOtherwise(message: Outbound, now: number): Op<Pick<Outbound, 'id'>> {
+  return {
+    verb: 'outbound.toldOtherwise',
+    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?, error = 'told by another route'
+          WHERE id = ? AND state = 'sending' AND attempt = ?
+            AND EXISTS (SELECT 1 FROM telling t WHERE t.message = ? AND t.told_at IS NOT NULL) RETURNING id`,
+    args: [now, now, message.id, message.attempt, tellingOf(message.key)],
+  };
+}
+
+/** The names of the watchdog's messages among all: `telling:<message>:<owner>`. */
+export function tellingKey(message: string, owner: number): string {
+  return `telling:${message}:${owner}`;
+}
+
+export function tellingOf(key: string): string | null {
+  return /^telling:([^:]+):/.exec(key)?.[1] ?? null;
+}
+
+/** How far these are. */
+export function standing(keys: readonly string[]): Query<Pick<Outbound, 'key' | 'state'>> {
+  return {
+    verb: 'outbound.standing',
+    sql: 'SELECT key, state FROM outbound WHERE key IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(keys)],
+  };
+}
+
+/** Since when the message that may go next has been free to go. */
+export function overdue(now: number, quiet: boolean): Query<{ since_at: number }> {
+  return {
+    verb: 'outbound.overdue',
+    sql: `SELECT due_at AS since_at FROM outbound WHERE id = (${nextIn(quiet)})`,
+    args: [now, now, now, now],
+  };
+}
+
+/** The answers to canaries are kept for a day. */
+export function forgetCanaries(before_at: number): Op {
+  return {
+    verb: 'outbound.forgetCanaries',
+    sql: `DELETE FROM outbound WHERE conversation = 'canary' AND created_at < ?`,
+    args: [before_at],
   };
 }
 

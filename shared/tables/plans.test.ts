@@ -38,6 +38,7 @@ import * as step from './step.ts';
 import * as summary from './summary.ts';
 import * as taint from './taint.ts';
 import * as task from './task.ts';
+import * as telling from './telling.ts';
 import * as throttle from './throttle.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
@@ -65,6 +66,8 @@ const SHORT = [
   'attachment_pending',
   'backup_made',
   'backup_request_open',
+  'slot_open',
+  'telling_open',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -243,6 +246,21 @@ const verbs: (Op | Query<unknown>)[] = [
   task.ofConversation('c', 5),
   task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
+  incident.close('c', 's', 1),
+  inbound.overdue(1),
+  inbound.lastCanary,
+  inbound.forgetCanaries(1),
+  turn.overdue(1, 1),
+  turn.forgetCanaries(1),
+  outbound.overdue(1, true),
+  outbound.standing(['k']),
+  outbound.toldOtherwise({ ...anOutbound, key: 'telling:m:1' }, 1),
+  outbound.forgetCanaries(1),
+  slot.overdue(1, 1),
+  telling.due(1),
+  telling.open,
+  telling.tell('m', { told_at: 1, routes: {}, due_at: 1, error: null }),
+  telling.ofIncidents([1]),
   tool_call.start(aCall, 'o', 1),
   tool_call.finish(aCall, { state: 'done', result_json: '[]', source: null, now: 1 }),
   ...tool_call.adopt('o', { result_json: '[]', now: 1 }),

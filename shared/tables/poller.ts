@@ -17,7 +17,7 @@ export type Poller = {
   name: string | null;
   /** Whether it hears all that is said in a group, or only what is said to it. */
   reads_groups: number | null;
-  /** When Telegram last answered a poll, give or take some minutes. */
+  /** When Telegram last answered a poll, give or take a minute. */
   heard_at: number | null;
 };
 

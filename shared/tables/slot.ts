@@ -48,6 +48,16 @@ export function idOf(conversation: string): number | null {
   return id === undefined ? null : Number(id);
 }
 
+/** Those that were to begin before `begun_at`, or end before `ended_at`, and have not. */
+export function overdue(begun_at: number, ended_at: number): Query<Slot> {
+  return {
+    verb: 'slot.overdue',
+    sql: `SELECT * FROM slot INDEXED BY slot_open WHERE ${OPEN}
+            AND (CASE state WHEN 'due' THEN due_at < ? ELSE started_at < ? END) ORDER BY id`,
+    args: [begun_at, ended_at],
+  };
+}
+
 /** What a service has to do: its open slots of which it has not yet told the end. A started one died with its process. */
 export function openFor(service: string): Query<Slot> {
   return {

@@ -46,6 +46,7 @@ import { table as step } from './step.ts';
 import { table as summary } from './summary.ts';
 import { table as taint } from './taint.ts';
 import { table as task } from './task.ts';
+import { table as telling } from './telling.ts';
 import { table as throttle } from './throttle.ts';
 import { table as tool } from './tool.ts';
 import { table as toolCall } from './tool_call.ts';
@@ -98,6 +99,7 @@ export const tables: readonly Table[] = [
   summary,
   taint,
   task,
+  telling,
   throttle,
   tool,
   toolCall,

@@ -318,7 +318,7 @@ export function stood(id: string, now: number): Op {
 export function found(prefix: string): Query<Turn> {
   return {
     verb: 'turn.found',
-    sql: 'SELECT * FROM turn WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 2',
+    sql: `SELECT * FROM turn WHERE id >= ? AND id < ? AND channel <> 'canary' ORDER BY id DESC LIMIT 2`,
     args: [prefix, `${prefix}~`],
   };
 }
@@ -329,6 +329,28 @@ export const held: Query<Pick<Turn, 'id' | 'conversation' | 'error'>> = {
   sql: `SELECT id, conversation, error FROM turn WHERE state = 'held' ORDER BY id`,
   args: [],
 };
+
+/** Those that are running, and are past their time: their lease is not renewed any more, or they began before `began_at`. */
+export function overdue(
+  lease_at: number,
+  began_at: number,
+): Query<Pick<Turn, 'id' | 'conversation' | 'changed_at'>> {
+  return {
+    verb: 'turn.overdue',
+    sql: `SELECT id, conversation, changed_at FROM turn WHERE ${OPEN} AND state = 'running'
+            AND (lease_until_at < ? OR changed_at < ?) ORDER BY changed_at`,
+    args: [lease_at, began_at],
+  };
+}
+
+/** The turns of canaries are kept for a day. */
+export function forgetCanaries(before_at: number): Op {
+  return {
+    verb: 'turn.forgetCanaries',
+    sql: `DELETE FROM turn WHERE conversation = 'canary' AND created_at < ? AND state IN ('done', 'dead')`,
+    args: [before_at],
+  };
+}
 
 /** What is in work in a conversation. */
 export function active(conversation: string): Query<Turn> {

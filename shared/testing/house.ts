@@ -111,7 +111,12 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
   if (!existsSync(home.config)) {
     const { config = '', owners = [OWNER] } = options;
     let lines = `${config}\n${config.includes('[budget]') ? '' : RAISED}`;
-    const sections = { router: `port = ${port}`, telegram: `owners = ${JSON.stringify(owners)}` };
+    const sections: Record<string, string> = {
+      router: `port = ${port}`,
+      telegram: `owners = ${JSON.stringify(owners)}`,
+    };
+    // Whoever counts messages counts their own.
+    if (!config.includes('[watchdog]')) sections.watchdog = 'canary_s = 0';
     for (const [name, line] of Object.entries(sections)) {
       if (!lines.includes(`[${name}]\n`)) lines += `[${name}]\n`;
       lines = lines.replace(`[${name}]\n`, `[${name}]\n${line}\n`);

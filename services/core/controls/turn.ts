@@ -4,6 +4,7 @@ import { uuid } from '#shared/base/ids.ts';
 import * as decision from '#shared/tables/decision.ts';
 import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as incident from '#shared/tables/incident.ts';
 import type { Press } from '#shared/tables/press.ts';
 import * as rating from '#shared/tables/rating.ts';
 import * as turn from '#shared/tables/turn.ts';
@@ -38,6 +39,7 @@ async function stop(desk: Desk, press: Press, found: turn.Turn): Promise<Control
       turn.stop(found.id, { now, error: `stopped by ${press.sender}` }),
       inbound.close(found.id, 'dead'),
       draft.close(found.id, now),
+      incident.close(`turn ${found.id}`, 'core', now),
       decision.record({
         id: uuid(now),
         turn_id: found.id,
@@ -64,10 +66,11 @@ export const retry: Act = async (desk, press, id) => {
     const tell = 'I am at another message of yours: press Retry once that is answered.';
     return { ...only('busy', tell), buttons: heldButtons(found) };
   }
+  const now = desk.clock.now();
   return {
     outcome: 'released',
     tell: 'I try once more.',
-    ops: [turn.release(found, desk.clock.now())],
+    ops: [turn.release(found, now), incident.close(`turn ${id}`, 'core', now)],
   };
 };
 
@@ -78,7 +81,7 @@ export const drop: Act = async (desk, press, id) => {
   return {
     outcome: 'dropped',
     tell: 'Then I leave it.',
-    ops: [turn.stop(id, why), inbound.close(id, 'dead')],
+    ops: [turn.stop(id, why), inbound.close(id, 'dead'), incident.close(`turn ${id}`, 'core', why.now)],
   };
 };
 

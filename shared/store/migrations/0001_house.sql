@@ -20,7 +20,7 @@ CREATE TABLE inbound (
   id            INTEGER PRIMARY KEY,
   source        TEXT NOT NULL,
   source_key    TEXT NOT NULL,
-  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
+  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal', 'canary')),
   conversation  TEXT,
   chat          TEXT,
   sender        TEXT,
@@ -122,7 +122,7 @@ CREATE INDEX call_turn ON call (turn_id) WHERE turn_id IS NOT NULL;
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
   key           TEXT NOT NULL UNIQUE,
-  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal')),
+  channel       TEXT NOT NULL CHECK (channel IN ('telegram', 'terminal', 'canary')),
   conversation  TEXT NOT NULL,
   chat          TEXT,
   kind          TEXT NOT NULL CHECK (kind IN ('reply', 'notice')),

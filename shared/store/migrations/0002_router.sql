@@ -151,8 +151,7 @@ CREATE TABLE incident (
   severity    TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
   text        TEXT NOT NULL,
   opened_at   INTEGER NOT NULL,
-  closed_at   INTEGER,
-  told_at     INTEGER
+  closed_at   INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX incident_open ON incident (cause) WHERE closed_at IS NULL;
 

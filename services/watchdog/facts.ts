@@ -1,0 +1,158 @@
+/** Gathers what the verdict rests on: a few cheap reads, and a look at the disk. */
+
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import { quietUntil } from '#shared/base/quiet.ts';
+import { services } from '#shared/manifest.ts';
+import { readSection } from '#shared/runtime/config.ts';
+import type { Context } from '#shared/runtime/context.ts';
+import { lockOf } from '#shared/runtime/home.ts';
+import { walBytes } from '#shared/store/inspect.ts';
+import { isLocked } from '#shared/store/liveness.ts';
+import * as heartbeat from '#shared/tables/heartbeat.ts';
+import * as inbound from '#shared/tables/inbound.ts';
+import * as outbound from '#shared/tables/outbound.ts';
+import * as poller from '#shared/tables/poller.ts';
+import * as press from '#shared/tables/press.ts';
+import * as slot from '#shared/tables/slot.ts';
+import * as tool_call from '#shared/tables/tool_call.ts';
+import * as turn from '#shared/tables/turn.ts';
+import type { Config } from './config.ts';
+import type { Facts } from './verdict.ts';
+
+type Watchdog = Context<Config>;
+
+/** As much of core's section as it needs. */
+const bounds = z.looseObject({ turn_minutes: z._default(z.number(), 30) });
+
+/** What is remembered from look to look. */
+export type Seen = {
+  watched_from_at: number;
+  unready_since: Map<string, number>;
+  problem_since: Map<string, number>;
+  /** Which problem it is that has lasted. */
+  problems: Map<string, string>;
+  failed: Map<string, string>;
+  /** Later than this after its begin, an answer is past its time. */
+  turn_ms: number;
+};
+
+export function unseen(file: string, now: number): Seen {
+  return {
+    turn_ms: readSection(file, 'core', bounds).turn_minutes * 60_000 + TURN_SLACK_ms,
+    watched_from_at: now,
+    unready_since: new Map(),
+    problem_since: new Map(),
+    problems: new Map(),
+    failed: new Map(),
+  };
+}
+
+/** A beat is not looked behind while it is so young. */
+const YOUNG_ms = 8_000;
+/** A lease is renewed every 40 s. */
+const LEASE_ms = 60_000;
+const TURN_SLACK_ms = 600_000;
+const SLOT_BEGINS_ms = 900_000;
+const SLOT_ENDS_ms = 6 * 3_600_000;
+
+export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
+  const { store, home, config } = ctx;
+  const now = ctx.clock.now();
+  const [rows, [message], [answer], [pressed], [call], turns, slots, [polled], [canary]] = await Promise.all([
+    store.read(heartbeat.all),
+    store.read(inbound.overdue(now)),
+    store.read(outbound.overdue(now, quietUntil(ctx.shared.owner.quiet, now) !== null)),
+    store.read(press.next),
+    store.read(tool_call.next),
+    store.read(turn.overdue(now - LEASE_ms, now - seen.turn_ms)),
+    store.read(slot.overdue(now - SLOT_BEGINS_ms, now - SLOT_ENDS_ms)),
+    store.read(poller.latest),
+    store.read(inbound.lastCanary),
+  ]);
+  const expected = services.filter(
+    ({ name, needs }) =>
+      name !== 'watchdog' &&
+      // Credentials that were handed over are the others' alone: whoever has begun to beat is expected to go on.
+      (!needs || home.handedOver || existsSync(join(home.credentials, `${needs}.env`))),
+  );
+  const beats = new Map(rows.filter(({ worker }) => worker === 0).map((row) => [row.service, row]));
+  const names = expected.map(({ name }) => name);
+  const old = names.filter((name) => now - (beats.get(name)?.beat_at ?? now) > YOUNG_ms);
+  // Not looked for where it is young: the look takes the lock for a moment, and whoever starts would come upon it.
+  const alive = new Set(names.filter((name) => !old.includes(name) || isLocked(lockOf(home, name))));
+  hearReports(home.state, seen);
+  for (const name of names) remember(seen, name, beats.get(name), now);
+  const queues = [
+    { name: 'message', since_at: message?.since_at },
+    { name: 'answer', since_at: names.includes('telegram') ? answer?.since_at : undefined },
+    { name: 'press of a button', since_at: pressed?.received_at },
+    { name: 'call of a tool', since_at: call?.created_at },
+  ].flatMap(({ name, since_at }) => (since_at === undefined ? [] : [{ name, since_at }]));
+  return {
+    now,
+    watched_from_at: seen.watched_from_at,
+    config,
+    expected,
+    beats,
+    alive,
+    unready_since: seen.unready_since,
+    problem_since: seen.problem_since,
+    failed: seen.failed,
+    halted: ctx.halt.on(),
+    queues,
+    turns,
+    slots,
+    polled_at: polled?.heard_at ?? null,
+    canary: canary ?? null,
+    disk_free_mb: await freeMb(home.state),
+    wal_mb: walBytes(store.file) / 2 ** 20,
+  };
+}
+
+function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefined, now: number): void {
+  if (!beat || beat.phase === 'ready') seen.unready_since.delete(name);
+  else if (!seen.unready_since.has(name)) seen.unready_since.set(name, now);
+  if (beat?.phase === 'ready' && now - beat.beat_at < YOUNG_ms) seen.failed.delete(name);
+  const problem = beat?.problem ?? null;
+  if (problem === null) {
+    seen.problem_since.delete(name);
+    seen.problems.delete(name);
+  } else if (!seen.problems.has(name)) {
+    seen.problem_since.set(name, now);
+    seen.problems.set(name, problem);
+  }
+}
+
+/** What the supervisor has written of units that failed, taken over once. */
+function hearReports(state: string, seen: Seen): void {
+  const folder = join(state, 'failed');
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name);
+    if (services.some((service) => service.name === name)) seen.failed.set(name, reportOf(name, file));
+    rmSync(file, { force: true });
+  }
+}
+
+function reportOf(name: string, file: string): string {
+  let result = 'failed';
+  try {
+    const report: { result?: unknown } = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof report.result === 'string') result = report.result;
+  } catch {
+    // That it is there says enough.
+  }
+  return `${name} has failed too often in a row (${result}); it is started again in some minutes.`;
+}
+
+async function freeMb(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return (bavail * bsize) / 2 ** 20;
+  } catch {
+    return null;
+  }
+}

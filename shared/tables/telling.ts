@@ -1,0 +1,109 @@
+/**
+ * telling: what the owner was told of an incident, when, and by which routes. A row for its begin and one for its end, so
+ * that each is told once; what was told in one message bears that message's name, and is changed together.
+ */
+
+import type { Incident } from './incident.ts';
+import type { Op, Query, Table } from './op.ts';
+
+export const table: Table = {
+  name: 'telling',
+  about: 'what the owner was told of each incident, and by which route',
+  pen: { record: 'watchdog' },
+  keeps: '400 days',
+};
+
+export type Phase = 'begun' | 'over';
+
+/** When each route has taken it: `usual` is the bridge, `direct` the watchdog's own word to the Bot API. */
+export type Routes = { usual?: number; direct?: number; ntfy?: number; webhook?: number; sender?: number };
+
+export type Telling = {
+  incident_id: number;
+  phase: Phase;
+  message: string;
+  posted_at: number;
+  /** By whatever route: it needs no further one. */
+  told_at: number | null;
+  routes_json: string;
+  tries: number;
+  due_at: number;
+  error: string | null;
+};
+
+/** An incident of which something is to be told. */
+export type Due = Incident & { phase: Phase };
+
+/** What nobody has been told of yet: what has begun, and what has ended since `since_at`. */
+export function due(since_at: number): Query<Due> {
+  return {
+    verb: 'telling.due',
+    sql: `SELECT i.*, 'begun' AS phase FROM incident i INDEXED BY incident_open WHERE i.closed_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM telling t WHERE t.incident_id = i.id AND t.phase = 'begun')
+          UNION ALL
+          SELECT i.*, 'over' AS phase FROM incident i INDEXED BY incident_closed
+          WHERE i.closed_at IS NOT NULL AND i.closed_at > ?
+            AND NOT EXISTS (SELECT 1 FROM telling t WHERE t.incident_id = i.id AND t.phase = 'over')
+          ORDER BY opened_at`,
+    args: [since_at],
+  };
+}
+
+export function post(
+  telling: Pick<Telling, 'incident_id' | 'phase' | 'message'> & { now: number; told?: Routes },
+): Op {
+  const { incident_id, phase, message, now, told } = telling;
+  return {
+    verb: 'telling.post',
+    sql: `INSERT INTO telling (incident_id, phase, message, posted_at, told_at, routes_json, due_at)
+          VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    args: [incident_id, phase, message, now, told ? now : null, JSON.stringify(told ?? {}), now],
+    durable: true,
+  };
+}
+
+/** What was told of the open incident of this cause while there was no store. */
+export function adopt(cause: string, message: string, now: number, told: Routes): Op {
+  return {
+    verb: 'telling.adopt',
+    sql: `INSERT INTO telling (incident_id, phase, message, posted_at, told_at, routes_json, due_at)
+          SELECT id, 'begun', ?, ?, ?, ?, ? FROM incident WHERE cause = ? AND closed_at IS NULL ON CONFLICT DO NOTHING`,
+    args: [message, now, now, JSON.stringify(told), now, cause],
+    durable: true,
+  };
+}
+
+/** How far a message has come. */
+export function tell(
+  message: string,
+  how: { told_at: number | null; routes: Routes; due_at: number; error: string | null },
+): Op {
+  return {
+    verb: 'telling.tell',
+    sql: `UPDATE telling SET told_at = ?, routes_json = ?, tries = tries + 1, due_at = ?, error = ? WHERE message = ?`,
+    args: [how.told_at, JSON.stringify(how.routes), how.due_at, how.error, message],
+    durable: true,
+  };
+}
+
+/** An incident as it is being told. */
+export type Open = Incident &
+  Pick<Telling, 'phase' | 'message' | 'posted_at' | 'routes_json' | 'tries' | 'due_at'>;
+
+/** What was not told to its end. */
+export const open: Query<Open> = {
+  verb: 'telling.open',
+  sql: `SELECT i.*, t.phase, t.message, t.posted_at, t.routes_json, t.tries, t.due_at
+        FROM telling t INDEXED BY telling_open JOIN incident i ON i.id = t.incident_id
+        WHERE t.told_at IS NULL ORDER BY t.message, i.opened_at`,
+  args: [],
+};
+
+/** All that was told of these incidents. */
+export function ofIncidents(ids: readonly number[]): Query<Telling> {
+  return {
+    verb: 'telling.ofIncidents',
+    sql: 'SELECT * FROM telling WHERE incident_id IN (SELECT value FROM json_each(?)) ORDER BY posted_at',
+    args: [JSON.stringify(ids)],
+  };
+}
