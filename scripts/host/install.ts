@@ -13,14 +13,13 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmdirSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { codeOf, Misconfigured } from '#shared/base/errors.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { checkConfig } from '#shared/runtime/config.ts';
 import type { Home } from '#shared/runtime/home.ts';
@@ -28,7 +27,7 @@ import { sections } from '../sections.ts';
 import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
 import { supervisorOf } from './host.ts';
-import { access, folder, type Owner, putFile, ROOT } from './owner.ts';
+import { access, folder, type Owner, putFile, ROOT, removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
 import * as preflight from './preflight.ts';
 import { placeRelease, type Release, readRelease, sha256 } from './release.ts';
@@ -79,6 +78,8 @@ const READY_ms = 60_000;
 export async function install(options: Installing): Promise<Installed> {
   const { place, from, dryRun, say } = options;
   preflight.demandHost(place);
+  // What is closed is closed by its own mode; folders of the machine are everybody's to read.
+  if (place.profile === 'system') process.umask(0o022);
   preflight.demandFolders(place);
   const release = readRelease(from);
   preflight.demandSameVersion(place, release, currentOf(place));
@@ -166,7 +167,8 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
         try {
           placeRelease(release.folder, releases);
         } catch (error) {
-          tidy(releases, place.prefix);
+          // What a refusal would leave behind.
+          removeEmpty(releases, place.prefix);
           throw error;
         }
       },
@@ -213,17 +215,6 @@ function isWhole(folder: string): boolean {
   } catch (error) {
     if (error instanceof Misconfigured) return false;
     throw error;
-  }
-}
-
-/** What a refusal would leave behind. */
-function tidy(...folders: string[]): void {
-  for (const path of folders) {
-    try {
-      rmdirSync(path);
-    } catch (error) {
-      if (!/^(ENOTEMPTY|EEXIST|ENOENT)$/.test(codeOf(error))) throw error;
-    }
   }
 }
 

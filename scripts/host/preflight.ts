@@ -5,6 +5,7 @@ import { existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { schemaOf } from '#shared/store/migrate.ts';
 import { FILE } from '#shared/store/store.ts';
@@ -45,8 +46,9 @@ export function lingers(): boolean {
   return stdout?.trim() === 'yes';
 }
 
-export function linger(): void {
-  const { username } = userInfo();
+/** Returns when the user's systemd is there to be spoken to. */
+export async function linger(): Promise<void> {
+  const { username, uid } = userInfo();
   try {
     execFileSync('loginctl', ['--no-ask-password', 'enable-linger', username], { stdio: 'pipe' });
   } catch (error) {
@@ -56,6 +58,8 @@ export function linger(): void {
       { cause: error },
     );
   }
+  const deadline = performance.now() + 10_000;
+  while (!existsSync(`/run/user/${uid}/systemd/private`) && performance.now() < deadline) await sleep(50);
 }
 
 /** Another release runs there: to change it is another command. */
