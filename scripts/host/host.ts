@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
+import { launchdOf } from './launchd.ts';
 import { type Place, placeOf } from './place.ts';
 import type { Supervisor } from './supervisor.ts';
 import { systemdOf } from './systemd.ts';
@@ -33,6 +33,5 @@ function placesOf(from: string, user: string): [Place, Place?] {
 }
 
 export function supervisorOf(place: Place): Supervisor {
-  if (place.profile !== 'mac') return systemdOf(place);
-  throw new Misconfigured('launchd: not spoken to yet', 'run Vigil by scripts/start');
+  return place.profile === 'mac' ? launchdOf(place) : systemdOf(place);
 }

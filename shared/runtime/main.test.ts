@@ -120,6 +120,7 @@ describe('a service as a process', { concurrency: 4 }, () => {
   for (const [label, code] of [
     ['ai.vigil.core', 0],
     ['0', 78],
+    ['application.com.apple.Terminal.1', 78],
   ] as const) {
     test(`misconfigured with XPC_SERVICE_NAME=${label} it exits with ${code}`, async (t) => {
       const core = start(t, `throw new Misconfigured('no such thing', 'get one');`, {

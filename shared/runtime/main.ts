@@ -7,6 +7,8 @@ import { realpathSync } from 'node:fs';
 import { sleep } from '../base/clock.ts';
 import { Misconfigured } from '../base/errors.ts';
 import { sourced } from '../base/sources.ts';
+import type { ServiceName } from '../manifest.ts';
+import { labelOf } from '../units/launchd.ts';
 import { homeOf, umaskOf } from './home.ts';
 import { notifier } from './notify.ts';
 import { type Running, run, type Service } from './service.ts';
@@ -56,7 +58,7 @@ export function main<S extends Section>(filename: string, definition: Service<S>
       tell(
         `${definition.name}: ${error instanceof Misconfigured ? error.message : sourced(String(error?.stack ?? error))}`,
       );
-      process.exit(error instanceof Misconfigured ? stayDown() : 1);
+      process.exit(error instanceof Misconfigured ? stayDown(definition.name) : 1);
     },
   );
 }
@@ -66,7 +68,7 @@ function tell(message: string): void {
 }
 
 /** launchd restarts whatever exits with another code than 0; systemd and our own supervisor know 78. */
-function stayDown(): number {
-  const label = process.env.XPC_SERVICE_NAME;
-  return label && label !== '0' ? 0 : 78;
+function stayDown(name: ServiceName): number {
+  // On a Mac every program has the name of a job: that of the terminal, say.
+  return process.env.XPC_SERVICE_NAME === labelOf(name) ? 0 : 78;
 }

@@ -13,29 +13,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type ServiceName, serviceOf, services } from '#shared/manifest.ts';
-import { launchdFiles } from '#shared/units/launchd.ts';
+import { readPlist } from '#shared/testing/launchd-double/plist.ts';
+import { labelOf, launchdFiles } from '#shared/units/launchd.ts';
 import { nodeOptions } from '#shared/units/process.ts';
 
-type Value = string | number | boolean | Value[] | { [key: string]: Value };
-
-/** Every key that we use and what launchd.plist(5) has it hold. launchd ignores what it does not know. */
-const types: Record<string, string> = {
-  Label: 'string',
-  ProgramArguments: 'array',
-  RunAtLoad: 'boolean',
-  KeepAlive: 'dict',
-  'KeepAlive.SuccessfulExit': 'boolean',
-  ThrottleInterval: 'integer',
-  ExitTimeOut: 'integer',
-  ProcessType: 'string',
-  Umask: 'integer',
-  SoftResourceLimits: 'dict',
-  'SoftResourceLimits.NumberOfFiles': 'integer',
-};
+const python = spawnSync('python3', ['--version']).status === 0;
 
 describe('launchd property lists', () => {
   it('hold known keys of the right type, each once', () => {
-    for (const { path, text } of launchdFiles(services)) assert.doesNotThrow(() => read(text), path);
+    for (const { path, text } of launchdFiles(services)) assert.doesNotThrow(() => readPlist(text), path);
   });
 
   it('are read so strictly that a typing error is refused', () => {
@@ -43,19 +29,22 @@ describe('launchd property lists', () => {
     const broken: [string, string, RegExp][] = [
       ['ExitTimeOut', 'ExitTimeout', /unknown key ExitTimeout/],
       ['RunAtLoad', 'Label', /Label twice/],
+      ['<string>Aqua</string>', '<string>Aqau</string>', /unknown word Aqau/],
       ['<integer>63</integer>', '<string>63</string>', /Umask: expected integer, got string/],
+      ['<string>Aqua</string>', '<string>Aqau</string>', /unknown word Aqau/],
       ['<integer>63</integer>', '<integer>077x</integer>', /integer '077x'/],
       ['2&gt;&amp;1', '2>&1', /unescaped/],
       ['</array>', '</dict>', /<\/dict>/],
       ['</plist>', '', /<\/plist>/],
     ];
-    for (const [from, to, complaint] of broken) assert.throws(() => read(text.replace(from, to)), complaint);
+    for (const [from, to, complaint] of broken)
+      assert.throws(() => readPlist(text.replace(from, to)), complaint);
   });
 
   it('say what the manifest says', () => {
     for (const service of services) {
-      const job = read(plistOf(service.name));
-      assert.equal(job.Label, `ai.vigil.${service.name}`);
+      const job = readPlist(plistOf(service.name));
+      assert.equal(job.Label, labelOf(service.name));
       assert.ok(
         Number(job.ExitTimeOut) > service.stop_s,
         'a drain may take as long as the manifest grants it',
@@ -96,6 +85,41 @@ describe('launchd property lists', () => {
     writeFileSync(join(home.path, '.vigil', 'STOPPED'), '');
     assert.equal(home.start().status, 0, 'launchd leaves alone what exits with 0');
   });
+
+  it('start nothing without the secret that it is all about, and start it once that is there', () => {
+    using home = temporaryHome('process.exit(1)', 'telegram');
+    assert.equal(home.start().status, 0);
+    const credentials = join(home.path, '.vigil', 'credentials');
+    mkdirSync(credentials);
+    writeFileSync(join(credentials, 'telegram.env'), '');
+    assert.equal(home.start().status, 1);
+  });
+
+  it('hold no secret and name every program by its whole path', () => {
+    for (const { path, text } of launchdFiles(services)) {
+      const { ProgramArguments: [program, , script] = [], EnvironmentVariables } = readPlist(text);
+      assert.equal(EnvironmentVariables, undefined, path);
+      assert.equal(program, '/bin/sh');
+      assert.match(script ?? '', /^exec "\$VIGIL_HOME\/runtime\/node-24\/bin\/node" /m);
+    }
+  });
+});
+
+describe('launchd property lists, by the word of another reader', {
+  skip: python ? false : 'there is no python3',
+}, () => {
+  it('are property lists to it as well, with the same in them', () => {
+    for (const { path, text } of launchdFiles(services)) {
+      const program =
+        'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))';
+      const { status, stdout, stderr } = spawnSync('python3', ['-c', program], {
+        input: text,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, `${path}: ${stderr}`);
+      assert.deepEqual(JSON.parse(stdout), readPlist(text), path);
+    }
+  });
 });
 
 function plistOf(name: ServiceName): string {
@@ -104,80 +128,23 @@ function plistOf(name: ServiceName): string {
   return file.text;
 }
 
-/** A home with a release in which `core` is the given script; `start` runs the property list's own program. */
-function temporaryHome(script: string) {
+/** A home with a release in which the service is the given script; `start` runs the property list's own program. */
+function temporaryHome(script: string, service: ServiceName = 'core') {
   const path = mkdtempSync(join(tmpdir(), 'vigil home '));
   const current = join(path, '.vigil', 'current');
-  mkdirSync(join(current, 'bin'), { recursive: true });
-  mkdirSync(join(current, 'services'));
-  symlinkSync(process.execPath, join(current, 'bin', 'node'));
-  writeFileSync(join(current, 'services', 'core.js'), script);
-  const [program, ...args] = read(plistOf('core')).ProgramArguments as [string, ...string[]];
+  const runtime = join(path, '.vigil', 'runtime', 'node-24', 'bin');
+  mkdirSync(join(current, 'services'), { recursive: true });
+  mkdirSync(runtime, { recursive: true });
+  symlinkSync(process.execPath, join(runtime, 'node'));
+  writeFileSync(join(current, 'services', `${service}.cjs`), script);
+  const [program, ...args] = readPlist(plistOf(service)).ProgramArguments as [string, ...string[]];
   return {
     path,
     start: (env = {}) => spawnSync(program, args, { env: { HOME: path, PATH: '/usr/bin:/bin', ...env } }),
     log: (name: string) => {
-      const file = join(path, '.vigil', 'logs', 'core', name);
+      const file = join(path, '.vigil', 'logs', service, name);
       return existsSync(file) ? readFileSync(file, 'utf8') : '';
     },
     [Symbol.dispose]: () => rmSync(path, { recursive: true }),
   };
-}
-
-/** A reader that knows only the elements we write, and refuses all else. */
-function read(text: string): { [key: string]: Value } {
-  const header = text.match(
-    /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<!-- [^-]+ -->\n<!DOCTYPE plist .*>\n/,
-  );
-  assert.ok(header, 'expected declaration, note and document type');
-  const tokens = text.slice(header[0].length).match(/<[^>]*>|[^<]+/g) ?? [];
-  const next = () => tokens.shift() ?? 'the end of the file';
-  const expect = (wanted: string, got: string) => assert.equal(got, wanted, `expected ${wanted}, got ${got}`);
-  const nextTag = () => {
-    let token = next();
-    if (token.trim() === '') token = next();
-    return token;
-  };
-  const content = (tag: string) => {
-    const raw = next();
-    assert.doesNotMatch(raw.replaceAll(/&(amp|lt|gt);/g, ''), /[&>]/, 'unescaped character');
-    expect(`</${tag}>`, next());
-    return raw.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
-  };
-  const value = (tag: string, at: string): { type: string; value: Value } => {
-    if (tag === '<true/>' || tag === '<false/>') return { type: 'boolean', value: tag === '<true/>' };
-    if (tag === '<string>') return { type: 'string', value: content('string') };
-    if (tag === '<integer>') {
-      const digits = content('integer');
-      assert.match(digits, /^\d+$/, `${at}: integer '${digits}'`);
-      return { type: 'integer', value: Number(digits) };
-    }
-    if (tag === '<array>') {
-      const items: Value[] = [];
-      for (let item = nextTag(); item !== '</array>'; item = nextTag()) items.push(value(item, at).value);
-      return { type: 'array', value: items };
-    }
-    expect('<dict>', tag);
-    return { type: 'dict', value: dict(at) };
-  };
-  const dict = (at: string): { [key: string]: Value } => {
-    const entries: { [key: string]: Value } = {};
-    for (let tag = nextTag(); tag !== '</dict>'; tag = nextTag()) {
-      expect('<key>', tag);
-      const key = content('key');
-      const path = at ? `${at}.${key}` : key;
-      assert.ok(Object.hasOwn(types, path), `unknown key ${path}`);
-      assert.ok(!Object.hasOwn(entries, key), `${path} twice`);
-      const { type, value: entry } = value(nextTag(), path);
-      assert.equal(type, types[path], `${path}: expected ${types[path]}, got ${type}`);
-      entries[key] = entry;
-    }
-    return entries;
-  };
-  expect('<plist version="1.0">', nextTag());
-  expect('<dict>', nextTag());
-  const job = dict('');
-  expect('</plist>', nextTag());
-  assert.equal(tokens.join('').trim(), '');
-  return job;
 }

@@ -2,20 +2,30 @@
  * The manifest in launchd's words: one property list per service, installed byte for byte as it is committed.
  *
  * launchd expands no variable in a path, so the shell does: it finds the home, refuses to start while the house is
- * switched off, and becomes Node in the same process. The service logs to its own files; what Node or V8 says
- * outside of them is kept in `crash.txt`, and outlives the restart that follows as `crash.previous.txt`. launchd's
- * own StandardErrorPath would grow without end.
+ * switched off or the secret is missing without which there is nothing to do, and becomes Node in the same process. Node
+ * lies at one path over all releases, because macOS grants its permissions to a path. The service logs to its own
+ * files; what Node or V8 says outside of them is kept in `crash.txt`, and outlives the restart that follows as
+ * `crash.previous.txt`. launchd's own StandardErrorPath would grow without end.
  *
- * KeepAlive sees exits only, never hangs, and has no exit code for "stay down": 0 is that code here.
+ * KeepAlive sees exits only, never hangs, and has no exit code for "stay down": 0 is that code here. There is no limit
+ * of memory: V8's own and the watchdog stand in for it. Without a login at the screen there is only the session
+ * `Background`.
  */
 import type { Service } from '#shared/manifest.ts';
 import { killAfter_s, nodeOptions, note } from '#shared/units/process.ts';
 
+/** Below Vigil's home. */
+export const NODE = 'runtime/node-24/bin/node';
+
 export function launchdFiles(services: readonly Service[]): { path: string; text: string }[] {
   return services.map((service) => ({
-    path: `launchd/ai.vigil.${service.name}.plist`,
+    path: `launchd/${labelOf(service.name)}.plist`,
     text: plist(service),
   }));
+}
+
+export function labelOf(name: string): string {
+  return `ai.vigil.${name}`;
 }
 
 /** Umask is an integer, and integers are decimal: 63 is 077. */
@@ -26,7 +36,7 @@ function plist(service: Service): string {
 <plist version="1.0">
 <dict>
   <key>Label</key>
-  <string>ai.vigil.${service.name}</string>
+  <string>${labelOf(service.name)}</string>
   <key>ProgramArguments</key>
   <array>
     <string>/bin/sh</string>
@@ -53,21 +63,28 @@ function plist(service: Service): string {
     <key>NumberOfFiles</key>
     <integer>4096</integer>
   </dict>
+  <key>LimitLoadToSessionType</key>
+  <array>
+    <string>Aqua</string>
+    <string>Background</string>
+  </array>
 </dict>
 </plist>
 `;
 }
 
 function script(service: Service): string {
-  return `
-export VIGIL_HOME="$HOME/.vigil"
-[ ! -e "$VIGIL_HOME/STOPPED" ] || exit 0
-logs="$VIGIL_HOME/logs/${service.name}"
-mkdir -p "$logs"
-[ ! -s "$logs/crash.txt" ] || mv -f "$logs/crash.txt" "$logs/crash.previous.txt"
-exec "$VIGIL_HOME/current/bin/node" ${nodeOptions(service).join(' ')} \\
-  "$VIGIL_HOME/current/services/${service.name}.js" >"$logs/crash.txt" 2>&1
-`;
+  const lines = [
+    'export VIGIL_HOME="$HOME/.vigil"',
+    '[ ! -e "$VIGIL_HOME/STOPPED" ] || exit 0',
+    ...(service.needs ? [`[ -e "$VIGIL_HOME/credentials/${service.needs}.env" ] || exit 0`] : []),
+    `logs="$VIGIL_HOME/logs/${service.name}"`,
+    'mkdir -p "$logs"',
+    '[ ! -s "$logs/crash.txt" ] || mv -f "$logs/crash.txt" "$logs/crash.previous.txt"',
+    `exec "$VIGIL_HOME/${NODE}" ${nodeOptions(service).join(' ')} \\`,
+    `  "$VIGIL_HOME/current/services/${service.name}.cjs" >"$logs/crash.txt" 2>&1`,
+  ];
+  return `\n${lines.join('\n')}\n`;
 }
 
 function escaped(text: string): string {
