@@ -9,22 +9,27 @@ import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
 import { cost } from './cli/cost.ts';
+import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
 import { explain } from './cli/explain.ts';
 import { halt, resume } from './cli/halt.ts';
 import { install } from './cli/install.ts';
 import { key } from './cli/key.ts';
 import { loadtest } from './cli/loadtest.ts';
+import { logs } from './cli/logs.ts';
 import { mcp } from './cli/mcp.ts';
 import { members } from './cli/members.ts';
+import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
+import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
 import { share } from './cli/share.ts';
 import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
 import { uninstall } from './cli/uninstall.ts';
+import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
@@ -49,6 +54,15 @@ const verbs = [
   config,
   install,
   uninstall,
+  credentials,
+  logs,
+  restart,
+  off,
+  on,
+  upgrade,
+  rollback,
+  releases,
+  rehearse,
   loadtest,
 ];
 

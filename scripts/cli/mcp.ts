@@ -172,7 +172,7 @@ function keep(file: string, values: readonly [string, string][]): void {
 }
 
 /** As it is read again: such a file knows no escapes. */
-function quoted(variable: string, value: string): string {
+export function quoted(variable: string, value: string): string {
   for (const mark of ['', "'", '"', '`']) {
     const text = mark + value + mark;
     if (parseEnv(`${variable}=${text}\n`)[variable] === value) return text;

@@ -46,7 +46,7 @@ export function restartDelay_ms(deaths: number): number {
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
   const { home, say } = options;
   demandOn(home, 'vigil');
-  const sole = await beSole(home);
+  const sole = await beSole(home, () => stop());
   const began = performance.now();
   const ready = Promise.withResolvers<Awaited<Suite['ready']>>();
   const ended = Promise.withResolvers<number>();
@@ -139,8 +139,8 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
   return { ready: ready.promise, ended: ended.promise, stop };
 }
 
-/** One suite per home: a socket that answers is the sign of a living one. */
-async function beSole(home: Home): Promise<Server> {
+/** One suite per home: a socket that answers is the sign of a living one. Whoever says a word there has it stop. */
+async function beSole(home: Home, stop: () => void): Promise<Server> {
   const path = socketOf(home, 'suite');
   prepareSocket(path);
   const alive = await new Promise<boolean>((resolve) => {
@@ -157,7 +157,11 @@ async function beSole(home: Home): Promise<Server> {
     );
   }
   rmSync(path, { force: true });
-  const server = createServer((socket) => socket.destroy());
+  const server = createServer((socket) => {
+    // It stays open until this process is gone: that is the answer.
+    socket.unref().once('data', stop);
+    socket.on('error', () => {});
+  });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve)).catch(
     (error) => {
       throw new Misconfigured(
