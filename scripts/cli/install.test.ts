@@ -122,6 +122,11 @@ describe('a release on a machine', { skip: noBox }, () => {
         78,
         /\/etc\/vigil\/credentials could be read by others \(user 0, mode 755; expected user 0, closed to them\)\n {2}cure: .*chmod go-rwx/,
       );
+      await refused(
+        `touch /usr/local/bin/vigil; ${here} install; code=$?; rm /usr/local/bin/vigil; exit $code`,
+        78,
+        /\/usr\/local\/bin\/vigil is there already, and not ours/,
+      );
       const newer = `mkdir -p /var/lib/vigil && cd /mnt/release && bin/node -e "new (require('better-sqlite3'))('/var/lib/vigil/vigil.db').exec('PRAGMA user_version=9999; CREATE TABLE t (x)')"`;
       await refused(
         `${newer}; ${here} install; code=$?; rm -r /var/lib/vigil; exit $code`,
