@@ -160,6 +160,10 @@ describe('a release on a machine', { skip: noBox }, () => {
       );
     });
 
+    await t.test('a message to the bot is answered', async () => {
+      await until('it is answered', async () => (await box.exec('grep answered /root/world.log')).code === 0);
+    });
+
     await t.test('every service is a user of its own, and no secret is open', async () => {
       for (const { name } of services) {
         const pid = await box.must(`systemctl show -P MainPID vigil-${name}`);
