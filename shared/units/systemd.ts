@@ -160,7 +160,7 @@ InaccessiblePaths=-%t/bus -%t/systemd/private
 TemporaryFileSystem=%t/credentials:ro
 `
     : `ProtectHome=tmpfs
-BindReadOnlyPaths=${config} %t/systemd/notify
+BindReadOnlyPaths=${config} ${config}/releases %t/systemd/notify
 BindPaths=${state} ${config}/logs
 `;
   return `UMask=0077
@@ -303,27 +303,13 @@ ${helper(place)}`;
 /** It speaks to systemd, by a Unix socket, and writes in the state. The machine's is root, without root's capabilities. */
 function helper({ scope, state }: Place): string {
   return `Environment=STATE_DIRECTORY=${state}
-${scope === 'user' ? '' : asRoot(state)}NoNewPrivileges=yes
-RestrictAddressFamilies=AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources @setuid @keyring
-SystemCallErrorNumber=EPERM
-`;
-}
-
-function asRoot(state: string): string {
-  return `ReadWritePaths=${state}
+ReadWritePaths=${state}
+ProtectHome=${scope === 'system' ? 'yes' : 'read-only\nPrivateUsers=yes'}
 CapabilityBoundingSet=
+NoNewPrivileges=yes
 PrivateNetwork=yes
 IPAddressDeny=any
 ProtectSystem=strict
-ProtectHome=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
@@ -335,6 +321,16 @@ PrivateDevices=yes
 DevicePolicy=closed
 PrivateMounts=yes
 KeyringMode=private
+RestrictAddressFamilies=AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources @setuid @keyring
+SystemCallErrorNumber=EPERM
 `;
 }
 
