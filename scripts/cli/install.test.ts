@@ -214,7 +214,10 @@ describe('a release on a machine', { skip: noBox }, () => {
           77,
           /\/var\/lib\/vigil is closed to ada\n {2}cure: .*sudo usermod -aG vigil ada/,
         );
+        const pids = () => box.must('systemctl show -P MainPID vigil-core vigil-router');
+        const running = await pids();
         assert.match(await box.must('SUDO_USER=ada vigil install --yes'), /^let ada use vigil without sudo/m);
+        assert.equal(await pids(), running, 'nobody is restarted for that');
         assert.deepEqual(
           readyOf(await box.must('su ada -c "vigil status --json"'), version),
           services.map(({ name }) => name),

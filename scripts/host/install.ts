@@ -30,7 +30,7 @@ import type { Place } from './place.ts';
 import * as preflight from './preflight.ts';
 import { type Release, readRelease, tryRelease, unpack } from './release.ts';
 import { isWhole, linked, partOf, pathOf, point, settle, tidy } from './releases.ts';
-import { carryOut, type Step } from './step.ts';
+import { carryOut, type Step, wantsRestart } from './step.ts';
 import { unitChanges } from './units.ts';
 
 export type Installing = {
@@ -96,7 +96,9 @@ export async function install(options: Installing): Promise<Installed> {
   if (typeof port === 'number' && !running) await preflight.demandPort(port, place.home.config);
 
   const secrets = await secretsOf(options, source);
-  const prepared = await carryOut(stepsOf({ ...options, source, secrets }, release), { dryRun, say });
+  const steps = stepsOf({ ...options, source, secrets }, release);
+  const anew = running && (await wantsRestart(steps));
+  const prepared = await carryOut(steps, { dryRun, say });
   if (existsSync(place.home.stopped)) {
     say(`it is switched off (${place.home.stopped}): vigil on starts it`);
     return { version: release.version, steps: prepared, rows: null };
@@ -111,10 +113,10 @@ export async function install(options: Installing): Promise<Installed> {
   say('start it, with the machine too');
   const began = performance.now();
   await supervisor.enable();
-  // Those that ran already say that they are ready until they are restarted.
-  const rising = running ? null : awaitReady(place, release.version, began);
+  // Those that run say that they are ready until they are restarted.
+  const rising = anew ? null : awaitReady(place, release.version, began);
   // Which of them did not come up is told by what they say of themselves.
-  await (running ? supervisor.restart() : supervisor.start()).catch((error) => {
+  await (anew ? supervisor.restart() : supervisor.start()).catch((error) => {
     if (!(error instanceof Misconfigured)) throw error;
   });
   const rows = await (rising ?? awaitReady(place, release.version, began));
@@ -149,6 +151,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
       words: `write ${file} (600)`,
       due: () => !existsSync(file) || readFileSync(file, 'utf8') !== text,
       act: () => putFile(file, text, 0o600, own),
+      restarts: true,
     };
   });
   return [
@@ -164,6 +167,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
     {
       words: `put ${release.version} into ${releases} (${Math.round(release.bytes / 2 ** 20)} MB)`,
       due: () => !isWhole(lies),
+      restarts: true,
       act() {
         tidy(place);
         try {
@@ -198,6 +202,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
         return write.size + remove.length > 0;
       },
       act: async () => void (await supervisorOf(place).install(lies)),
+      restarts: true,
     },
     link(place.command, join(place.prefix, 'current', 'bin', 'vigil')),
     ...(system && person ? [membership(person)] : []),
