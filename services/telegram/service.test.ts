@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { Api } from 'grammy/web';
 import { httpFetch } from '#shared/base/fetch.ts';
-import type { ServiceName } from '#shared/manifest.ts';
+import { type ServiceName, services } from '#shared/manifest.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { buildHouse, type House, OWNER, type Suite, TOKEN } from '#shared/testing/house.ts';
@@ -366,7 +366,9 @@ test('the whole house drains and stops, every service by itself', async () => {
     'SELECT service, phase FROM heartbeat ORDER BY 1',
   );
   assert.deepEqual(
-    states.map(({ phase }) => phase),
-    ['stopped', 'stopped', 'stopped', 'stopped'],
+    states,
+    services
+      .map(({ name }) => ({ service: name, phase: 'stopped' }))
+      .sort((a, b) => (a.service < b.service ? -1 : 1)),
   );
 });
