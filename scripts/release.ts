@@ -144,10 +144,19 @@ function pack({ folder, version }: Release): string {
   const tarball = join(dirname(folder), `vigil-${version}-${platform}.tar.gz`);
   const gnu = spawnSync('tar', ['--version'], { encoding: 'utf8' }).stdout.includes('GNU tar');
   const plain = gnu
-    ? ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--mode=u+w,go-w']
+    ? [
+        '--sort=name',
+        '--mtime=@0',
+        '--owner=0',
+        '--group=0',
+        '--numeric-owner',
+        '--mode=u+w,go-w',
+        '-I',
+        'gzip -n3',
+      ]
     : [];
   const part = `${tarball}.tmp`;
-  execFileSync('tar', [...plain, '-C', dirname(folder), '-czf', part, basename(folder)], {
+  execFileSync('tar', [...plain, '-C', dirname(folder), gnu ? '-cf' : '-czf', part, basename(folder)], {
     stdio: 'inherit',
   });
   renameSync(part, tarball);

@@ -17,8 +17,9 @@ const here = '/mnt/release/bin/vigil';
 const packages = realpathSync(join(root, 'node_modules'));
 const rehearsed = services.filter(({ needs }) => needs === undefined).map(({ name }) => name);
 
-/** Every path with mode, owner and size but for what changes by itself. */
-const TREE = `find / -xdev \\( -path /proc -o -path /mnt -o -path /root/tree -o -path /var/log/journal -o -path '${root}' \\) -prune -o ! -type s -printf '%p %m %u %g\\n' 2>/dev/null | grep -v '^/\\(tmp\\|run\\|root/.npm\\|var/lib/systemd\\|etc/\\(passwd\\|group\\|shadow\\|gshadow\\|subuid\\|subgid\\|.pwd.lock\\)\\)' | sort`;
+/** Where an installation could leave something: every path with its mode and its owner. */
+const TREE = `find /etc /opt /usr/local /var/lib /var/log /run/vigil /home -xdev ! -type s -printf '%p %m %u %g\\n' 2>/dev/null |
+  grep -v '^/\\(var/lib/systemd\\|var/log/journal\\|etc/\\(passwd\\|group\\|shadow\\|gshadow\\|subuid\\|subgid\\|.pwd.lock\\)\\)' | sort`;
 
 type Report = { services: { name: string; phase: string; version: string | null; pid: number | null }[] };
 
@@ -121,6 +122,11 @@ describe('a release on a machine', { skip: noBox }, () => {
         78,
         /\/etc\/vigil\/credentials could be read by others \(user 0, mode 755; expected user 0, closed to them\)\n {2}cure: .*chmod go-rwx/,
       );
+      await refused(
+        `touch /usr/local/bin/vigil; ${here} install; code=$?; rm /usr/local/bin/vigil; exit $code`,
+        78,
+        /\/usr\/local\/bin\/vigil is there already, and not ours/,
+      );
       const newer = `mkdir -p /var/lib/vigil && cd /mnt/release && bin/node -e "new (require('better-sqlite3'))('/var/lib/vigil/vigil.db').exec('PRAGMA user_version=9999; CREATE TABLE t (x)')"`;
       await refused(
         `${newer}; ${here} install; code=$?; rm -r /var/lib/vigil; exit $code`,
@@ -152,6 +158,10 @@ describe('a release on a machine', { skip: noBox }, () => {
         ),
         '0',
       );
+    });
+
+    await t.test('a message to the bot is answered', async () => {
+      await until('it is answered', async () => (await box.exec('grep answered /root/world.log')).code === 0);
     });
 
     await t.test('every service is a user of its own, and no secret is open', async () => {
@@ -204,7 +214,10 @@ describe('a release on a machine', { skip: noBox }, () => {
           77,
           /\/var\/lib\/vigil is closed to ada\n {2}cure: .*sudo usermod -aG vigil ada/,
         );
+        const pids = () => box.must('systemctl show -P MainPID vigil-core vigil-router');
+        const running = await pids();
         assert.match(await box.must('SUDO_USER=ada vigil install --yes'), /^let ada use vigil without sudo/m);
+        assert.equal(await pids(), running, 'nobody is restarted for that');
         assert.deepEqual(
           readyOf(await box.must('su ada -c "vigil status --json"'), version),
           services.map(({ name }) => name),
@@ -226,7 +239,7 @@ describe('a release on a machine', { skip: noBox }, () => {
       assert.match(said, /it has left \/etc\/vigil\/config\.toml, /);
       assert.equal(
         await box.must(
-          'ls /opt/vigil /usr/local/bin/vigil /etc/systemd/system 2>/dev/null | grep vigil; pgrep -f /opt/vigil; ls /var/lib/vigil/vigil.db',
+          'ls /opt/vigil /usr/local/bin/vigil /etc/systemd/system 2>/dev/null | grep vigil; readlink /proc/[0-9]*/exe | grep vigil; ls /var/lib/vigil/vigil.db',
         ),
         '/var/lib/vigil/vigil.db',
       );
@@ -236,7 +249,7 @@ describe('a release on a machine', { skip: noBox }, () => {
       await box.must('userdel -r ada 2>/dev/null');
       assert.equal(
         await box.must(
-          'getent passwd | grep vigil; getent group vigil; systemctl list-units --all --plain --no-legend "vigil*"; pgrep -f opt/vigil; true',
+          'getent passwd | grep vigil; getent group vigil; systemctl list-units --all --plain --no-legend "vigil*"; readlink /proc/[0-9]*/exe | grep vigil; true',
         ),
         '',
       );
@@ -246,5 +259,84 @@ describe('a release on a machine', { skip: noBox }, () => {
         [],
       );
     });
+  });
+
+  test('what a checkout has kept is taken over, and the checkout stays down', async (t) => {
+    const box = await machine(t);
+    const node = process.execPath;
+    const checkout = `cd ${root} && VIGIL_HOME=/root/kept ${node}`;
+    const suite = `systemd-run --quiet --unit=suite --setenv=VIGIL_HOME=/root/kept --working-directory=${root} ${node} ${root}/scripts/suite.ts --no-chat --sources`;
+    await box.must(`${suite}`);
+    await until('somebody answers there', async () => {
+      return (await box.exec(`${checkout} scripts/vigil.ts send 'remember me'`)).code === 0;
+    });
+    await box.must(
+      'echo "Be brief." >/root/kept/state/persona.md; mkdir /root/kept/state/workspace/notes; echo a >/root/kept/state/workspace/notes/one; chmod 700 /root/kept/state/workspace/notes',
+    );
+    const command = `${checkout} scripts/vigil.ts install --from /mnt/release --yes`;
+
+    const busy = await box.exec(command);
+    assert.equal(busy.code, 78);
+    assert.match(
+      busy.stderr,
+      /scripts\/start still runs on \/root\/kept, which is to be taken over\n {2}cure: end it/,
+    );
+    assert.notEqual((await box.exec('ls /opt/vigil')).code, 0);
+
+    await box.must('systemctl stop suite');
+    const kept = await box.must(
+      'cd /root/kept && find . -type f ! -path "./state/run/*" ! -name "vigil.db-*" | xargs sha256sum',
+    );
+    assert.match(await box.must(command), /^copy the store of \/root\/kept\/state to \/var\/lib\/vigil$/m);
+    assert.match(await box.must('vigil explain last'), /remember me/);
+    assert.equal(
+      await box.must('cat /var/lib/vigil/persona.md; stat -c "%a %U %G" /var/lib/vigil/workspace/notes'),
+      'Be brief.\n2770 root vigil',
+    );
+    assert.match(await box.must('vigil send "still there?"'), /./);
+
+    const again = await box.exec(`${checkout} scripts/suite.ts --no-chat --sources`);
+    assert.equal(again.code, 78);
+    assert.match(
+      again.stderr,
+      /vigil is switched off \(\/root\/kept\/STOPPED is there: \S+ taken over by the installation in \/opt\/vigil\)/,
+    );
+    const left = await box.must(
+      'cd /root/kept && rm STOPPED && find . -type f ! -path "./state/run/*" ! -name "vigil.db-*" | xargs sha256sum',
+    );
+    assert.equal(left, kept);
+    assert.match(await box.must(command), /nothing was to do$/);
+  });
+
+  test('one user has it for themselves, without a login', async (t) => {
+    const box = await machine(t);
+    await box.must('useradd -m ada && id -u ada >/root/uid');
+    const ada = (command: string) =>
+      `runuser -u ada -- env -u SUDO_USER HOME=/home/ada XDG_RUNTIME_DIR=/run/user/$(cat /root/uid) ${command}`;
+    const asRoot = await box.exec(`SUDO_USER=ada ${here} install --user`);
+    assert.equal(asRoot.code, 78);
+    assert.match(
+      asRoot.stderr,
+      /installed by that user, not by root\n {2}cure: as ada: vigil install --user/,
+    );
+
+    const said = await box.must(ada(`${here} install --user --yes`));
+    assert.match(said, /^let ada's services run without a login$/m);
+    assert.match(said, new RegExp(`vigil ${version} is installed in /home/ada/.vigil$`));
+    const vigil = '/home/ada/.local/bin/vigil';
+    assert.deepEqual(readyOf(await box.must(ada(`${vigil} status --json`)), version), rehearsed);
+    assert.equal(await box.must('find /home/ada/.vigil -perm /077 ! -type l ! -path "*/releases/*"'), '');
+    assert.match(await box.must(ada(`${vigil} install --user`)), /nothing was to do$/);
+
+    await box.reboot();
+    await until('all are ready', async () => {
+      const { stdout } = await box.exec(ada(`${vigil} status --json`));
+      return stdout !== '' && readyOf(stdout, version).length === rehearsed.length;
+    });
+    await box.must(`echo purge | ${ada(`${vigil} uninstall --purge`)}`);
+    assert.equal(
+      await box.must('find /home/ada -name "*vigil*"; readlink /proc/[0-9]*/exe | grep vigil; true'),
+      '',
+    );
   });
 });

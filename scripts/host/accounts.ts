@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { entryOf, folder, putFile, ROOT } from './owner.ts';
+import { entryOf, folder, putFile, ROOT, removeEmpty } from './owner.ts';
 import type { Step } from './step.ts';
 
 export const GROUP = 'vigil';
@@ -55,6 +55,7 @@ export const forgetFolders: Step = {
   due: () => existsSync(FOLDERS) || existsSync('/run/vigil'),
   act() {
     rmSync(FOLDERS, { force: true });
+    removeEmpty(dirname(FOLDERS));
     rmSync('/run/vigil', { recursive: true, force: true });
   },
 };
@@ -65,6 +66,7 @@ export const removeAccounts: Step = {
   due: () => entryOf('group', GROUP) !== null,
   act() {
     rmSync(USERS, { force: true });
+    removeEmpty(dirname(USERS));
     const [, , gid, members = ''] = entryOf('group', GROUP) ?? [];
     const users = execFileSync('getent', ['passwd'], { encoding: 'utf8' })
       .split('\n')

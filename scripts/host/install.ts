@@ -5,22 +5,19 @@
 
 import { execFile } from 'node:child_process';
 import {
-  copyFileSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
-  rmdirSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { codeOf, Misconfigured } from '#shared/base/errors.ts';
+import { Misconfigured } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { checkConfig } from '#shared/runtime/config.ts';
 import type { Home } from '#shared/runtime/home.ts';
@@ -28,11 +25,12 @@ import { sections } from '../sections.ts';
 import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
 import { supervisorOf } from './host.ts';
-import { access, folder, type Owner, putFile, ROOT } from './owner.ts';
+import { access, folder, type Owner, putFile, ROOT, removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
 import * as preflight from './preflight.ts';
-import { placeRelease, type Release, readRelease, sha256 } from './release.ts';
-import { carryOut, type Step } from './step.ts';
+import { type Release, readRelease, tryRelease, unpack } from './release.ts';
+import { isWhole, linked, partOf, pathOf, point, settle, tidy } from './releases.ts';
+import { carryOut, type Step, wantsRestart } from './step.ts';
 import { unitChanges } from './units.ts';
 
 export type Installing = {
@@ -79,9 +77,12 @@ const READY_ms = 60_000;
 export async function install(options: Installing): Promise<Installed> {
   const { place, from, dryRun, say } = options;
   preflight.demandHost(place);
+  // What is closed is closed by its own mode; folders of the machine are everybody's to read.
+  if (place.profile === 'system') process.umask(0o022);
   preflight.demandFolders(place);
+  preflight.demandCommand(place);
   const release = readRelease(from);
-  preflight.demandSameVersion(place, release, currentOf(place));
+  preflight.demandSameVersion(place, release, linked(place, 'current'));
   preflight.demandSchema(place, release);
   const source = options.source && adoptable(options.source, place) ? options.source : null;
   if (source) await demandQuiet(source);
@@ -91,11 +92,13 @@ export async function install(options: Installing): Promise<Installed> {
   );
   const port = config && (checkConfig(config, sections) as { router?: { port?: unknown } }).router?.port;
   const supervisor = supervisorOf(place);
-  const running = currentOf(place) !== null && (await alive(place)).length > 0;
+  const running = linked(place, 'current') !== null && (await alive(place)).length > 0;
   if (typeof port === 'number' && !running) await preflight.demandPort(port, place.home.config);
 
   const secrets = await secretsOf(options, source);
-  const prepared = await carryOut(stepsOf({ ...options, source, secrets }, release), { dryRun, say });
+  const steps = stepsOf({ ...options, source, secrets }, release);
+  const anew = running && (await wantsRestart(steps));
+  const prepared = await carryOut(steps, { dryRun, say });
   if (existsSync(place.home.stopped)) {
     say(`it is switched off (${place.home.stopped}): vigil on starts it`);
     return { version: release.version, steps: prepared, rows: null };
@@ -109,13 +112,15 @@ export async function install(options: Installing): Promise<Installed> {
   }
   say('start it, with the machine too');
   const began = performance.now();
-  const rising = awaitReady(place, release.version, began);
   await supervisor.enable();
+  // Those that run say that they are ready until they are restarted.
+  const rising = anew ? null : awaitReady(place, release.version, began);
   // Which of them did not come up is told by what they say of themselves.
-  await (running ? supervisor.restart() : supervisor.start()).catch((error) => {
+  await (anew ? supervisor.restart() : supervisor.start()).catch((error) => {
     if (!(error instanceof Misconfigured)) throw error;
   });
-  return { version: release.version, steps: prepared + 1, rows: await rising };
+  const rows = await (rising ?? awaitReady(place, release.version, began));
+  return { version: release.version, steps: prepared + 1, rows };
 }
 
 /** The steps up to the start, in the order in which each can rely on those before. */
@@ -126,7 +131,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
   const shared: Owner = system ? { group: GROUP } : null;
   const own: Owner = system ? ROOT : null;
   const releases = join(place.prefix, 'releases');
-  const lies = join(releases, release.version);
+  const lies = pathOf(place, release.version);
   const readable = system ? 0o755 : 0o700;
 
   const config: Step = {
@@ -146,6 +151,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
       words: `write ${file} (600)`,
       due: () => !existsSync(file) || readFileSync(file, 'utf8') !== text,
       act: () => putFile(file, text, 0o600, own),
+      restarts: true,
     };
   });
   return [
@@ -161,17 +167,21 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
     {
       words: `put ${release.version} into ${releases} (${Math.round(release.bytes / 2 ** 20)} MB)`,
       due: () => !isWhole(lies),
+      restarts: true,
       act() {
-        mkdirSync(releases, { recursive: true, mode: readable });
+        tidy(place);
         try {
-          placeRelease(release.folder, releases);
+          unpack(release.folder, partOf(place));
+          tryRelease(readRelease(partOf(place)));
+          settle(place, release.version);
         } catch (error) {
-          tidy(releases, place.prefix);
+          tidy(place);
+          // What a refusal would leave behind.
+          removeEmpty(releases, place.prefix);
           throw error;
         }
       },
     },
-    ...(place.profile === 'mac' ? [shareNode(place, lies)] : []),
     folder(place.prefix, readable, own),
     folder(releases, readable, own),
     ...(system ? [makeAccounts(release.folder), ...makeFolders(release.folder)] : ownFolders(home)),
@@ -179,7 +189,11 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
     access(home.config, system ? 0o640 : 0o600, shared),
     ...credentials,
     ...(source ? adoption(source, place, shared) : []),
-    link(join(place.prefix, 'current'), join('releases', release.version)),
+    {
+      words: `point ${join(place.prefix, 'current')} at ${release.version}`,
+      due: () => linked(place, 'current') !== release.version,
+      act: () => point(place, 'current', release.version),
+    },
     {
       words: `install the units of ${release.version} in ${place.units}`,
       due() {
@@ -188,8 +202,9 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
         return write.size + remove.length > 0;
       },
       act: async () => void (await supervisorOf(place).install(lies)),
+      restarts: true,
     },
-    command(place),
+    link(place.command, join(place.prefix, 'current', 'bin', 'vigil')),
     ...(system && person ? [membership(person)] : []),
   ];
 }
@@ -206,82 +221,15 @@ function ownFolders({ credentials, logs, state, restarts, workspace, files }: Ho
   return [...paths, restarts, workspace, files].map((path) => folder(path, 0o700, null));
 }
 
-function isWhole(folder: string): boolean {
-  try {
-    readRelease(folder);
-    return true;
-  } catch (error) {
-    if (error instanceof Misconfigured) return false;
-    throw error;
-  }
-}
-
-/** What a refusal would leave behind. */
-function tidy(...folders: string[]): void {
-  for (const path of folders) {
-    try {
-      rmdirSync(path);
-    } catch (error) {
-      if (!/^(ENOTEMPTY|EEXIST|ENOENT)$/.test(codeOf(error))) throw error;
-    }
-  }
-}
-
-/** Permissions are granted to a path on a Mac: over all releases, it is the same Node's. */
-export function shareNode(place: Place, release: string): Step {
-  const node = join(release, 'bin', 'node');
-  const stable = join(place.prefix, 'runtime', `node-${process.versions.node.split('.')[0]}`, 'bin', 'node');
-  return {
-    words: `put its Node at ${stable}`,
-    due: () => !existsSync(node) || !lstatSync(node).isSymbolicLink(),
-    act() {
-      mkdirSync(dirname(stable), { recursive: true });
-      if (!existsSync(stable) || sha256(stable) !== sha256(node)) {
-        copyFileSync(node, `${stable}.part`);
-        renameSync(`${stable}.part`, stable);
-      }
-      rmSync(node);
-      symlinkSync(relative(dirname(node), stable), node);
-    },
-  };
-}
-
-/** The version that `current` points at. */
-export function currentOf(place: Place): string | null {
-  const path = join(place.prefix, 'current');
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? basename(readlinkSync(path)) : null;
-}
-
 function link(path: string, to: string): Step {
   return {
     words: `link ${path} to ${to}`,
-    due: () => !isLink(path) || readlinkSync(path) !== to,
+    due: () => !existsSync(path) || readlinkSync(path) !== to,
     act() {
       mkdirSync(dirname(path), { recursive: true });
       rmSync(`${path}.part`, { force: true });
       symlinkSync(to, `${path}.part`);
       renameSync(`${path}.part`, path);
-    },
-  };
-}
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-}
-
-/** Somebody else's command of that name stays theirs. */
-function command(place: Place): Step {
-  const step = link(place.command, join(place.prefix, 'current', 'bin', 'vigil'));
-  return {
-    ...step,
-    act() {
-      if (existsSync(place.command) && !isLink(place.command)) {
-        throw new Misconfigured(
-          `install: ${place.command} is there already, and not ours`,
-          `move it away, then run this again`,
-        );
-      }
-      return step.act();
     },
   };
 }

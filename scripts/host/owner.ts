@@ -10,11 +10,13 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '#shared/base/errors.ts';
 import type { Step } from './step.ts';
 
 /** null: whoever runs this. The group is looked up when it is needed: a step before may have made it. */
@@ -103,4 +105,15 @@ function share(path: string, owner: Owner): void {
 export function isEmpty(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return !stat || (stat.isDirectory() && readdirSync(path).length === 0);
+}
+
+/** Removes those of the folders in which nothing is. */
+export function removeEmpty(...folders: string[]): void {
+  for (const path of folders) {
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (!/^(ENOTEMPTY|EEXIST|ENOENT)$/.test(codeOf(error))) throw error;
+    }
+  }
 }

@@ -1,16 +1,18 @@
 /** What speaks against an installation, found before anything is changed. Each finding is Misconfigured, with the cure. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { schemaOf } from '#shared/store/migrate.ts';
+import { schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
 import type { Release } from './release.ts';
+import { schemaOf } from './releases.ts';
 
 /** Room for logs, the store's growth, and whatever else writes to that disk. */
 const MARGIN_bytes = 200 * 2 ** 20;
@@ -45,8 +47,9 @@ export function lingers(): boolean {
   return stdout?.trim() === 'yes';
 }
 
-export function linger(): void {
-  const { username } = userInfo();
+/** Returns when the user's systemd is there to be spoken to. */
+export async function linger(): Promise<void> {
+  const { username, uid } = userInfo();
   try {
     execFileSync('loginctl', ['--no-ask-password', 'enable-linger', username], { stdio: 'pipe' });
   } catch (error) {
@@ -56,6 +59,8 @@ export function linger(): void {
       { cause: error },
     );
   }
+  const deadline = performance.now() + 10_000;
+  while (!existsSync(`/run/user/${uid}/systemd/private`) && performance.now() < deadline) await sleep(50);
 }
 
 /** Another release runs there: to change it is another command. */
@@ -70,11 +75,7 @@ export function demandSameVersion(place: Place, { version }: Release, current: s
 /** A store that a newer release has written is lost on an older one. */
 export function demandSchema(place: Place, release: Release): void {
   const file = join(place.home.state, FILE);
-  if (!existsSync(file)) return;
-  const has = schemaOf(file);
-  const knows = readdirSync(join(release.folder, 'shared', 'store', 'migrations'))
-    .map((name) => Number.parseInt(name, 10))
-    .reduce((most, number) => Math.max(most, number), 0);
+  const [has, knows] = [schemaIn(file), schemaOf(release.folder)];
   if (has <= knows) return;
   throw new Misconfigured(
     `install: ${file} has schema ${has}, ${release.version} knows ${knows}: a newer release wrote it; it was left untouched`,
@@ -129,6 +130,13 @@ export function demandFolders(place: Place): void {
       `see what is in it, then: chown ${owner} ${path} && chmod go-rwx ${path}`,
     );
   }
+}
+
+/** Somebody else's command of that name stays theirs. */
+export function demandCommand({ command }: Place): void {
+  const stat = lstatSync(command, { throwIfNoEntry: false });
+  if (!stat || stat.isSymbolicLink()) return;
+  throw new Misconfigured(`install: ${command} is there already, and not ours`, `move ${command} away`);
 }
 
 /** The router's port, while nothing of ours runs that could have it. */

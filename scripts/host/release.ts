@@ -5,18 +5,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 
@@ -56,8 +45,6 @@ export function readRelease(folder: string): Release {
   for (const [file, sum] of wanted) {
     const path = join(folder, file);
     if (!existsSync(path)) throw damaged(`${file} is missing`);
-    // On a Mac, releases share one Node, which a newer release may have replaced.
-    if (lstatSync(path).isSymbolicLink()) continue;
     if (sha256(path) !== sum) throw damaged(`${file} is not the file that was released`);
     bytes += statSync(path).size;
   }
@@ -85,34 +72,6 @@ export function tryRelease({ folder, version }: Release): void {
     `release: ${version} does not run on this machine (${process.platform}-${process.arch}): ${said ?? `its Node ends with ${status}`}`,
     'take the release that was made for this system',
   );
-}
-
-/**
- * Puts a release, a folder or a tarball, into a folder of releases under its version, whole or not at all; what an
- * interrupted attempt left there goes. One that lies there whole already is left as it is.
- */
-export function placeRelease(from: string, releases: string): Release {
-  mkdirSync(releases, { recursive: true });
-  for (const name of readdirSync(releases)) {
-    if (name.endsWith('.tmp')) rmSync(join(releases, name), { recursive: true, force: true });
-  }
-  const part = join(releases, `${process.pid}.tmp`);
-  try {
-    unpack(from, part);
-    const release = readRelease(part);
-    tryRelease(release);
-    const folder = join(releases, release.version);
-    if (existsSync(folder)) {
-      // What runs from it keeps the files that it has open.
-      const damaged = join(releases, `${process.pid}.damaged.tmp`);
-      renameSync(folder, damaged);
-      renameSync(part, folder);
-      rmSync(damaged, { recursive: true, force: true });
-    } else renameSync(part, folder);
-    return { ...release, folder };
-  } finally {
-    rmSync(part, { recursive: true, force: true });
-  }
 }
 
 /** Puts what a tarball or a folder holds into a folder that is not there yet, closed to nobody's reading. */

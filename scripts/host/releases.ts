@@ -129,7 +129,7 @@ export function settle(place: Place, version: string): void {
   flush(dirname(path));
 }
 
-function isWhole(release: string): boolean {
+export function isWhole(release: string): boolean {
   try {
     readRelease(release);
     return true;

@@ -8,7 +8,15 @@ export type Step = {
   words: string;
   due(): boolean | Promise<boolean>;
   act(): void | Promise<void>;
+  /** What runs has to be started anew to see it. */
+  restarts?: true;
 };
+
+/** Whether one of them is due that what runs would not see. */
+export async function wantsRestart(steps: readonly Step[]): Promise<boolean> {
+  for (const step of steps) if (step.restarts && (await step.due())) return true;
+  return false;
+}
 
 /** Returns how many there were to do. */
 export async function carryOut(

@@ -21,7 +21,6 @@ import { tryLock } from '#shared/store/liveness.ts';
 import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
-import { shareNode } from './install.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
 import { keepStore, restoreStore } from './keep.ts';
 import type { Place } from './place.ts';
@@ -217,7 +216,6 @@ async function prepare({ place, say }: Host, source: string, current: string): P
       `the store opens in it and loses no row${prepared.moves ? `; schema ${schema} becomes ${speaks}` : ''}`,
     );
   }
-  if (place.profile === 'mac') await shareNode(place, part).act();
   settle(place, version);
   return prepared;
 }

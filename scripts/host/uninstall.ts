@@ -1,8 +1,7 @@
 /** Takes an installation away again: all but its data, or its data too. */
 
-import { existsSync, lstatSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SYSTEM } from '#shared/runtime/home.ts';
 import { forgetFolders, removeAccounts } from './accounts.ts';
 import { supervisorOf } from './host.ts';
 import { demandRoot } from './permit.ts';
@@ -32,8 +31,10 @@ export async function uninstall(options: Uninstalling): Promise<number> {
 export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
   const { prefix, home, command } = place;
   const system = place.profile === 'system';
-  const parts = ['current', 'previous', 'releases', 'runtime'].map((name) => join(prefix, name));
-  const remains = system ? [dirname(home.config), home.state, home.logs, prefix] : [prefix];
+  const parts = ['current', 'previous', 'releases', 'runtime', 'upgrade.json'].map((name) =>
+    join(prefix, name),
+  );
+  const data = system ? [dirname(home.config), home.state, home.logs] : [prefix];
   return [
     {
       words: `stop every service, and remove the units from ${place.units}`,
@@ -46,13 +47,8 @@ export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
       act: () => rmSync(command),
     },
     ...(system ? [forgetFolders] : []),
-    ...parts.map(removal),
-    ...(purge ? remains.map(removal) : []),
-    {
-      words: `remove ${prefix}, in which nothing is left`,
-      due: () => !purge && prefix === SYSTEM.prefix && existsSync(prefix),
-      act: () => rmdirSync(prefix),
-    },
+    ...(system ? [prefix] : parts).map(removal),
+    ...(purge ? data.map(removal) : []),
     ...(purge && system ? [removeAccounts] : []),
   ];
 }

@@ -51,7 +51,7 @@ test('files lie in the state under their numbers, closed to others, and their me
   assert.equal(file.path, join(house.home.files, '1.pdf'));
   assert.equal(file.bytes, 5);
   assert.equal(readFileSync(file.path, 'utf8'), 'hello');
-  assert.equal(statSync(file.path).mode & 0o777, 0o600);
+  assert.equal(statSync(file.path).mode & 0o007, 0);
   const [message] = await house.read<{ state: string; text: string }>('SELECT state, text FROM inbound');
   assert.deepEqual({ ...message }, { state: 'pending', text: 'read this' });
 });

@@ -45,7 +45,7 @@ class Unobtainable extends Error {
 
 /** What a process left behind in the middle is of no use to anybody. */
 export function clearParts(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o770 });
   for (const name of readdirSync(folder)) if (name.endsWith(PART)) rmSync(join(folder, name));
 }
 
@@ -82,7 +82,8 @@ async function download(
   const response = await fetch(`${root}/${file_path}`, { signal });
   // Its own words: the address holds the token.
   if (!response.ok || !response.body) throw new Error(`getFile: the download answered ${response.status}`);
-  const handle = await open(`${path}${PART}`, 'w', 0o600);
+  // For the house: a service that runs as another user reads it. The umask closes it to all others.
+  const handle = await open(`${path}${PART}`, 'w', 0o660);
   let bytes = 0;
   try {
     for await (const chunk of response.body) {

@@ -92,7 +92,7 @@ export const proposePersona = tool({
     if (changed_at > call.created_at && (await personaAt(persona)) !== call.input.text) {
       throw new Error('the standing instructions were changed meanwhile: read them anew, and propose again');
     }
-    await replaceFile(placeOf(persona, hands.ctx.home), call.input.text, 0o600);
+    await replaceFile(placeOf(persona, hands.ctx.home), call.input.text, 0o660);
     return { content: text('The standing instructions are as proposed, from the next turn on.') };
   },
 });

@@ -78,7 +78,7 @@ export const toolsWith = (own: readonly Tool[]) =>
     async start(ctx) {
       // A folder of skills that is not there could be made by any program.
       for (const folder of [join(ctx.home.workspace, 'skills'), ctx.home.files])
-        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        mkdirSync(folder, { recursive: true, mode: 0o770 });
       const registry = openRegistry(ctx);
       const now = ctx.clock.now();
       await registry.put(

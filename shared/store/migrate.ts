@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Driver, { type Database } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { Misconfigured } from '../base/errors.ts';
 import { root } from '../base/root.ts';
 
@@ -26,16 +26,6 @@ function migrations(): Migration[] {
 /** The schema version that this code speaks. */
 export function latest(): number {
   return migrations().at(-1)?.version ?? 0;
-}
-
-/** How far a store has been migrated, asked without changing anything. */
-export function schemaOf(file: string): number {
-  const db = new Driver(file, { readonly: true, timeout: 1000 });
-  try {
-    return number(db, 'user_version');
-  } finally {
-    db.close();
-  }
 }
 
 function number(db: Database, pragma: string): number {
