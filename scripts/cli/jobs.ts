@@ -4,7 +4,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { usd } from '#shared/base/money.ts';
-import { readSection, shared } from '#shared/runtime/config.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as fire from '#shared/tables/fire.ts';
 import * as schedule from '#shared/tables/schedule.ts';
@@ -105,6 +104,8 @@ function gathered(value: string, before: string[]): string[] {
 async function withStore(act: (store: Store) => Promise<void>): Promise<void> {
   const { home, store } = await openHouse();
   try {
+    // Not before it is asked for: --help stays quick.
+    const { readSection, shared } = await import('#shared/runtime/config.ts');
     const { time_zone } = readSection(home.config, 'owner', shared.owner);
     if (time_zone !== '') process.env.TZ = time_zone;
     await act(store);
