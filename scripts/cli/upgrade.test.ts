@@ -216,6 +216,9 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
       /the rollback to \S+ was interrupted while switching: it goes on/,
     );
     assert.deepEqual([await schema(), await readyIn(box, first)], [before, running]);
+    const shown = await box.must('vigil releases');
+    assert.match(shown, /^upgrade-\S+\.db +before an upgrade +\d+ MB /m);
+    assert.match(shown, /^set-aside-\S+\.db +set aside by a rollback +\d+ MB .* 99$/m);
   });
 
   test('off, nothing of it runs, also after a reboot; on, all is back', async () => {
@@ -248,6 +251,14 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     const { code, stderr } = await box.exec('echo 12:abc | vigil credentials set telegram');
     assert.equal(code, 78);
     assert.match(stderr, /TELEGRAM_BOT_TOKEN does not look like one \(6 characters\)/);
+    const [, , tools] = (await pids()).split('\n');
+    assert.match(
+      await box.must(
+        'printf abc | vigil mcp add mail --url http://127.0.0.1:9/mcp --secret MAIL_TOKEN; vigil mcp remove mail',
+      ),
+      /^tools was started anew.*\n.* removed, and its secrets\ntools was started anew/m,
+    );
+    assert.notEqual((await pids()).split('\n')[2], tools);
     const unknown = await box.exec(`echo 999999999:${'A'.repeat(35)} | vigil credentials rotate telegram`);
     assert.equal(unknown.code, 78);
     assert.match(unknown.stderr, /Telegram/);
