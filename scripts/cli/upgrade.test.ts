@@ -131,7 +131,7 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     ];
     const before = await state();
     const small = (command: string) =>
-      `unshare -m sh -c 'mount -t tmpfs -o size=70m small /mnt && cp -a /var/lib/vigil/. /mnt && mount --bind /mnt /var/lib/vigil && ${command}'`;
+      `unshare -m sh -c 'mount -t tmpfs -o size=30m small /mnt && cp -a /var/lib/vigil/. /mnt && mount --bind /mnt /var/lib/vigil && ${command}'`;
     const upgrade = (source: string) => `vigil upgrade /mnt/releases/${source}`;
     for (const [command, words] of [
       [upgrade('fails'), /refuses 'vigil rehearse': SqliteError: no such table: nowhere\n {2}cure/],
@@ -153,10 +153,10 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     }
   });
 
-  for (const [what, version, late, seconds] of [
-    ['crashes after it has moved the schema', BROKEN, ['core'], 15],
-    ['has one service, its last, that does not start', LAST, ['backup'], 15],
-    ['never gets ready, or beats with another version', HANGS, ['router', 'core'], 40],
+  for (const [what, version, late] of [
+    ['crashes after it has moved the schema', BROKEN, ['core']],
+    ['has one service, its last, that does not start', LAST, ['backup']],
+    ['never gets ready, or beats with another version', HANGS, ['router', 'core']],
   ] as const) {
     test(`a release that ${what} is taken back, and the store with it`, async (t) => {
       const before = await schema();
@@ -170,7 +170,8 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
       assert.deepEqual(await readyIn(box, first), running);
       assert.equal(await schema(), before);
       assert.equal(await box.must('find /var/lib/vigil -name "vigil.db*" ! -perm 660'), '');
-      assert.ok(performance.now() - began < seconds * 1000, stdout);
+      // Nobody waits for what systemd itself grants a start, 90 s.
+      assert.ok(performance.now() - began < 85_000, stdout);
     });
   }
 
