@@ -20,6 +20,7 @@ import { type ServiceName, services } from '#shared/manifest.ts';
 import { lockOf } from '#shared/runtime/home.ts';
 import { tryLock } from '#shared/store/liveness.ts';
 import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
+import { removeKept } from '#shared/store/snapshot.ts';
 import { FILE } from '#shared/store/store.ts';
 import { makeAccounts, makeFolders } from './accounts.ts';
 import { gate, type Late, meantToRun, readyNow, type Verdict } from './gate.ts';
@@ -510,7 +511,7 @@ function sweepStores(place: Place): void {
   for (const kind of ['upgrade', 'set-aside']) {
     for (const { file, at } of kept.filter((one) => one.kind === kind).slice(3)) {
       if (Date.now() - at <= 86_400_000) continue;
-      for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+      removeKept(file);
     }
   }
 }

@@ -165,6 +165,11 @@ export function putBack(directory: string, copy: string, contents: Contents, asi
   rmSync(refused);
 }
 
+/** Removes a store that was kept aside, and the log that it may have had. */
+export function removeKept(file: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+}
+
 /**
  * Folds the write-ahead log into the store and cuts it to nothing, when nobody is in the way: else as much of it as goes
  * without making anybody wait. Says how many pages are left in it.
