@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
 import { until } from '#shared/testing/scratch.ts';
-import { filesOf, MANIFEST, sha256 } from '../host/release.ts';
+import { variantOf } from '../host/variant.ts';
 
 const running = services.filter(({ needs }) => needs === undefined).map(({ name }) => name);
 
@@ -32,20 +32,6 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
   let box: Box;
   let first: string;
 
-  /** The same release under another version, with these files. */
-  function variant(version: string, files: { [path: string]: string } = {}): void {
-    const path = join(folder, version);
-    execFileSync('cp', ['-al', join(folder, first), path]);
-    const own = { name: 'vigil', version, private: true, type: 'module' };
-    for (const [file, text] of Object.entries({ ...files, 'package.json': JSON.stringify(own) })) {
-      rmSync(join(path, file), { force: true }); // a link: the other release has it too
-      writeFileSync(join(path, file), text);
-    }
-    rmSync(join(path, MANIFEST));
-    const lines = filesOf(path).map((file) => `${sha256(join(path, file))}  ${file}\n`);
-    writeFileSync(join(path, MANIFEST), lines.join(''));
-  }
-
   const GOOD = '0.1.0-00000001';
   const MOVED = '0.1.0-00000002';
   const BROKEN = '0.1.0-00000003';
@@ -55,9 +41,12 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     const program = join(root, 'scripts', 'release');
     const stdio = ['ignore', 'pipe', 'ignore'] as const;
     first = basename(execFileSync(program, [folder], { encoding: 'utf8', stdio: [...stdio] }).trim());
-    variant(GOOD);
-    variant(MOVED, migration);
-    variant(BROKEN, { ...migration, 'services/core.cjs': `throw new Error('broken');` });
+    variantOf(join(folder, first), GOOD);
+    variantOf(join(folder, first), MOVED, migration);
+    variantOf(join(folder, first), BROKEN, {
+      ...migration,
+      'services/core.cjs': `throw new Error('broken');`,
+    });
     box = await boxFor(
       { after: (end) => void ends.push(end) },
       { binds: { [realpathSync(folder)]: '/mnt/releases' } },
