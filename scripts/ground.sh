@@ -1,5 +1,6 @@
 # What every command stands on: Node, the packages, the bundles. Sourced by scripts/start, scripts/test, scripts/release
 # and scripts/vigil after `root` is set. POSIX shell; says what it does while it does it, and does nothing twice.
+# shellcheck shell=sh disable=SC2154 # whoever sources it sets `root`
 
 NODE_VERSION=24.21.0
 NODE_LINUX_X64=7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c
@@ -27,6 +28,7 @@ expect_sha256() {
 
 # give_back PATH: what root has made in somebody's checkout is theirs, or they could not make it anew.
 give_back() {
+	# shellcheck disable=SC2012 # stat has other options on a Mac; only the two names are read
 	[ "$(id -u)" != 0 ] || chown -R "$(ls -ld "$root" | awk '{print $3 ":" $4}')" "$1"
 }
 

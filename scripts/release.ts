@@ -164,6 +164,8 @@ function pack({ folder, version }: Release): string {
   const part = `${tarball}.tmp`;
   execFileSync('tar', [...plain, '-C', dirname(folder), gnu ? '-cf' : '-czf', part, basename(folder)], {
     stdio: 'inherit',
+    // A Mac's tar would pack a file `._name` beside each that has attributes, and they belong to no release.
+    env: { ...process.env, COPYFILE_DISABLE: '1' },
   });
   renameSync(part, tarball);
   return tarball;

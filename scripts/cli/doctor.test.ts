@@ -202,7 +202,9 @@ test('backup: none, three hours old, older', async (t) => {
   const given = facts(t);
   const place = placeOf('user', scratch(t));
   await found(disk.backup, given, 'warning', /none yet/, /vigil backup now/);
-  await found(disk.backup, { ...given, place }, 'fault', /none yet/);
+  const soon = Date.now() + 10_800_000;
+  await found(disk.backup, { ...given, place, now: soon - 1000 }, 'warning', /none yet/);
+  await found(disk.backup, { ...given, place, now: soon + 1 }, 'fault', /none yet/);
   const folder = join(given.home.state, 'backups');
   mkdirSync(join(folder, '2026-11-22T090000.000Z'), { recursive: true });
   mkdirSync(join(folder, '2026-11-22T115900.000Z.part'));

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { codeOf, Misconfigured, messageOf } from '#shared/base/errors.ts';
+import { onMac } from '#shared/runtime/launchctl.ts';
 import type { Check, Facts, Finding } from './doctor/check.ts';
 
 export function doctor(program: Command): void {
@@ -27,7 +28,7 @@ async function checks(): Promise<Check[]> {
     ...[config.config, credentials.permissions, services.store, services.switches],
     ...[services.services, services.versions, services.incidents],
     ...[supervision.units, supervision.linger, supervision.limits],
-    ...(process.platform === 'darwin' ? [night] : []),
+    ...(onMac ? [night] : []),
     ...[disk.disk, disk.backup, disk.workspace, network.clock, config.timeZone, sandbox],
     ...[credentials.tokens, network.telegram, services.poller, network.provider, config.prices],
     ...[credentials.secondRoute, network.alarm],

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { type Home, homeOf } from '#shared/runtime/home.ts';
+import { onMac } from '#shared/runtime/launchctl.ts';
 import { type Place, placeOf } from '../host/place.ts';
 import { table } from './table.ts';
 
@@ -61,6 +62,9 @@ Examples:
           say,
         });
         if (done.rows !== null) say(`\n${drawn(done.rows)}`);
+        const bin = dirname(place.command);
+        if (!options.dryRun && !process.env.PATH?.split(':').includes(bin))
+          say(`the command is ${place.command}: put ${bin} into your PATH`);
         if (done.steps === 0) say(`vigil ${done.version} is installed: nothing was to do`);
         else if (options.dryRun) say(`\n${done.steps} steps; nothing was changed`);
         else if (done.rows?.some(isDown)) {
@@ -74,14 +78,13 @@ Examples:
 }
 
 function chosen({ user, system }: Options): Place {
-  const mac = process.platform === 'darwin';
-  if (system && (user || mac)) {
+  if (system && (user || onMac)) {
     throw new Misconfigured(
-      `install: --system ${mac ? 'is for Linux' : 'and --user'}: expected one profile`,
-      mac ? 'leave it out' : 'leave one of them out',
+      `install: --system ${onMac ? 'is for Linux' : 'and --user'}: expected one profile`,
+      onMac ? 'leave it out' : 'leave one of them out',
     );
   }
-  return placeOf(mac ? 'mac' : user ? 'user' : 'system');
+  return placeOf(onMac ? 'mac' : user ? 'user' : 'system');
 }
 
 /** What a checkout keeps; a release has none beside it. */

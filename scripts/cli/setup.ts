@@ -3,10 +3,14 @@
  * any time and goes on where it stopped.
  */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { root } from '#shared/base/root.ts';
 import { nearest } from '#shared/base/spelling.ts';
 import { homeOf } from '#shared/runtime/home.ts';
+import { onMac } from '#shared/runtime/launchctl.ts';
 import type { Step, Visit } from './setup/step.ts';
 
 /** Each is loaded when its turn comes: --help stays quick. */
@@ -28,7 +32,7 @@ const steps: readonly Step[] = [
     title: 'Where it runs',
     run: async (visit) => (await import('./setup/install.ts')).install(visit),
   },
-  ...(process.platform === 'darwin'
+  ...(onMac
     ? [
         {
           name: 'mac',
@@ -56,6 +60,14 @@ async function run(options: Options): Promise<void> {
   const { handOver, placeHere } = await import('./installed.ts');
   const place = placeHere();
   if (await handOver(place)) return;
+  const { MANIFEST } = await import('../host/release.ts');
+  // What is written into a release makes another one of it.
+  if (!place && existsSync(join(root, MANIFEST)) && !process.env.VIGIL_HOME) {
+    throw new Misconfigured(
+      'setup: this release is not installed yet',
+      `${join(root, 'bin', 'vigil')} install, then: vigil setup`,
+    );
+  }
   if (options.again !== undefined && !steps.some(({ name }) => name === options.again)) {
     const names = steps.map(({ name }) => name);
     const meant = nearest(options.again, names);

@@ -12,7 +12,7 @@ import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
 import { checkout, SECRETS, startWorld } from '#shared/testing/box-world.ts';
 import { OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
-import { filesOf, MANIFEST, sha256 } from '../host/release.ts';
+import { variantOf } from '../host/variant.ts';
 
 const running = services.map(({ name }) => name);
 
@@ -34,20 +34,8 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
   let box: Box;
   let first: string;
 
-  /** The same release under another version, with these files; null: without it. */
-  function variant(version: string, files: { [path: string]: string | null } = {}): string {
-    const path = join(folder, version);
-    execFileSync('cp', ['-al', join(folder, first), path]);
-    const own = { name: 'vigil', version, private: true, type: 'module' };
-    for (const [file, text] of Object.entries({ ...files, 'package.json': JSON.stringify(own) })) {
-      rmSync(join(path, file), { force: true }); // a link: the other release has it too
-      if (text !== null) writeFileSync(join(path, file), text);
-    }
-    rmSync(join(path, MANIFEST));
-    const lines = filesOf(path).map((file) => `${sha256(join(path, file))}  ${file}\n`);
-    writeFileSync(join(path, MANIFEST), lines.join(''));
-    return path;
-  }
+  const variant = (version: string, files: { [path: string]: string | null } = {}) =>
+    variantOf(join(folder, first), version, files);
 
   const GOOD = '0.1.0-00000001';
   const MOVED = '0.1.0-00000002';

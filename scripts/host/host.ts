@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { root } from '#shared/base/root.ts';
+import { onMac } from '#shared/runtime/launchctl.ts';
 import { launchdOf } from './launchd.ts';
 import { type Place, placeOf } from './place.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -28,7 +29,7 @@ function placesOf(from: string, user: string): [Place, Place?] {
   const prefix = dirname(dirname(from));
   const home =
     basename(dirname(from)) === 'releases' && basename(prefix) === '.vigil' ? dirname(prefix) : user;
-  if (process.platform === 'darwin') return [placeOf('mac', home)];
+  if (onMac) return [placeOf('mac', home)];
   return [placeOf('user', home), placeOf('system')];
 }
 

@@ -224,8 +224,10 @@ describe('launchd as the supervisor', () => {
     await supervisor().disable();
     await supervisor().stop();
     assert.ok(!pids.some(alive));
-    const states = [...(await supervisor().standings()).values()].map(({ state }) => state);
-    assert.deepEqual([...new Set(states)], ['absent']);
+    const standings = await supervisor().standings();
+    const states = few.map((name) => standings.get(name)?.state);
+    assert.deepEqual([...new Set(states)], ['stopped']);
+    assert.equal(standings.get('router')?.state, 'absent', 'it has no property list');
     await launchd.reboot('screen');
     assert.deepEqual(launchd.pids(), []);
     await supervisor().enable();
@@ -323,7 +325,12 @@ describe('launchd as the supervisor', () => {
     await supervisor().start();
     const other = join(place.units, 'com.example.other.plist');
     writeFileSync(other, '');
+    await supervisor().disable();
     await supervisor().uninstall();
+    assert.deepEqual(
+      JSON.parse(readFileSync(join(place.prefix, '..', 'launchd', 'disabled.json'), 'utf8')),
+      [],
+    );
     assert.deepEqual(readdirSync(place.units), ['com.example.other.plist']);
     assert.deepEqual(launchd.pids(), []);
     assert.deepEqual(readdirSync(join(place.home.state, 'run')), []);

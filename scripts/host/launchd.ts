@@ -128,6 +128,14 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
     }
   }
 
+  /** launchd keeps what is disabled, over restarts and without a property list. */
+  async function forget(within: readonly [string, ...string[]], label: string): Promise<void> {
+    await unload(within, label);
+    await demand('enable', `${within[0]}/${label}`);
+    rmSync(fileOf(label));
+    rmSync(beforeOf(label), { force: true });
+  }
+
   /** @throws Misconfigured with launchd's last words */
   async function bootstrap(domain: string, label: string): Promise<void> {
     await demand('enable', `${domain}/${label}`);
@@ -228,8 +236,7 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
       const source = join(release, 'launchd');
       const wanted = labelsIn(source);
       const leftovers = installed().filter((label) => !wanted.includes(label));
-      if (leftovers.length > 0) await each(leftovers, unload);
-      for (const label of leftovers) rmSync(fileOf(label));
+      if (leftovers.length > 0) await each(leftovers, forget);
       mkdirSync(place.units, { recursive: true });
       mkdirSync(join(place.home.state, 'run'), { recursive: true, mode: 0o700 });
       const changed = wanted.filter((label) => {
@@ -261,17 +268,14 @@ export function launchdOf(place: Place, options: LaunchdOptions = {}): Superviso
       for (const { name } of services) {
         const label = labelOf(name);
         // `list` is of the caller's own domain, which over ssh is not the screen's.
-        found.set(name, standingOf(jobOf(out, label) ?? (await jobIn(domain, label))));
+        const job = jobOf(out, label) ?? (await jobIn(domain, label));
+        found.set(name, standingOf(job, existsSync(fileOf(label))));
       }
       return found;
     },
     async uninstall() {
       const ours = installed();
-      if (ours.length > 0) await each(ours, unload);
-      for (const label of ours) {
-        rmSync(fileOf(label));
-        rmSync(beforeOf(label), { force: true });
-      }
+      if (ours.length > 0) await each(ours, forget);
     },
   };
 }
@@ -288,8 +292,9 @@ function jobOf(text: string, label: string): Job | null {
   return line ? { pid: line[0] === '-' ? null : Number(line[0]), status: Number(line[1]) } : null;
 }
 
-function standingOf(job: Job | null): Standing {
-  if (!job) return { state: 'absent', pid: null, restarts: null };
+function standingOf(job: Job | null, isInstalled: boolean): Standing {
+  // Switched off, it is unloaded, and still somebody's to start.
+  if (!job) return { state: isInstalled ? 'stopped' : 'absent', pid: null, restarts: null };
   // KeepAlive: what ended with another status than 0 is about to be started again.
   const state = job.pid !== null ? 'active' : job.status === 0 ? 'stopped' : 'starting';
   return { state, pid: job.pid, restarts: null };

@@ -11,9 +11,14 @@ import { labelOf } from '../units/launchd.ts';
 export type Told = { code: number; out: string };
 
 export type LaunchctlOptions = {
-  /** The program; VIGIL_LAUNCHCTL names another one for a trial. */
+  /** Stands in for /bin/launchctl. */
   program?: string;
 };
+
+/** For tests alone: a program that simulates launchctl, and with it a Mac, as far as an installation is concerned. */
+const { VIGIL_LAUNCHCTL } = process.env;
+
+export const onMac = process.platform === 'darwin' || VIGIL_LAUNCHCTL !== undefined;
 
 /** The answers that are no surprise. `launchctl error <code>` on a Mac decodes any. */
 export const CODE = {
@@ -34,7 +39,7 @@ const LONGEST_ms = 30_000;
 
 /** Asks launchctl, and gives its exit code and all that it printed. */
 export async function launchctl(args: readonly string[], options: LaunchctlOptions = {}): Promise<Told> {
-  const program = options.program ?? process.env.VIGIL_LAUNCHCTL ?? '/bin/launchctl';
+  const program = options.program ?? VIGIL_LAUNCHCTL ?? '/bin/launchctl';
   return new Promise((resolve, reject) => {
     execFile(program, args, { timeout: LONGEST_ms, encoding: 'utf8' }, (error, stdout, stderr) => {
       if (!error) resolve({ code: 0, out: stdout });

@@ -65,7 +65,11 @@ export const backup: Check = {
       return Number.isNaN(at) ? [] : [at];
     });
     const cure = 'vigil backup now, and see what vigil status says of the service backup';
-    if (times.length === 0) return (place ? fault : warning)('there is none yet', cure);
+    if (times.length === 0) {
+      const made_at = statSync(home.logs, { throwIfNoEntry: false })?.birthtimeMs ?? now;
+      const due = place && now - made_at > BACKUP_h * HOUR_ms;
+      return (due ? fault : warning)('there is none yet', cure);
+    }
     const hours = (now - Math.max(...times)) / HOUR_ms;
     const told = `the newest is ${hours < 1 ? 'less than an hour' : `${Math.floor(hours)} h`} old, of ${times.length}`;
     return hours <= BACKUP_h ? fine(told) : (place ? fault : warning)(told, cure);

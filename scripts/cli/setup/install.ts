@@ -1,6 +1,7 @@
 /** Into the machine's own hands: from then on Vigil starts with it, and the terminal can be closed. */
 
 import { existsSync } from 'node:fs';
+import { onMac } from '#shared/runtime/launchctl.ts';
 import { openStore } from '#shared/store/store.ts';
 import { installedPlace } from '../../host/host.ts';
 import { sudo } from '../../host/permit.ts';
@@ -12,9 +13,9 @@ import type { Visit } from './step.ts';
 type Wish = Profile | 'none';
 
 /** What there is to choose here, the best first. */
-export function profilesOf(platform: string, systemd: boolean): Choice<Wish>[] {
+export function profilesOf(mac: boolean, systemd: boolean): Choice<Wish>[] {
   const none = { value: 'none', label: 'Not now: in the foreground, by scripts/start' } as const;
-  if (platform === 'darwin') return [{ value: 'mac', label: 'Install it: starts when you log in' }, none];
+  if (mac) return [{ value: 'mac', label: 'Install it: starts when you log in' }, none];
   if (!systemd) return [none];
   return [
     { value: 'system', label: 'Install it for this machine (root): a user for each service' },
@@ -29,7 +30,7 @@ export async function install(visit: Visit): Promise<boolean> {
     desk.say(`It is installed in ${visit.place.prefix}.`);
     return true;
   }
-  const choices = profilesOf(process.platform, existsSync('/run/systemd/system'));
+  const choices = profilesOf(onMac, existsSync('/run/systemd/system'));
   const preset = desk.asks && !process.env.VIGIL_HOME ? (choices[0]?.value ?? 'none') : 'none';
   const profile = answers.install.profile ?? (await desk.choose('How shall it run?', choices, preset));
   if (profile === 'none') {

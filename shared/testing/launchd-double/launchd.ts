@@ -76,6 +76,7 @@ export async function startLaunchd(options: LaunchdOptions): Promise<Launchd> {
   const { uid, username } = userInfo();
   const jobs = new Map<string, Loaded>();
   const calls: Launchd['calls'] = [];
+  const launchctl = join(directory, 'launchctl');
   const disabledFile = join(directory, 'disabled.json');
   let login: Login = options.login ?? 'screen';
   mkdirSync(directory, { recursive: true });
@@ -127,6 +128,8 @@ export async function startLaunchd(options: LaunchdOptions): Promise<Launchd> {
         TMPDIR: '/tmp',
         XPC_SERVICE_NAME: job.Label,
         XPC_FLAGS: '0x0',
+        // What `launchctl setenv` would do: the jobs speak to this launchd as well.
+        VIGIL_LAUNCHCTL: launchctl,
         ...job.EnvironmentVariables,
       },
       stdio: 'ignore',
@@ -336,7 +339,6 @@ export async function startLaunchd(options: LaunchdOptions): Promise<Launchd> {
       });
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
-  const launchctl = join(directory, 'launchctl');
   const front = join(import.meta.dirname, 'launchctl');
   writeFileSync(launchctl, `#!/bin/sh\nexec perl '${front}' '${socket}' "$@"\n`, { mode: 0o755 });
 
