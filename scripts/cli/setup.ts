@@ -3,10 +3,13 @@
  * any time and goes on where it stopped.
  */
 
-import type { Command } from 'commander';
+import { lchownSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Command, Option } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { nearest } from '#shared/base/spelling.ts';
-import { homeOf } from '#shared/runtime/home.ts';
+import { type Home, homeOf } from '#shared/runtime/home.ts';
+import type { Profile } from '../host/place.ts';
 import type { Step, Visit } from './setup/step.ts';
 
 /** Each is loaded when its turn comes: --help stays quick. */
@@ -40,7 +43,7 @@ const steps: readonly Step[] = [
   { name: 'trial', title: 'A trial', run: async (visit) => (await import('./setup/trial.ts')).trial(visit) },
 ];
 
-type Options = { answers?: string; yes?: boolean; again?: string };
+type Options = { answers?: string; yes?: boolean; again?: string; profile?: Profile | 'none' };
 
 export function setup(program: Command): void {
   program
@@ -49,6 +52,9 @@ export function setup(program: Command): void {
     .option('--answers <file>', 'a TOML file that answers the questions (docs/setup.md)')
     .option('-y, --yes', 'ask nothing: what is not answered is what Enter would give')
     .option('--again <step>', `do this step once more: ${steps.map(({ name }) => name).join(', ')}`)
+    .addOption(
+      new Option('--profile <profile>', 'where it shall run').choices(['system', 'user', 'mac', 'none']),
+    )
     .action(run);
 }
 
@@ -72,8 +78,9 @@ async function run(options: Options): Promise<void> {
     );
   }
   const { NO_ANSWERS, readAnswers } = await import('./setup/answers.ts');
-  const answers = options.answers === undefined ? NO_ANSWERS : readAnswers(options.answers);
-  const { Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
+  const answers = options.answers === undefined ? structuredClone(NO_ANSWERS) : readAnswers(options.answers);
+  if (options.profile) answers.install.profile = options.profile;
+  const { HandedOver, Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
   const desk = asks ? await terminalDesk() : silentDesk((text) => process.stdout.write(text));
   const { prepareHome } = await import('#shared/runtime/home.ts');
   const { demandRoot } = await import('../host/permit.ts');
@@ -84,10 +91,25 @@ async function run(options: Options): Promise<void> {
   try {
     await walk(visit, options.again);
   } catch (error) {
-    if (!(error instanceof Left)) throw error;
-    process.stdout.write('\nWhat is done is kept. Go on with: scripts/vigil setup\n');
-    process.exitCode = 130; // as a shell says of a program that was interrupted
+    if (error instanceof HandedOver) process.exitCode = error.code;
+    else if (error instanceof Left) {
+      process.stdout.write('\nWhat is done is kept. Go on with: scripts/vigil setup\n');
+      process.exitCode = 130; // as a shell says of a program that was interrupted
+    } else throw error;
+  } finally {
+    if (!place) giveBack(homeOf());
   }
+}
+
+/** What root has made in somebody's checkout is theirs, or they could not start it any more. */
+function giveBack({ directory }: Home): void {
+  const { uid, gid } = statSync(dirname(directory));
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  for (const path of [
+    directory,
+    ...readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name)),
+  ])
+    lchownSync(path, uid, gid);
 }
 
 async function walk(visit: Visit, again: string | undefined): Promise<void> {

@@ -4,14 +4,14 @@
  */
 
 import { chownSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { services } from '#shared/manifest.ts';
-import { type Home, lockOf, socketOf } from '#shared/runtime/home.ts';
+import { type Home, lockOf } from '#shared/runtime/home.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import { takeSnapshot } from '#shared/store/snapshot.ts';
 import { FILE } from '#shared/store/store.ts';
+import { endSuite, suiteRuns } from './foreground.ts';
 import { give, isEmpty, type Owner, putCopy } from './owner.ts';
 import type { Place } from './place.ts';
 import type { Step } from './step.ts';
@@ -31,21 +31,14 @@ export function bytesOf(source: Home): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** @throws Misconfigured while anything runs on the home that is to be taken over */
-export async function demandQuiet(source: Home): Promise<void> {
-  const suite = await new Promise<boolean>((resolve) => {
-    const probe = connect(socketOf(source, 'suite'), () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-  const alone = services.map(({ name }) => name).filter((name) => isLocked(lockOf(source, name)));
-  const busy = suite ? ['scripts/start'] : alone;
+/** @throws Misconfigured while a service runs on the home that is to be taken over, and nobody may end it */
+export function demandQuiet(source: Home, suite: boolean): void {
+  const alive = services.map(({ name }) => name).filter((name) => isLocked(lockOf(source, name)));
+  const busy = suite ? ['scripts/start'] : alive;
   if (busy.length === 0) return;
   throw new Misconfigured(
     `install: ${busy.join(', ')} still runs on ${source.directory}, which is to be taken over`,
-    'end it (Ctrl-C where it runs), then run this again',
+    `end it (Ctrl-C where it runs), then run this again${suite ? '; with --yes this ends it' : ''}`,
   );
 }
 
@@ -59,6 +52,14 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
     act: () => putCopy(join(source.state, name), join(state, name), owner),
   }));
   return [
+    {
+      words: `end scripts/start, which runs on ${source.directory}`,
+      due: () => suiteRuns(source),
+      async act() {
+        await endSuite(source);
+        demandQuiet(source, false);
+      },
+    },
     {
       words: `switch ${source.directory} off: ${place.prefix} takes it over`,
       due: () => !existsSync(source.stopped),

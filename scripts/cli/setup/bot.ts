@@ -130,9 +130,9 @@ async function pairing({ home, desk, name, wait_ms }: Waiting): Promise<member.M
     const began_at = systemClock.now();
     const { code, expires_at } = await openPairing(store);
     const link = linkOf(name, code);
-    desk.say(
-      `${square(link)}\nScan this, or open ${link}\nand press Start. Whoever does so first is the owner.`,
-    );
+    desk.say(`${square(link)}\nScan this with the phone, or open the link, and press Start.`);
+    desk.copy(link);
+    desk.say('Whoever does so first is the owner.');
     const until = Math.min(expires_at, began_at + wait_ms);
     return await desk.during('Waiting for the tap', tapped(store, began_at, until, name));
   } finally {

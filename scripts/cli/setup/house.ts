@@ -2,14 +2,19 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import { type Home, lockOf, prepareHome } from '#shared/runtime/home.ts';
 import { programs, startSuite } from '#shared/runtime/suite.ts';
 import { isLocked } from '#shared/store/liveness.ts';
+import { suiteRuns } from '../../host/foreground.ts';
 import { supervisorOf } from '../../host/host.ts';
 import type { Visit } from './step.ts';
+
+const START_ms = 10_000;
+const LOOK_ms = 100;
 
 type Where = Pick<Visit, 'home' | 'place'>;
 
@@ -20,7 +25,8 @@ export function runs(home: Home, service: ServiceName): boolean {
 /** A house that runs takes what has changed up when its services are started again. */
 export async function renew({ home, place }: Where, services: readonly ServiceName[]): Promise<void> {
   if (place) return supervisorOf(place).restart(services);
-  for (const service of services.filter((name) => runs(home, name))) {
+  if (!(await suiteRuns(home))) return;
+  for (const service of services) {
     mkdirSync(home.restarts, { recursive: true, mode: 0o700 });
     writeFileSync(join(home.restarts, service), 'vigil setup has changed what it reads\n', { mode: 0o660 });
   }
@@ -32,8 +38,12 @@ export async function withHouse<Result>(
   wanted: ServiceName,
   work: () => Promise<Result>,
 ): Promise<Result> {
+  const foreground = !place && (await suiteRuns(home));
+  // It has just been asked to start what had nothing to do before.
+  const until = performance.now() + (foreground || place ? START_ms : 0);
+  while (!runs(home, wanted) && performance.now() < until) await sleep(LOOK_ms);
   if (runs(home, wanted)) return work();
-  if (place || runs(home, 'core')) {
+  if (place || foreground) {
     throw new Misconfigured(
       `setup: ${wanted} does not run on ${home.directory}`,
       place ? 'see why: vigil doctor' : 'stop Vigil (Ctrl-C where it runs), and go on: vigil setup',

@@ -1,24 +1,25 @@
 /** Into the machine's own hands: from then on Vigil starts with it, and the terminal can be closed. */
 
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { openStore } from '#shared/store/store.ts';
 import { installedPlace } from '../../host/host.ts';
-import { sudo } from '../../host/permit.ts';
+import { asRoot, sudo } from '../../host/permit.ts';
 import type { Profile } from '../../host/place.ts';
 import { vigil } from '../installed.ts';
-import type { Choice } from './desk.ts';
+import { type Choice, HandedOver } from './desk.ts';
 import type { Visit } from './step.ts';
 
 type Wish = Profile | 'none';
 
 /** What there is to choose here, the best first. */
 export function profilesOf(platform: string, systemd: boolean): Choice<Wish>[] {
-  const none = { value: 'none', label: 'Not now: in the foreground, by scripts/start' } as const;
+  const none = { value: 'none', label: 'Not now: by scripts/start, in the foreground' } as const;
   if (platform === 'darwin') return [{ value: 'mac', label: 'Install it: starts when you log in' }, none];
   if (!systemd) return [none];
   return [
-    { value: 'system', label: 'Install it for this machine (root): a user for each service' },
-    { value: 'user', label: 'Install it for you alone, without root' },
+    { value: 'system', label: 'For this machine, with root: safest' },
+    { value: 'user', label: 'For you alone, without root' },
     none,
   ];
 }
@@ -37,7 +38,12 @@ export async function install(visit: Visit): Promise<boolean> {
     return true;
   }
   if (profile === 'system' && process.getuid?.() !== 0) {
-    desk.warn(`That needs root. Go on with:\n${sudo(process.argv.slice(1))}`);
+    if (desk.asks) {
+      desk.say('That needs root: sudo goes on with it, and asks for your password.');
+      await handToRoot();
+    }
+    desk.warn('That needs root. Go on with:');
+    desk.copy(sudo());
     return false;
   }
   // What was never started is not taken over.
@@ -51,4 +57,15 @@ export async function install(visit: Visit): Promise<boolean> {
   const place = installedPlace();
   if (place) Object.assign(visit, { place, home: place.home });
   return true;
+}
+
+/** @throws HandedOver when root has done the rest; comes back when nobody was let in */
+async function handToRoot(): Promise<void> {
+  const [program = '', ...args] = asRoot([...process.argv.slice(2), '--profile', 'system']);
+  const child = spawn(program, args, { stdio: 'inherit' });
+  const code = await new Promise<number | null>((resolve) => {
+    child.once('error', () => resolve(null)); // there is no sudo
+    child.once('close', resolve);
+  });
+  if (code !== null && (code === 130 || installedPlace())) throw new HandedOver(code);
 }
