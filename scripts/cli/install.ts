@@ -116,6 +116,7 @@ async function releaseFrom(from: string | undefined): Promise<{ folder: string; 
       unpack(path, folder);
       return { folder, tidy };
     }
+    process.stdout.write('make a release of this checkout\n');
     const made = execFileSync(join(root, 'scripts', 'release'), [scratch], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],

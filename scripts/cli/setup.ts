@@ -53,7 +53,12 @@ export function setup(program: Command): void {
     .option('-y, --yes', 'ask nothing: what is not answered is what Enter would give')
     .option('--again <step>', `do this step once more: ${steps.map(({ name }) => name).join(', ')}`)
     .addOption(
-      new Option('--profile <profile>', 'where it shall run').choices(['system', 'user', 'mac', 'none']),
+      new Option('--profile <profile>', 'go straight to the installation').choices([
+        'system',
+        'user',
+        'mac',
+        'none',
+      ]),
     )
     .action(run);
 }
@@ -80,6 +85,7 @@ async function run(options: Options): Promise<void> {
   const { NO_ANSWERS, readAnswers } = await import('./setup/answers.ts');
   const answers = options.answers === undefined ? structuredClone(NO_ANSWERS) : readAnswers(options.answers);
   if (options.profile) answers.install.profile = options.profile;
+  const first = options.profile ? 'install' : 'key';
   const { HandedOver, Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
   const desk = asks ? await terminalDesk() : silentDesk((text) => process.stdout.write(text));
   const { prepareHome } = await import('#shared/runtime/home.ts');
@@ -89,7 +95,7 @@ async function run(options: Options): Promise<void> {
   const visit: Visit = { home: place?.home ?? homeOf(), desk, answers, place };
   if (!place) prepareHome(visit.home);
   try {
-    await walk(visit, options.again);
+    await walk(visit, options.again, first);
   } catch (error) {
     if (error instanceof HandedOver) process.exitCode = error.code;
     else if (error instanceof Left) {
@@ -112,15 +118,16 @@ function giveBack({ directory }: Home): void {
     lchownSync(path, uid, gid);
 }
 
-async function walk(visit: Visit, again: string | undefined): Promise<void> {
+async function walk(visit: Visit, again: string | undefined, first: string): Promise<void> {
   const { readProgress, writeProgress } = await import('./setup/progress.ts');
   const progress = readProgress(visit.home);
   const { desk } = visit;
   const left: string[] = [];
-  for (const { name, title, run } of steps) {
+  const begin = steps.findIndex(({ name }) => name === first);
+  for (const [index, { name, title, run }] of steps.entries()) {
     if (again === undefined ? progress[name] !== undefined : name !== again) continue;
     // What is to be tried is not there yet.
-    if (name === 'trial' && left.includes('install')) {
+    if (index < begin || (name === 'trial' && left.includes('install'))) {
       left.push(name);
       continue;
     }

@@ -4,7 +4,7 @@
  */
 
 import { chownSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { services } from '#shared/manifest.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
@@ -18,6 +18,8 @@ import type { Step } from './step.ts';
 
 /** Made anew by whoever starts. */
 const FLEETING = /^(run|bells|restart|failed)$/;
+
+const PROGRESS = 'setup.json';
 
 /** The checkout has been started before, and the place has not. */
 export function adoptable(source: Home, place: Place): boolean {
@@ -46,11 +48,14 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
   const { state } = place.home;
   const store = join(state, FILE);
   const kept = readdirSync(source.state).filter((name) => !name.startsWith(FILE) && !FLEETING.test(name));
-  const copies: Step[] = kept.map((name) => ({
-    words: `copy ${join(source.state, name)} to ${state}`,
-    due: () => isEmpty(join(state, name)) && !isEmpty(join(source.state, name)),
-    act: () => putCopy(join(source.state, name), join(state, name), owner),
-  }));
+  const copy = (from: string, to: string): Step => ({
+    words: `copy ${from} to ${dirname(to)}`,
+    due: () => isEmpty(to) && !isEmpty(from),
+    act: () => putCopy(from, to, owner),
+  });
+  const copies = kept.map((name) => copy(join(source.state, name), join(state, name)));
+  // How far its setup has come.
+  const progress = copy(join(source.directory, PROGRESS), join(place.home.directory, PROGRESS));
   return [
     {
       words: `end scripts/start, which runs on ${source.directory}`,
@@ -71,6 +76,7 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
       },
     },
     ...copies,
+    progress,
     {
       words: `copy the store of ${source.state} to ${state}`,
       due: () => !existsSync(store),

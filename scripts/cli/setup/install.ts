@@ -26,10 +26,7 @@ export function profilesOf(platform: string, systemd: boolean): Choice<Wish>[] {
 
 export async function install(visit: Visit): Promise<boolean> {
   const { desk, answers } = visit;
-  if (visit.place) {
-    desk.say(`It is installed in ${visit.place.prefix}.`);
-    return true;
-  }
+  if (visit.place) return installed(visit, visit.place.profile);
   const choices = profilesOf(process.platform, existsSync('/run/systemd/system'));
   const preset = desk.asks && !process.env.VIGIL_HOME ? (choices[0]?.value ?? 'none') : 'none';
   const profile = answers.install.profile ?? (await desk.choose('How shall it run?', choices, preset));
@@ -48,15 +45,20 @@ export async function install(visit: Visit): Promise<boolean> {
   }
   // What was never started is not taken over.
   await (await openStore({ directory: visit.home.state, principal: 'cli' })).close();
-  const options = [...(profile === 'mac' ? [] : [`--${profile}`]), ...(desk.asks ? [] : ['--yes'])];
-  const { code } = await vigil(visit, ['install', ...options], true);
-  if (code !== 0) {
-    desk.warn('It is not installed; what stood in the way is above.\nMend it, and go on: vigil setup');
-    return false;
-  }
+  if (!(await installed(visit, profile))) return false;
   const place = installedPlace();
   if (place) Object.assign(visit, { place, home: place.home });
   return true;
+}
+
+/** One that was cut off is ended by the same command. */
+async function installed(visit: Visit, profile: Profile): Promise<boolean> {
+  const { desk } = visit;
+  const options = [...(profile === 'mac' ? [] : [`--${profile}`]), ...(desk.asks ? [] : ['--yes'])];
+  const { code } = await vigil(visit, ['install', ...options], true);
+  if (code === 0) return true;
+  desk.warn('It is not installed; what stood in the way is above. Mend it, and go on: vigil setup');
+  return false;
 }
 
 /** @throws HandedOver when root has done the rest; comes back when nobody was let in */
