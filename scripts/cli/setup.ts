@@ -3,12 +3,10 @@
  * any time and goes on where it stopped.
  */
 
-import { lchownSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { nearest } from '#shared/base/spelling.ts';
-import { type Home, homeOf } from '#shared/runtime/home.ts';
+import { homeOf } from '#shared/runtime/home.ts';
 import type { Profile } from '../host/place.ts';
 import type { Step, Visit } from './setup/step.ts';
 
@@ -93,6 +91,7 @@ async function run(options: Options): Promise<void> {
   if (place?.profile === 'system') demandRoot('setup of an installation for the machine');
   process.umask(0o077);
   const visit: Visit = { home: place?.home ?? homeOf(), desk, answers, place };
+  const { giveBack } = await import('./setup/house.ts');
   if (!place) prepareHome(visit.home);
   try {
     await walk(visit, options.again, first);
@@ -105,17 +104,6 @@ async function run(options: Options): Promise<void> {
   } finally {
     if (!place) giveBack(homeOf());
   }
-}
-
-/** What root has made in somebody's checkout is theirs, or they could not start it any more. */
-function giveBack({ directory }: Home): void {
-  const { uid, gid } = statSync(dirname(directory));
-  if (process.getuid?.() !== 0 || uid === 0) return;
-  for (const path of [
-    directory,
-    ...readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name)),
-  ])
-    lchownSync(path, uid, gid);
 }
 
 async function walk(visit: Visit, again: string | undefined, first: string): Promise<void> {

@@ -20,7 +20,7 @@ import { TELEGRAM, whoIs } from '../reach.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
-import { renew, withHouse } from './house.ts';
+import { giveBack, renew, withHouse } from './house.ts';
 import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
@@ -66,7 +66,7 @@ export async function bot(visit: Visit): Promise<boolean> {
   for (;;) {
     try {
       const owner = await withHouse(visit, 'telegram', () =>
-        pairing({ home, desk, name: found.name, wait_ms: (told.wait_s ?? 600) * 1000 }),
+        pairing({ ...visit, name: found.name, wait_ms: (told.wait_s ?? 600) * 1000 }),
       );
       await own(home, [owner.user_id]);
       desk.say(`You are in, ${owner.name}.`);
@@ -121,11 +121,12 @@ async function askToken({
   }
 }
 
-type Waiting = { home: Home; desk: Visit['desk']; name: string; wait_ms: number };
+type Waiting = Pick<Visit, 'home' | 'place' | 'desk'> & { name: string; wait_ms: number };
 
 /** Shows the link, and waits for whoever taps it first. */
-async function pairing({ home, desk, name, wait_ms }: Waiting): Promise<member.Member> {
+async function pairing({ home, place, desk, name, wait_ms }: Waiting): Promise<member.Member> {
   const store = await openStore({ directory: home.state, principal: 'cli' });
+  if (!place) giveBack(home);
   try {
     const began_at = systemClock.now();
     const { code, expires_at } = await openPairing(store);

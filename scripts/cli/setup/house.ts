@@ -1,9 +1,9 @@
 /** The house while the setup needs one: the one that runs, or its own, which ends with the need. */
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lchownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Misconfigured } from '#shared/base/errors.ts';
+import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import { type Home, lockOf, prepareHome } from '#shared/runtime/home.ts';
@@ -22,10 +22,25 @@ export function runs(home: Home, service: ServiceName): boolean {
   return isLocked(lockOf(home, service));
 }
 
+/** What root has made in somebody's checkout is theirs: who runs there as themselves could not read it. */
+export function giveBack({ directory }: Home): void {
+  const { uid, gid } = statSync(dirname(directory));
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  const below = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  for (const name of ['.', ...below]) {
+    try {
+      lchownSync(join(directory, name), uid, gid);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error; // a file of a house that runs
+    }
+  }
+}
+
 /** A house that runs takes what has changed up when its services are started again. */
 export async function renew({ home, place }: Where, services: readonly ServiceName[]): Promise<void> {
   if (place) return supervisorOf(place).restart(services);
   if (!(await suiteRuns(home))) return;
+  giveBack(home);
   for (const service of services) {
     mkdirSync(home.restarts, { recursive: true, mode: 0o700 });
     writeFileSync(join(home.restarts, service), 'vigil setup has changed what it reads\n', { mode: 0o660 });
