@@ -429,9 +429,9 @@ test('a Mac: set for the night, or not; and what is no Mac', async (t) => {
 test('a checkout’s command leaves the work to the installation that there is, but for a home of its own', (t) => {
   const place = placeOf(process.platform === 'darwin' ? 'mac' : 'user', scratch(t));
   const user = dirname(place.prefix);
-  mkdirSync(join(place.prefix, 'current'), { recursive: true });
-  mkdirSync(dirname(place.command), { recursive: true });
-  writeFileSync(place.command, '#!/bin/sh\necho "installed: $*"; exit 7\n', { mode: 0o755 });
+  const installed = join(place.prefix, 'current', 'bin', 'vigil');
+  mkdirSync(dirname(installed), { recursive: true });
+  writeFileSync(installed, '#!/bin/sh\necho "installed: $*"; exit 7\n', { mode: 0o755 });
   const program = join(root, 'scripts', 'vigil.ts');
   const { VIGIL_HOME: _, ...env } = process.env;
   const run = (more: NodeJS.ProcessEnv) =>
