@@ -73,6 +73,8 @@ async function start(): Promise<number> {
       env: { ...process.env, VIGIL_HOME: home.directory },
     });
     child.once('close', suite.stop);
+    // Whoever else ended it leaves nobody to talk to.
+    suite.ended.then(() => child.kill());
   };
   return suite.ended;
 }

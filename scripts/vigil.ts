@@ -87,6 +87,9 @@ for (const add of verbs) add(program);
 // What the command line makes in a shared state, root's too, the services can write.
 process.umask(umaskOf(homeOf()));
 
+// With somebody's own PATH sudo does not find what makes users and groups.
+if (process.getuid?.() === 0) process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+
 // `vigil status | head -1`: whoever read has read enough.
 process.stdout.on('error', (error) => {
   if (codeOf(error) !== 'EPIPE') throw error;

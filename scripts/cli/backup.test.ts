@@ -159,7 +159,7 @@ test('what root restores belongs to whom it belonged, and stays open to their gr
   assert.deepEqual(seen(FILE), [uid, gid, '660']);
   assert.deepEqual(seen('workspace'), [uid, gid, '2750']);
   assert.deepEqual(seen('workspace', 'deep'), [uid, gid, '2750']);
-  assert.deepEqual(seen('workspace', 'deep', 'notes'), [uid, gid, '640']);
+  assert.deepEqual(seen('workspace', 'deep', 'notes'), [uid, gid, '660']);
   assert.deepEqual(seen('run', 'core.lock').slice(0, 2), [uid, gid]);
 });
 

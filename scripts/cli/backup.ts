@@ -1,11 +1,9 @@
 /** Backups by hand: made now, listed, checked, put back. */
 
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
@@ -13,9 +11,10 @@ import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as request from '#shared/tables/backup_request.ts';
 import type { Copy } from '../../services/backup/copy.ts';
 import { follow, openHouse } from './house.ts';
+import { type PassphraseOption, passphraseOf } from './passphrase.ts';
 import { table } from './table.ts';
 
-type Source = { from?: string; passphraseFile?: string };
+type Source = PassphraseOption & { from?: string };
 
 export function backup(program: Command): void {
   const verb = program.command('backup').description('Backups: made, listed, checked, put back.');
@@ -176,25 +175,4 @@ async function copyNamed(home: Home, name: string, options: Source = {}): Promis
     `backup: no place is called ${name}`,
     `name one of [backup.copies] in ${home.config}`,
   );
-}
-
-/** From the file, else asked for where nobody can read it, else the first line that is piped in. */
-async function passphraseOf({ passphraseFile }: Source): Promise<string> {
-  if (passphraseFile !== undefined) {
-    const text = readFileSync(passphraseFile, 'utf8').trim();
-    // The whole of credentials/backup.env will do as well.
-    return /^BACKUP_PASSPHRASE=(.*)$/m.exec(text)?.[1] ?? text;
-  }
-  const { stdin, stderr } = process;
-  if (stdin.isTTY) stderr.write('Passphrase: ');
-  // readline minds the keys, and what it would show goes nowhere.
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const lines = createInterface({ input: stdin, output: nowhere, terminal: stdin.isTTY === true });
-  try {
-    for await (const line of lines) return line;
-    throw new Misconfigured('backup: there is no passphrase', 'type it, or name a file: --passphrase-file');
-  } finally {
-    lines.close();
-    if (stdin.isTTY) stderr.write('\n');
-  }
 }

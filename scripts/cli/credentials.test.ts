@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Misconfigured } from '#shared/base/errors.ts';
@@ -116,4 +116,32 @@ test('one that others could read is told as such, and not read', async (t) => {
   const found = listSecrets(home).find(({ name }) => name === 'search');
   assert.deepEqual(found?.variables, {});
   assert.match(found?.problem ?? '', /is open to others/);
+});
+
+test('all of them fit into one encrypted file, and go back where none is; another one is never overwritten', async (t) => {
+  const home = await homeFor(t);
+  const put = (name: string, text: string) =>
+    writeFileSync(join(home.credentials, `${name}.env`), text, { mode: 0o600 });
+  put('backup', 'BACKUP_PASSPHRASE=correct horse\n');
+  put('mcp/mail', 'PASSWORD=geheim\n');
+  const file = join(home.directory, 'kept');
+  const sealed = await vigil(home, ['credentials', 'seal', file]);
+  assert.equal(sealed.code, 0, sealed.stderr);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.ok(!readFileSync(file).includes('geheim'));
+
+  const other = await homeFor(t);
+  const wrong = await vigil(other, ['credentials', 'unseal', file], 'wrong horse\n');
+  assert.equal(wrong.code, 78);
+  assert.match(wrong.stderr, /the passphrase is another one[\s\S]*cure: /);
+  writeFileSync(join(other.credentials, 'backup.env'), 'BACKUP_PASSPHRASE=mine\n', { mode: 0o600 });
+  const there = await vigil(other, ['credentials', 'unseal', file], 'correct horse\n');
+  assert.equal(there.code, 78);
+  assert.match(there.stderr, /there already, and others: .*backup\.env\n {2}cure: move/);
+  assert.ok(!existsSync(join(other.credentials, 'mcp', 'mail.env')), 'all of them or none');
+  rmSync(join(other.credentials, 'backup.env'));
+  const back = await vigil(other, ['credentials', 'unseal', file], 'correct horse\n');
+  assert.equal(back.code, 0, back.stderr);
+  assert.equal(textOf(other, 'mcp/mail'), 'PASSWORD=geheim\n');
+  assert.equal(statSync(join(other.credentials, 'mcp', 'mail.env')).mode & 0o777, 0o600);
 });

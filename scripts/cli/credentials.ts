@@ -7,7 +7,9 @@ import { codeOf, Misconfigured, messageOf } from '#shared/base/errors.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import type { Secret } from '#shared/runtime/credentials.ts';
 import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
+import type { Owner } from '../host/owner.ts';
 import { demandRights, type Installed, installed } from './host.ts';
+import { type PassphraseOption, passphraseOf } from './passphrase.ts';
 import { table } from './table.ts';
 
 const WITHIN_ms = 20_000;
@@ -34,6 +36,41 @@ export function credentials(program: Command): void {
       )
       .action((called: string, options: { from?: string }) => set(called, options, name === 'rotate'));
   }
+  for (const [name, about, action] of [
+    ['seal', 'Write all of them into one file, encrypted: backups hold none.', sealed],
+    ['unseal', 'Put those of such a file back.', unsealed],
+  ] as const) {
+    verb
+      .command(name)
+      .description(about)
+      .argument('<file>')
+      .option('--passphrase-file <file>', 'what it is encrypted with; asked for when left out')
+      .action(action);
+  }
+}
+
+async function sealed(file: string, options: PassphraseOption): Promise<void> {
+  const { home } = await closed();
+  const { sealSecrets } = await import('../host/sealed.ts');
+  const { readSecret } = await import('#shared/runtime/credentials.ts');
+  const known = options.passphraseFile ? undefined : readSecret(home, 'backup')?.BACKUP_PASSPHRASE;
+  const names = await sealSecrets(home.credentials, file, known ?? (await passphraseOf(options)));
+  process.stdout.write(`${file} holds ${names.join(', ')}; keep the passphrase elsewhere\n`);
+}
+
+async function unsealed(file: string, options: PassphraseOption): Promise<void> {
+  const { home, owner } = await closed();
+  const { unsealSecrets } = await import('../host/sealed.ts');
+  const names = await unsealSecrets(file, home.credentials, await passphraseOf(options), owner);
+  process.stdout.write(`put back: ${names.join(', ')}; vigil restart has them read\n`);
+}
+
+/** Where they lie, and whose they are, for whoever may see them all. */
+async function closed(): Promise<{ home: Home; owner: Owner }> {
+  const host = installed();
+  if (host) demandRights(host, 'to look at the secrets');
+  const { ROOT } = await import('../host/owner.ts');
+  return { home: host?.place.home ?? homeOf(), owner: host?.place.profile === 'system' ? ROOT : null };
 }
 
 async function list(options: { json?: boolean }): Promise<void> {

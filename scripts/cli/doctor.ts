@@ -78,11 +78,14 @@ const MARKS = {
 
 function report(found: readonly (Finding & { name: string })[]): string {
   const width = Math.max(...found.map(({ name }) => name.length));
+  let last: string | undefined;
   return found
     .map(({ name, state, what, cure }) => {
       const [colour, mark] = MARKS[state];
       const line = `${styleText(colour, mark)} ${name.padEnd(width)}  ${what}\n`;
-      return cure === undefined ? line : `${line}${' '.repeat(width + 4)}cure: ${cure}\n`;
+      const said = cure === last && state === 'unseen';
+      last = cure ?? last;
+      return cure === undefined || said ? line : `${line}${' '.repeat(width + 4)}cure: ${cure}\n`;
     })
     .join('');
 }

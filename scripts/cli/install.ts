@@ -57,6 +57,7 @@ Examples:
           secrets: new Map(options.credentials ? secretsIn(given(options.credentials)) : []),
           ask:
             options.yes || !process.stdin.isTTY ? async () => null : (await import('./secret.ts')).askSecret,
+          mayEnd: (source) => mayEnd(source, options),
           person: place.profile === 'system' ? await person(options) : null,
           dryRun: options.dryRun ?? false,
           say,
@@ -118,6 +119,7 @@ async function releaseFrom(from: string | undefined): Promise<{ folder: string; 
       unpack(path, folder);
       return { folder, tidy };
     }
+    process.stdout.write('make a release of this checkout\n');
     const made = execFileSync(join(root, 'scripts', 'release'), [scratch], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -127,6 +129,15 @@ async function releaseFrom(from: string | undefined): Promise<{ folder: string; 
     tidy();
     throw error;
   }
+}
+
+/** The one that runs cannot be taken over; nobody is cut off without a word. */
+async function mayEnd({ directory }: Home, { yes }: Options): Promise<boolean> {
+  if (yes) return true;
+  if (!process.stdin.isTTY) return false;
+  const { confirm } = await import('@clack/prompts');
+  const message = `scripts/start runs on ${directory}. End it, and take over what it has kept?`;
+  return (await confirm({ message })) === true;
 }
 
 /** Whoever has typed sudo, if they want to; they are asked once. */

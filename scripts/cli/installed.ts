@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { root } from '#shared/base/root.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import { installedPlace } from '../host/host.ts';
@@ -13,10 +13,13 @@ export function placeHere(): Place | null {
   return process.env.VIGIL_HOME ? null : installedPlace();
 }
 
+/** Not the command itself: an installation that was cut off may have none yet. */
+const programOf = ({ prefix }: Place) => join(prefix, 'current', 'bin', 'vigil');
+
 /** A checkout's command on a machine where Vigil is installed leaves the work to the installed one. */
 export async function handOver(place: Place | null): Promise<boolean> {
   if (!place || basename(dirname(root)) === 'releases') return false;
-  const child = spawn(place.command, process.argv.slice(2), { stdio: 'inherit' });
+  const child = spawn(programOf(place), process.argv.slice(2), { stdio: 'inherit' });
   const [code] = await once(child, 'close');
   process.exitCode = typeof code === 'number' ? code : 1;
   return true;
@@ -32,7 +35,7 @@ export async function vigil(
   shown: boolean,
 ): Promise<{ code: number; text: string }> {
   const here = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
-  const [program = '', ...own] = place ? [place.command] : here;
+  const [program = '', ...own] = place ? [programOf(place)] : here;
   const child = spawn(program, [...own, ...args], {
     // An installation knows its home by itself.
     env: { ...process.env, VIGIL_HOME: place ? undefined : home.directory },

@@ -1,10 +1,9 @@
 /** The second switch, by hand: nothing runs, also after a reboot, until somebody at a shell says otherwise. */
 
 import { existsSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { type Home, homeOf, socketOf } from '#shared/runtime/home.ts';
+import { homeOf } from '#shared/runtime/home.ts';
 import { demandRights, installed, since } from './host.ts';
 import { hurt, late } from './upgrade.ts';
 
@@ -25,6 +24,7 @@ export function off(program: Command): void {
       if (host) left = await switchOff(host.place, host.supervisor, why);
       else {
         const home = homeOf();
+        const { endSuite } = await import('../host/foreground.ts');
         forbid(home, why);
         await endSuite(home);
         left = alive(home);
@@ -63,14 +63,4 @@ export function on(program: Command): void {
       );
       if (hurt(verdict.late)) process.exitCode = 1;
     });
-}
-
-/** Asks the foreground suite to end, and waits until its process has. */
-function endSuite(home: Home): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = connect(socketOf(home, 'suite'), () => socket.write('stop\n'));
-    socket.once('error', () => {}); // no suite is there: closed at once
-    socket.once('close', () => resolve());
-    socket.resume();
-  });
 }

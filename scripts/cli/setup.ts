@@ -5,12 +5,13 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { nearest } from '#shared/base/spelling.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import { onMac } from '#shared/runtime/launchctl.ts';
+import type { Profile } from '../host/place.ts';
 import type { Step, Visit } from './setup/step.ts';
 
 /** Each is loaded when its turn comes: --help stays quick. */
@@ -44,7 +45,7 @@ const steps: readonly Step[] = [
   { name: 'trial', title: 'A trial', run: async (visit) => (await import('./setup/trial.ts')).trial(visit) },
 ];
 
-type Options = { answers?: string; yes?: boolean; again?: string };
+type Options = { answers?: string; yes?: boolean; again?: string; profile?: Profile | 'none' };
 
 export function setup(program: Command): void {
   program
@@ -53,6 +54,14 @@ export function setup(program: Command): void {
     .option('--answers <file>', 'a TOML file that answers the questions (docs/setup.md)')
     .option('-y, --yes', 'ask nothing: what is not answered is what Enter would give')
     .option('--again <step>', `do this step once more: ${steps.map(({ name }) => name).join(', ')}`)
+    .addOption(
+      new Option('--profile <profile>', 'go straight to the installation').choices([
+        'system',
+        'user',
+        'mac',
+        'none',
+      ]),
+    )
     .action(run);
 }
 
@@ -84,33 +93,41 @@ async function run(options: Options): Promise<void> {
     );
   }
   const { NO_ANSWERS, readAnswers } = await import('./setup/answers.ts');
-  const answers = options.answers === undefined ? NO_ANSWERS : readAnswers(options.answers);
-  const { Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
+  const answers = options.answers === undefined ? structuredClone(NO_ANSWERS) : readAnswers(options.answers);
+  if (options.profile) answers.install.profile = options.profile;
+  const first = options.profile ? 'install' : 'key';
+  const { HandedOver, Left, silentDesk, terminalDesk } = await import('./setup/desk.ts');
   const desk = asks ? await terminalDesk() : silentDesk((text) => process.stdout.write(text));
   const { prepareHome } = await import('#shared/runtime/home.ts');
   const { demandRoot } = await import('../host/permit.ts');
   if (place?.profile === 'system') demandRoot('setup of an installation for the machine');
   process.umask(0o077);
   const visit: Visit = { home: place?.home ?? homeOf(), desk, answers, place };
+  const { giveBack } = await import('./setup/house.ts');
   if (!place) prepareHome(visit.home);
   try {
-    await walk(visit, options.again);
+    await walk(visit, options.again, first);
   } catch (error) {
-    if (!(error instanceof Left)) throw error;
-    process.stdout.write('\nWhat is done is kept. Go on with: scripts/vigil setup\n');
-    process.exitCode = 130; // as a shell says of a program that was interrupted
+    if (error instanceof HandedOver) process.exitCode = error.code;
+    else if (error instanceof Left) {
+      process.stdout.write('\nWhat is done is kept. Go on with: scripts/vigil setup\n');
+      process.exitCode = 130; // as a shell says of a program that was interrupted
+    } else throw error;
+  } finally {
+    if (!place) giveBack(homeOf());
   }
 }
 
-async function walk(visit: Visit, again: string | undefined): Promise<void> {
+async function walk(visit: Visit, again: string | undefined, first: string): Promise<void> {
   const { readProgress, writeProgress } = await import('./setup/progress.ts');
   const progress = readProgress(visit.home);
   const { desk } = visit;
   const left: string[] = [];
-  for (const { name, title, run } of steps) {
+  const begin = steps.findIndex(({ name }) => name === first);
+  for (const [index, { name, title, run }] of steps.entries()) {
     if (again === undefined ? progress[name] !== undefined : name !== again) continue;
     // What is to be tried is not there yet.
-    if (name === 'trial' && left.includes('install')) {
+    if (index < begin || (name === 'trial' && left.includes('install'))) {
       left.push(name);
       continue;
     }

@@ -4,20 +4,22 @@
  */
 
 import { chownSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { services } from '#shared/manifest.ts';
-import { type Home, lockOf, socketOf } from '#shared/runtime/home.ts';
+import { type Home, lockOf } from '#shared/runtime/home.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import { takeSnapshot } from '#shared/store/snapshot.ts';
 import { FILE } from '#shared/store/store.ts';
+import { endSuite, suiteRuns } from './foreground.ts';
 import { give, isEmpty, type Owner, putCopy } from './owner.ts';
 import type { Place } from './place.ts';
 import type { Step } from './step.ts';
 
 /** Made anew by whoever starts. */
 const FLEETING = /^(run|bells|restart|failed)$/;
+
+const PROGRESS = 'setup.json';
 
 /** The checkout has been started before, and the place has not. */
 export function adoptable(source: Home, place: Place): boolean {
@@ -31,21 +33,14 @@ export function bytesOf(source: Home): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** @throws Misconfigured while anything runs on the home that is to be taken over */
-export async function demandQuiet(source: Home): Promise<void> {
-  const suite = await new Promise<boolean>((resolve) => {
-    const probe = connect(socketOf(source, 'suite'), () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-  const alone = services.map(({ name }) => name).filter((name) => isLocked(lockOf(source, name)));
-  const busy = suite ? ['scripts/start'] : alone;
+/** @throws Misconfigured while a service runs on the home that is to be taken over, and nobody may end it */
+export function demandQuiet(source: Home, suite: boolean): void {
+  const alive = services.map(({ name }) => name).filter((name) => isLocked(lockOf(source, name)));
+  const busy = suite ? ['scripts/start'] : alive;
   if (busy.length === 0) return;
   throw new Misconfigured(
     `install: ${busy.join(', ')} still runs on ${source.directory}, which is to be taken over`,
-    'end it (Ctrl-C where it runs), then run this again',
+    `end it (Ctrl-C where it runs), then run this again${suite ? '; with --yes this ends it' : ''}`,
   );
 }
 
@@ -53,12 +48,23 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
   const { state } = place.home;
   const store = join(state, FILE);
   const kept = readdirSync(source.state).filter((name) => !name.startsWith(FILE) && !FLEETING.test(name));
-  const copies: Step[] = kept.map((name) => ({
-    words: `copy ${join(source.state, name)} to ${state}`,
-    due: () => isEmpty(join(state, name)) && !isEmpty(join(source.state, name)),
-    act: () => putCopy(join(source.state, name), join(state, name), owner),
-  }));
+  const copy = (from: string, to: string): Step => ({
+    words: `copy ${from} to ${dirname(to)}`,
+    due: () => isEmpty(to) && !isEmpty(from),
+    act: () => putCopy(from, to, owner),
+  });
+  const copies = kept.map((name) => copy(join(source.state, name), join(state, name)));
+  // How far its setup has come.
+  const progress = copy(join(source.directory, PROGRESS), join(place.home.directory, PROGRESS));
   return [
+    {
+      words: `end scripts/start, which runs on ${source.directory}`,
+      due: () => suiteRuns(source),
+      async act() {
+        await endSuite(source);
+        demandQuiet(source, false);
+      },
+    },
     {
       words: `switch ${source.directory} off: ${place.prefix} takes it over`,
       due: () => !existsSync(source.stopped),
@@ -70,6 +76,7 @@ export function adoption(source: Home, place: Place, owner: Owner): Step[] {
       },
     },
     ...copies,
+    progress,
     {
       words: `copy the store of ${source.state} to ${state}`,
       due: () => !existsSync(store),

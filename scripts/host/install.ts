@@ -24,6 +24,7 @@ import type { Home } from '#shared/runtime/home.ts';
 import { sections } from '../sections.ts';
 import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
+import { suiteRuns } from './foreground.ts';
 import { supervisorOf } from './host.ts';
 import { access, folder, type Owner, putFile, ROOT, removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
@@ -43,6 +44,8 @@ export type Installing = {
   secrets: ReadonlyMap<string, string>;
   /** Asked for what is not there; null: nothing. */
   ask(name: string): Promise<string | null>;
+  /** Whether scripts/start, which runs on the checkout, may be ended. */
+  mayEnd(source: Home): Promise<boolean>;
   /** Who shall be able to use it without sudo. */
   person: string | null;
   dryRun: boolean;
@@ -85,7 +88,8 @@ export async function install(options: Installing): Promise<Installed> {
   preflight.demandSameVersion(place, release, linked(place, 'current'));
   preflight.demandSchema(place, release);
   const source = options.source && adoptable(options.source, place) ? options.source : null;
-  if (source) await demandQuiet(source);
+  const suite = source !== null && (await suiteRuns(source));
+  if (source && !(suite && (dryRun || (await options.mayEnd(source))))) demandQuiet(source, suite);
   preflight.demandRoom(place, release, source ? bytesOf(source) : 0);
   const config = [place.home.config, source?.config, join(from, 'config.example.toml')].find(
     (file) => file !== undefined && existsSync(file),
@@ -93,7 +97,8 @@ export async function install(options: Installing): Promise<Installed> {
   const port = config && (checkConfig(config, sections) as { router?: { port?: unknown } }).router?.port;
   const supervisor = supervisorOf(place);
   const running = linked(place, 'current') !== null && (await alive(place)).length > 0;
-  if (typeof port === 'number' && !running) await preflight.demandPort(port, place.home.config);
+  // A suite that is to end has the port until then.
+  if (typeof port === 'number' && !running && !suite) await preflight.demandPort(port, place.home.config);
 
   const secrets = await secretsOf(options, source);
   const steps = stepsOf({ ...options, source, secrets }, release);
@@ -124,7 +129,7 @@ export async function install(options: Installing): Promise<Installed> {
 }
 
 /** The steps up to the start, in the order in which each can rely on those before. */
-export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Step[] {
+export function stepsOf(options: Omit<Installing, 'ask' | 'mayEnd'>, release: Release): Step[] {
   const { place, source, secrets, person } = options;
   const { home } = place;
   const system = place.profile === 'system';

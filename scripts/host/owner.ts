@@ -73,10 +73,10 @@ export function give(path: string, mode: number, owner: Owner): void {
 }
 
 /** A file whole or not at all, never open to more than it shall be. */
-export function putFile(path: string, text: string, mode: number, owner: Owner): void {
+export function putFile(path: string, content: string | Buffer, mode: number, owner: Owner): void {
   const part = `${path}.part`;
   rmSync(part, { force: true });
-  writeFileSync(part, text, { mode: 0o600, flag: 'wx' });
+  writeFileSync(part, content, { mode: 0o600, flag: 'wx' });
   give(part, mode, owner);
   renameSync(part, path);
 }

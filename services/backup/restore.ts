@@ -102,34 +102,39 @@ async function putInPlace(manifest: Manifest, home: Home, part: string, suffix: 
   } catch {
     // It is damaged, or not there: its log, if any, is put aside with it.
   }
+  const shared = (statSync(home.state).mode & 0o020) !== 0;
   for (const { name, path } of partsOf(home)) {
     const from = join(part, HOME, name);
     if (!existsSync(from)) continue;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (existsSync(path)) {
-      await own(from, path);
+      await own(from, path, shared);
+      if (path === home.config) await chmod(from, statSync(path).mode & 0o777);
       renameSync(path, `${path}${suffix}`);
       kept.push(`${path}${suffix}`);
-    } else await own(from, dirname(path));
+    } else await own(from, dirname(path), shared);
     await rename(from, path);
   }
-  await own(join(part, STORE), existsSync(file) ? file : home.state);
-  // Where the state is a group's, so is the store.
-  await chmod(join(part, STORE), statSync(home.state).mode & 0o020 ? 0o660 : 0o600);
+  await own(join(part, STORE), existsSync(file) ? file : home.state, shared);
   if (existsSync(file)) kept.push(`${file}${suffix}`);
   putBack(home.state, join(part, STORE), manifest.store, `${file}${suffix}`);
   return kept;
 }
 
 /**
- * Whoever restores may be root: what is put in place belongs to whom its forerunner belonged, and its folders are as open
- * as that one was.
+ * Whoever restores may be root: what is put in place belongs to whom its forerunner belonged, and is as open as that was.
+ * Where a group shares the state, it may do there what the owner may, whoever made the backup.
  */
-async function own(path: string, as: string): Promise<void> {
+async function own(path: string, as: string, shared: boolean): Promise<void> {
   const { uid, gid, mode } = statSync(as);
   if (process.getuid?.() === 0) await lchown(path, uid, gid);
-  if (!(await lstat(path)).isDirectory()) return;
-  for (const name of await readdir(path)) await own(join(path, name), as);
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) return;
+  if (!found.isDirectory()) {
+    if (shared) await chmod(path, (found.mode & 0o700) | ((found.mode & 0o700) >> 3));
+    return;
+  }
+  for (const name of await readdir(path)) await own(join(path, name), as, shared);
   // After what is in it, and after the change of owner, which takes the group's bit away.
   if (statSync(as).isDirectory()) await chmod(path, mode & 0o7777);
 }

@@ -41,6 +41,7 @@ export const backup = service({
   async start(ctx) {
     await removeParts(ctx.home.backups);
     await rememberAll(ctx);
+    await forgetPlaces(ctx);
     ctx.doing('waiting for work');
     ctx.work<Piece>({
       name: 'backups',
@@ -175,4 +176,15 @@ async function rememberAll(ctx: Ctx): Promise<void> {
   }
   const gone = [...rows].filter((id) => !there.includes(id));
   if (gone.length > 0) await ctx.store.commit([backups.removed(gone, ctx.clock.now())]);
+}
+
+/** What was wrong with a place that nothing is copied to any more is over. */
+async function forgetPlaces(ctx: Ctx): Promise<void> {
+  const named = Object.keys(ctx.config.copies).map((name) => `${CAUSE} copy ${name}`);
+  const gone = (await ctx.store.read(incident.ongoing)).filter(
+    ({ service, cause }) =>
+      service === 'backup' && cause.startsWith(`${CAUSE} copy `) && !named.includes(cause),
+  );
+  if (gone.length > 0)
+    await ctx.store.commit(gone.map(({ cause }) => incident.close(cause, 'backup', ctx.clock.now())));
 }

@@ -4,7 +4,8 @@
  * for the watchdog to read; the next canary is another one.
  */
 
-import { messageOf } from '#shared/base/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { httpFetch } from '#shared/base/fetch.ts';
 import { canaryModel } from '#shared/messages/canary.ts';
 import { socketOf } from '#shared/runtime/home.ts';
@@ -17,10 +18,12 @@ import type { Core } from './loop.ts';
 export const CANARY = 'canary';
 
 const LONGEST_ms = 20_000;
+const RESTART_ms = 5000;
+const LOOK_ms = 250;
 const KEEP_ms = 86_400_000;
 
 export async function answerCanary(ctx: Core, mine: turn.Turn): Promise<void> {
-  const answer = await asked(ctx).catch((error: unknown) => ({ error: messageOf(error) }));
+  const answer = await patiently(ctx).catch((error: unknown) => ({ error: messageOf(error) }));
   const now = ctx.clock.now();
   const failed = 'error' in answer;
   await ctx.store.commit([
@@ -48,6 +51,18 @@ function posted({ id, conversation }: turn.Turn, text: string, now: number) {
     text,
     now,
   });
+}
+
+/** A router that is being restarted is waited for, as a message would. */
+async function patiently(ctx: Core): Promise<{ text: string }> {
+  for (const began = ctx.clock.mono(); ; await sleep(LOOK_ms, undefined, { signal: ctx.signal })) {
+    try {
+      return await asked(ctx);
+    } catch (error) {
+      const nobody = /^(ENOENT|ECONNREFUSED)$/.test(codeOf(error));
+      if (!nobody || ctx.clock.mono() - began > RESTART_ms) throw error;
+    }
+  }
 }
 
 /** Without the SDK: an idle core would be heavier by all of it. */

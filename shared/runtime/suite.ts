@@ -50,7 +50,10 @@ export function restartDelay_ms(deaths: number): number {
 export async function startSuite(options: SuiteOptions): Promise<Suite> {
   const { home, say } = options;
   demandOn(home, 'vigil');
-  const sole = await beSole(home, () => stop());
+  const sole = await beSole(home, () => {
+    say('vigil: it ends, as was asked for\n');
+    stop();
+  });
   const began = performance.now();
   const ready = Promise.withResolvers<Awaited<Suite['ready']>>();
   const ended = Promise.withResolvers<number>();
@@ -132,10 +135,18 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
     finish();
   }
 
+  const lacks = ({ needs }: Service) =>
+    needs !== undefined && !existsSync(join(home.credentials, `${needs}.env`));
+
   /** What hangs drains nothing: it is not waited for as long as at the end. */
-  function restart(name: ServiceName): void {
+  function restart(service: Service): void {
+    const { name } = service;
     const child = children.get(name);
-    if (!child) return;
+    if (!child) {
+      // It was off or down, and what it lacked is there now.
+      if (/^(off|down)$/.test(state.get(name) ?? '') && !lacks(service)) begin(service);
+      return;
+    }
     say(`vigil: ${name} is restarted, as was asked for\n`);
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), HANGS_ms);
@@ -149,24 +160,28 @@ export async function startSuite(options: SuiteOptions): Promise<Suite> {
     ended.resolve(nobodyWorks() && inState('down').length > 0 ? 78 : 0);
   }
 
-  const requests = hearRequests(home.restarts, (name) => !stopping && restart(name));
+  function begin(service: Service): void {
+    state.set(service.name, 'starting');
+    start(service, 0);
+  }
+
+  const requests = hearRequests(home.restarts, (service) => !stopping && restart(service));
   for (const service of services) {
-    const missing = service.needs && !existsSync(join(home.credentials, `${service.needs}.env`));
-    state.set(service.name, missing ? 'off' : 'starting');
-    if (!missing) start(service, 0);
+    if (lacks(service)) state.set(service.name, 'off');
+    else begin(service);
   }
   return { ready: ready.promise, ended: ended.promise, stop };
 }
 
 /** Each file in the folder that bears a service's name is a wish for its restart; it is removed first, so that it is one. */
-function hearRequests(folder: string, asked: (name: ServiceName) => void): { close(): void } {
+function hearRequests(folder: string, asked: (service: Service) => void): { close(): void } {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const look = () => {
     const names = readdirSync(folder);
-    for (const { name } of services) {
-      if (!names.includes(name)) continue;
-      rmSync(join(folder, name), { force: true });
-      asked(name);
+    for (const service of services) {
+      if (!names.includes(service.name)) continue;
+      rmSync(join(folder, service.name), { force: true });
+      asked(service);
     }
   };
   const watcher: FSWatcher = watch(folder, { persistent: false }, () => setImmediate(look));

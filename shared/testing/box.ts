@@ -9,7 +9,9 @@ import { root } from '../base/root.ts';
 export type Ran = { code: number | null; stdout: string; stderr: string };
 
 export type Box = {
-  /** Runs a shell command in the box as its root. */
+  /** What runs a shell command in the box as its root, for whoever gives it a terminal. */
+  command(command: string): string[];
+  /** Runs one. */
   exec(command: string): Promise<Ran>;
   /** The same, for what must succeed. Gives what it printed, trimmed. */
   must(command: string): Promise<string>;
@@ -49,8 +51,10 @@ export async function boxFor(
   // Its owner dead, the next box's start throws it away.
   await withSystemd('up', '--owner', String(process.pid), ...binds, name);
   of.after(down);
-  const exec = (command: string) => run(['exec', name, 'sh', '-c', command]);
+  const inside = (command: string) => ['exec', name, 'sh', '-c', command];
+  const exec = (command: string) => run(inside(command));
   return {
+    command: (command) => [program, ...inside(command)],
     exec,
     async must(command) {
       const { code, stdout, stderr } = await exec(command);

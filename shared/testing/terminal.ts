@@ -33,8 +33,10 @@ export type Terminal = {
   /** All that was shown, without colours and movements. */
   shown(): string;
   /** Waits until it shows `words` beyond what was waited for before. */
-  shows(words: string | RegExp): Promise<RegExpExecArray>;
+  shows(words: string | RegExp, within_ms?: number): Promise<RegExpExecArray>;
   type(keys: string): void;
+  /** Closes the window: what runs there hears SIGHUP. */
+  close(): void;
   exit: Promise<number | null>;
 };
 
@@ -47,7 +49,7 @@ export function onTerminal(
   const child = spawn('python3', ['-c', PROGRAM, String(columns), ...command], {
     env: { ...process.env, ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 60_000,
+    timeout: 120_000,
   });
   t.after(() => void child.kill());
   let raw = '';
@@ -58,16 +60,18 @@ export function onTerminal(
   const shown = () => stripVTControlCharacters(raw);
   return {
     shown,
-    async shows(words) {
+    async shows(words, within_ms) {
       const wanted = typeof words === 'string' ? RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : words;
       try {
-        const found = await until(`the terminal shows ${wanted}`, () => wanted.exec(shown().slice(looked)));
+        const look = () => wanted.exec(shown().slice(looked));
+        const found = await until(`the terminal shows ${wanted}`, look, within_ms);
         looked += found.index + found[0].length;
         return found;
       } catch (error) {
         throw new Error(`${String(error)}; it shows:\n${shown().slice(looked)}`);
       }
     },
+    close: () => void child.kill('SIGKILL'),
     type: (keys) => void child.stdin.write(keys),
     exit: once(child, 'close').then(([code]) => code),
   };

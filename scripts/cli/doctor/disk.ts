@@ -2,6 +2,9 @@
 
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { FILE } from '#shared/store/store.ts';
+import { listBackups } from '../../../services/backup/folder.ts';
+import { madeAt } from '../../../services/backup/retention.ts';
 import { type Check, enter, fault, fine, unseen, warning } from './check.ts';
 
 const GB = 1e9;
@@ -12,6 +15,7 @@ const WORKSPACE_bytes = 10 * GB;
 const HOUR_ms = 3_600_000;
 /** Hourly backups: one may be missing. */
 const BACKUP_h = 3;
+const FIRST_h = 2;
 
 export const disk: Check = {
   name: 'disk',
@@ -53,25 +57,24 @@ function sizeOf(folder: string): number {
     );
 }
 
-/** By the folders themselves, which are there when the store is not. Each is named for its time, UTC. */
+/** By the folders themselves, which are there when the store is not. */
 export const backup: Check = {
   name: 'backup',
-  run({ home, now, place }) {
+  async run({ home, now, place }) {
     enter(home.state);
-    const folder = join(home.state, 'backups');
-    const times = (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) => {
-      const [, day, h, m, s] = /^(\d{4}-\d\d-\d\d)T(\d\d)(\d\d)(\d\d\.\d{3})Z$/.exec(name) ?? [];
-      const at = Date.parse(`${day}T${h}:${m}:${s}Z`);
-      return Number.isNaN(at) ? [] : [at];
-    });
+    const bad = place ? fault : warning;
     const cure = 'vigil backup now, and see what vigil status says of the service backup';
-    if (times.length === 0) {
-      const made_at = statSync(home.logs, { throwIfNoEntry: false })?.birthtimeMs ?? now;
-      const due = place && now - made_at > BACKUP_h * HOUR_ms;
-      return (due ? fault : warning)('there is none yet', cure);
+    const ids = await listBackups(home.backups);
+    const newest = madeAt(ids.at(-1) ?? '');
+    if (newest === null) {
+      // Its store is as old as the installation.
+      const began = statSync(join(home.state, FILE), { throwIfNoEntry: false })?.birthtimeMs ?? 0;
+      return now - began <= FIRST_h * HOUR_ms
+        ? fine('not yet: the first one is made within the hour')
+        : bad('there is none yet', cure);
     }
-    const hours = (now - Math.max(...times)) / HOUR_ms;
-    const told = `the newest is ${hours < 1 ? 'less than an hour' : `${Math.floor(hours)} h`} old, of ${times.length}`;
-    return hours <= BACKUP_h ? fine(told) : (place ? fault : warning)(told, cure);
+    const hours = (now - newest) / HOUR_ms;
+    const told = `the newest is ${hours < 1 ? 'less than an hour' : `${Math.floor(hours)} h`} old, of ${ids.length}`;
+    return hours <= BACKUP_h ? fine(told) : bad(told, cure);
   },
 };

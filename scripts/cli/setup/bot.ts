@@ -21,7 +21,7 @@ import { TELEGRAM, whoIs } from '../reach.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
-import { renew, withHouse } from './house.ts';
+import { giveBack, renew, withHouse } from './house.ts';
 import type { Visit } from './step.ts';
 
 const LOOK_ms = 300;
@@ -66,7 +66,7 @@ export async function bot(visit: Visit): Promise<boolean> {
   for (;;) {
     try {
       const owner = await withHouse(visit, 'telegram', () =>
-        pairing({ home, desk, name: found.name, wait_ms: (told.wait_s ?? 600) * 1000 }),
+        pairing({ ...visit, name: found.name, wait_ms: (told.wait_s ?? 600) * 1000 }),
       );
       await own(home, [owner.user_id]);
       desk.say(`You are in, ${owner.name}.`);
@@ -121,18 +121,19 @@ async function askToken({
   }
 }
 
-type Waiting = { home: Home; desk: Visit['desk']; name: string; wait_ms: number };
+type Waiting = Pick<Visit, 'home' | 'place' | 'desk'> & { name: string; wait_ms: number };
 
 /** Shows the link, and waits for whoever taps it first. */
-async function pairing({ home, desk, name, wait_ms }: Waiting): Promise<member.Member> {
+async function pairing({ home, place, desk, name, wait_ms }: Waiting): Promise<member.Member> {
   const store = await openStore({ directory: home.state, principal: 'cli' });
+  if (!place) giveBack(home);
   try {
     const began_at = systemClock.now();
     const { code, expires_at } = await openPairing(store);
     const link = linkOf(name, code);
-    desk.say(
-      `${square(link)}\nScan this, or open ${link}\nand press Start. Whoever does so first is the owner.`,
-    );
+    desk.say(`${square(link)}\nScan this with the phone, or open the link, and press Start.`);
+    desk.copy(link);
+    desk.say('Whoever does so first is the owner.');
     const until = Math.min(expires_at, began_at + wait_ms);
     return await desk.during('Waiting for the tap', tapped(store, began_at, until, name));
   } finally {

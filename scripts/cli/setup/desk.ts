@@ -16,6 +16,8 @@ export type Desk = {
   title(text: string): void;
   say(text: string): void;
   warn(text: string): void;
+  /** What somebody shall type or open: whole and on a line of its own, to be copied. */
+  copy(text: string): void;
   /** What is typed is not shown. `where` it stands in a file of answers. */
   secret(question: string, where: string, check: Check): Promise<string>;
   line(question: string, preset: string, check: Check): Promise<string>;
@@ -44,6 +46,16 @@ export class Left extends Error {
   override readonly name = 'Left';
 }
 
+/** Another process has gone on with it, and has ended. */
+export class HandedOver extends Error {
+  override readonly name = 'HandedOver';
+  readonly code: number;
+  constructor(code: number) {
+    super(`the rest was done elsewhere (${code})`);
+    this.code = code;
+  }
+}
+
 /** @param out where the words go */
 export function silentDesk(out: (text: string) => void): Desk {
   return {
@@ -51,6 +63,7 @@ export function silentDesk(out: (text: string) => void): Desk {
     title: (text) => out(`\n${text}\n`),
     say: (text) => out(`  ${text.replaceAll('\n', '\n  ')}\n`),
     warn: (text) => out(`! ${text.replaceAll('\n', '\n  ')}\n`),
+    copy: (text) => out(`${text}\n`),
     async secret(question, where) {
       throw new Misconfigured(`setup: ${question}: nobody is here to be asked`, `put ${where}`);
     },
@@ -76,6 +89,7 @@ export async function terminalDesk(): Promise<Desk> {
     title: (words) => log.step(styleText('bold', words)),
     say: (words) => log.message(wrapped(words, columns())),
     warn: (words) => log.warn(wrapped(words, columns())),
+    copy: (words) => void process.stdout.write(`\n${words}\n`),
     async secret(message, _where, check) {
       return answered(
         await password({ message, mask: '•', validate: (value) => check((value ?? '').trim()) }),

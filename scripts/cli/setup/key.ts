@@ -200,7 +200,7 @@ async function useLocal(
 function estimate(at_ms: number): string {
   const usd = monthly_usd(at_ms);
   return (
-    `About $${usd < 10 ? usd.toFixed(1) : Math.round(usd)} a month for ${USE.messages} messages a day, at the list prices\n` +
-    `of ${PRICE_REV}; long tasks cost more. A budget stops it,\nwhich you set in a moment.`
+    `About $${usd < 10 ? usd.toFixed(1) : Math.round(usd)} a month for ${USE.messages} messages a day, at the list prices of ` +
+    `${PRICE_REV}; long tasks cost more. A budget stops it, which you set in a moment.`
   );
 }

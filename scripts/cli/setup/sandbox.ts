@@ -1,12 +1,16 @@
 /** The sandbox, really run; and what to type where it is not. */
 
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import { probeSandbox } from '../../../services/tools/probe.ts';
 import { runs } from './house.ts';
 import type { Visit } from './step.ts';
+
+const START_ms = 10_000;
+const LOOK_ms = 100;
 
 /** The one line that installs what it is made of, by /etc/os-release; null for a system that we do not know. */
 export function installLine(osRelease: string): string | null {
@@ -38,10 +42,14 @@ export function thisSystem(): string {
 
 /** As the service says that uses it, whose user may do less, or more, than whoever asks; else by a program run here. */
 export async function whyNot(home: Home): Promise<string | null> {
-  const beats = runs(home, 'tools') ? await beatsOf(home) : [];
-  const tools = beats.find(({ service, phase }) => service === 'tools' && phase === 'ready');
-  if (!tools) return probeSandbox(home);
-  return /sandbox/.test(tools.problem ?? '') ? tools.problem : null;
+  const until = performance.now() + START_ms;
+  // It may be starting with a setting that has just changed.
+  while (runs(home, 'tools') && performance.now() < until) {
+    const tools = (await beatsOf(home)).find(({ service }) => service === 'tools');
+    if (tools?.phase === 'ready') return /sandbox/.test(tools.problem ?? '') ? tools.problem : null;
+    await sleep(LOOK_ms);
+  }
+  return probeSandbox(home);
 }
 
 async function beatsOf(home: Home): Promise<heartbeat.Heartbeat[]> {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { services } from '#shared/manifest.ts';
-import { shared } from '#shared/runtime/config.ts';
+import { readSection, shared } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { keepSecret } from '../../host/secrets.ts';
 import { withSetting } from '../toml.ts';
@@ -49,7 +49,8 @@ export function routeOf({ alarm, alarm_url }: Settings): Record<string, string |
 export async function settings(visit: Visit): Promise<boolean> {
   const { home, desk, answers } = visit;
   const told = answers.settings;
-  const budget = shared.budget.parse({});
+  const budget = readSection(home.config, 'budget', shared.budget);
+  const owner = readSection(home.config, 'owner', shared.owner);
   const known = readSecret(home, 'watchdog');
   const url =
     given(told.alarm_url, told.alarm_url_file) ?? known?.ALARM_NTFY_URL ?? known?.ALARM_WEBHOOK_URL ?? '';
@@ -58,8 +59,8 @@ export async function settings(visit: Visit): Promise<boolean> {
   const set: Settings = {
     day_usd: told.day_usd ?? budget.day_usd,
     month_usd: told.month_usd ?? budget.month_usd,
-    quiet: told.quiet ?? shared.owner.parse({}).quiet,
-    time_zone: told.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+    quiet: told.quiet ?? owner.quiet,
+    time_zone: told.time_zone || owner.time_zone || Intl.DateTimeFormat().resolvedOptions().timeZone,
     alarm: told.alarm ?? usual,
     alarm_url: url,
   };
@@ -75,9 +76,9 @@ export async function settings(visit: Visit): Promise<boolean> {
   );
   if (set.alarm === 'ntfy') {
     desk.say(
-      `On your phone: install the app ntfy and subscribe to the topic\n${set.alarm_url}\n` +
-        'Alarms come there when Telegram itself is dead.',
+      'On your phone: install the app ntfy and subscribe to this. Alarms come there when Telegram itself is dead.',
     );
+    desk.copy(set.alarm_url);
   } else if (set.alarm === 'none') {
     desk.say('There is no second route: when Telegram is dead, so is every alarm.');
   }
@@ -122,7 +123,7 @@ async function changeAlarm(desk: Visit['desk'], set: Settings): Promise<void> {
     'When Telegram is dead, alarms go to',
     [
       { value: 'ntfy', label: 'ntfy: an app on the phone, no account' },
-      { value: 'webhook', label: 'a webhook: a POST of JSON to an address of yours' },
+      { value: 'webhook', label: 'a webhook: JSON, to an address of yours' },
       { value: 'none', label: 'nobody' },
     ],
     set.alarm,

@@ -4,6 +4,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { codeOf } from '#shared/base/errors.ts';
 import { packed, SUFFIX, unpacked } from '../archive.ts';
 import type { Copy, Means } from '../copy.ts';
 import { needed } from './secret.ts';
@@ -23,6 +24,8 @@ export function folderCopy({ path }: { path: string }, { secret, signal }: Means
         );
         await rename(part, fileOf(id));
       } catch (error) {
+        // Neither is there anything to remove where nothing may be written.
+        if (codeOf(error) === 'EROFS') throw closed(path, error);
         await rm(part, { force: true });
         throw error;
       }
@@ -33,6 +36,14 @@ export function folderCopy({ path }: { path: string }, { secret, signal }: Means
     },
     fetch: (id, to) => unpacked(createReadStream(fileOf(id)), needed(secret, 'BACKUP_PASSPHRASE'), to),
   };
+}
+
+/** The unit of the service lets it write to the state alone. */
+function closed(path: string, cause: unknown): Error {
+  return new Error(
+    `${path} is read-only for the service backup; cure: open it, as docs/backup.md says (ReadWritePaths=)`,
+    { cause },
+  );
 }
 
 /** The ids among names of files. */
