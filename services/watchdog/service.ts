@@ -25,7 +25,7 @@ import { gather, type Seen, unseen } from './facts.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { storeFailed, storeIsBack } from './outage.ts';
 import { namedOwners, ownersOf } from './owners.ts';
-import { mayRestart } from './restart.ts';
+import { inVain, mayRestart } from './restart.ts';
 import { tellAll } from './tell.ts';
 import { type Facts, type Finding, inGrace, judge, spell } from './verdict.ts';
 
@@ -109,7 +109,7 @@ async function adopt(ctx: Watchdog, memory: Memory): Promise<void> {
   }
 }
 
-/** The service's name when it is being restarted; a further finding when that does not help any more. */
+/** The service's name when it is being restarted, and what is to be told when that does not help any more. */
 function restartFor(
   ctx: Watchdog,
   journal: Journal,
@@ -118,16 +118,12 @@ function restartFor(
 ): (ServiceName | Finding)[] {
   if (!name) return [];
   const history = journal.restarts[name] ?? [];
-  const verdict = mayRestart(history, now);
-  if (verdict === 'restart') {
-    journal.restarts[name] = [...history.slice(-9), now];
-    ctx.log.warn('restart.requested', { of: name, why: text });
-    restart(ctx.home, name, text).catch((error) => ctx.log.error('restart.failed', { of: name, error }));
-    return [name];
-  }
-  if (verdict === 'wait') return [];
-  const times = `${name} was restarted ${history.length} times, and that did not help. Please look: scripts/vigil logs ${name}`;
-  return [{ cause: `restarts of ${name}`, severity: 'critical', text: times }];
+  const vain = inVain(name, history, now);
+  if (mayRestart(history, now) !== 'restart') return [vain];
+  journal.restarts[name] = [...history.slice(-9), now];
+  ctx.log.warn('restart.requested', { of: name, why: text });
+  restart(ctx.home, name, text).catch((error) => ctx.log.error('restart.failed', { of: name, error }));
+  return [name, vain];
 }
 
 /** The next canary, when the last has come back, or never will. */
