@@ -4,7 +4,9 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,9 +18,10 @@ import { services } from '#shared/manifest.ts';
 import { scratch } from '#shared/testing/scratch.ts';
 import { MANIFEST, readRelease, unpack } from './host/release.ts';
 
-function made(folder: string, ...args: string[]): string {
-  const program = join(root, 'scripts', 'release');
-  return execFileSync(program, [...args, folder], {
+/** Makes a release of the sources in `checkout`. */
+function made(checkout: string, folder: string, ...args: string[]): string {
+  const program = join(checkout, 'scripts', 'release.ts');
+  return execFileSync(process.execPath, [program, ...args, folder], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   }).trim();
@@ -26,7 +29,14 @@ function made(folder: string, ...args: string[]): string {
 
 test('a release is whole, runs by itself, and is the same when it is made again', (t) => {
   const folder = scratch(t);
-  const tarball = made(folder, '--tarball');
+  // A copy: whoever changes the sources meanwhile does not change it.
+  const checkout = join(folder, 'checkout');
+  const left = /^(node_modules|\..+)$/;
+  for (const name of readdirSync(root)) {
+    if (!left.test(name)) cpSync(join(root, name), join(checkout, name), { recursive: true });
+  }
+  symlinkSync(realpathSync(join(root, 'node_modules')), join(checkout, 'node_modules'));
+  const tarball = made(checkout, folder, '--tarball');
   const version = /^vigil-(.*)-\w+-\w+\.tar\.gz$/.exec(basename(tarball))?.[1] ?? '';
   const release = join(folder, version);
   assert.match(version, /^\d+\.\d+\.\d+-[0-9a-f]{8}$/);
@@ -48,7 +58,7 @@ test('a release is whole, runs by itself, and is the same when it is made again'
   unpack(tarball, unpacked);
   assert.equal(readRelease(unpacked).version, version);
 
-  assert.equal(basename(made(join(folder, 'again'))), version);
+  assert.equal(basename(made(checkout, join(folder, 'again'))), version);
 });
 
 test('a release that is not whole, or not as it was released, is refused', (t) => {

@@ -43,11 +43,16 @@ const platform = `${process.platform}-${process.arch}`;
 
 /** @param node the Node that it takes along */
 export function makeRelease(folder: string, node: string): Release {
-  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.ts')], { cwd: root, stdio: 'inherit' });
+  // Not the one that scripts/start runs, and that another run may put a new one in the place of.
+  const bundles = join(root, `.build-release-${process.pid}`);
   mkdirSync(folder, { recursive: true });
   const part = join(folder, `${process.pid}.tmp`);
   try {
-    gather(part, node);
+    execFileSync(process.execPath, [join(root, 'scripts', 'bundle.ts'), bundles], {
+      cwd: root,
+      stdio: 'inherit',
+    });
+    gather(part, node, bundles);
     const contents = manifestOf(part);
     const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const digest = createHash('sha256').update(`${version}\n${contents}`).digest('hex').slice(0, 8);
@@ -61,11 +66,12 @@ export function makeRelease(folder: string, node: string): Release {
     tryRelease(release);
     return release;
   } finally {
+    rmSync(bundles, { recursive: true, force: true });
     rmSync(part, { recursive: true, force: true });
   }
 }
 
-function gather(part: string, node: string): void {
+function gather(part: string, node: string, bundles: string): void {
   const put = (from: string, to: string, mode = 0o644) => {
     mkdirSync(dirname(join(part, to)), { recursive: true, mode: 0o755 });
     cpSync(from, join(part, to), {
@@ -83,8 +89,8 @@ function gather(part: string, node: string): void {
   }
   writeFileSync(join(part, 'bin', 'vigil'), VIGIL);
   chmodSync(join(part, 'bin', 'vigil'), 0o755);
-  for (const name of readdirSync(join(root, '.build'))) {
-    if (/^(services$|vigil)/.test(name)) put(join(root, '.build', name), name);
+  for (const name of readdirSync(bundles)) {
+    if (/^(services$|vigil)/.test(name)) put(join(bundles, name), name);
   }
   for (const path of [
     'README.md',

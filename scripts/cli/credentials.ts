@@ -10,6 +10,8 @@ import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import { demandRights, type Installed, installed } from './host.ts';
 import { table } from './table.ts';
 
+const WITHIN_ms = 20_000;
+
 export function credentials(program: Command): void {
   const verb = program.command('credentials').description('The secrets: keys, tokens, passwords.');
   verb
@@ -128,13 +130,17 @@ async function restarted(host: Installed | null, home: Home, users: ServiceName[
   }
   if (existsSync(home.stopped)) return;
   const { gate, meantToRun } = await import('../host/gate.ts');
+  const { insist } = await import('../host/insist.ts');
   const { linked } = await import('../host/releases.ts');
   const { place, supervisor } = host;
   const meant = await meantToRun(home, supervisor);
   const expected = users.filter((name) => meant.includes(name));
-  const failed = await supervisor.restart(expected).then(() => '', messageOf);
+  const failed = await insist({ home, supervisor }, supervisor.restart(expected), WITHIN_ms).then(
+    () => '',
+    messageOf,
+  );
   const version = linked(place, 'current') ?? '';
-  const { late } = await gate({ home, supervisor, version, expected, within_ms: 20_000 });
+  const { late } = await gate({ home, supervisor, version, expected, within_ms: WITHIN_ms });
   if (late.length === 0) return;
   throw new Misconfigured(
     `credentials: ${late.map(({ name, why }) => `${name} does not get well with it: ${why}`).join('; ')} ${failed}`.trim(),

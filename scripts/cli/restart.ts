@@ -41,10 +41,11 @@ async function restartInstalled(host: Installed, named: ServiceName[]): Promise<
   demandRights(host, 'a restart');
   const began = performance.now();
   const { gate, meantToRun } = await import('../host/gate.ts');
+  const { insist } = await import('../host/insist.ts');
   const { linked } = await import('../host/releases.ts');
   const { place, supervisor } = host;
   const names = named.length > 0 ? named : await meantToRun(place.home, supervisor);
-  await supervisor.restart(names);
+  await insist({ home: place.home, supervisor }, supervisor.restart(names), PATIENCE_ms);
   const version = linked(place, 'current') ?? '';
   const within_ms = PATIENCE_ms;
   const verdict = await gate({ home: place.home, supervisor, version, expected: names, within_ms });

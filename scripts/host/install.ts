@@ -209,7 +209,7 @@ export function stepsOf(options: Omit<Installing, 'ask'>, release: Release): Ste
   ];
 }
 
-function ownFolders({ credentials, logs, state, restarts, workspace, files }: Home): Step[] {
+function ownFolders({ credentials, logs, state, restarts, workspace, files, backups }: Home): Step[] {
   const paths = [
     credentials,
     join(credentials, 'mcp'),
@@ -218,7 +218,7 @@ function ownFolders({ credentials, logs, state, restarts, workspace, files }: Ho
     join(state, 'run'),
     join(state, 'failed'),
   ];
-  return [...paths, restarts, workspace, files].map((path) => folder(path, 0o700, null));
+  return [...paths, restarts, workspace, files, backups].map((path) => folder(path, 0o700, null));
 }
 
 function link(path: string, to: string): Step {

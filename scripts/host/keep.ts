@@ -20,10 +20,7 @@ import { flush } from './releases.ts';
 /** A copy of the store, which may be in use, on the disk under its name or not there at all. */
 export async function keepStore(directory: string, to: string): Promise<void> {
   const folder = dirname(to);
-  if (!existsSync(folder)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    like(folder, statSync(directory));
-  }
+  makeLike(folder, directory);
   const part = `${to}.part`;
   rmSync(part, { force: true });
   await takeSnapshot(directory, part);
@@ -42,6 +39,14 @@ export function restoreStore(directory: string, snapshot: string, schema: number
   flush(part);
   putBack(directory, part, { application_id: 0, schema, rows: {} }, aside);
   flush(directory);
+}
+
+/** Makes a folder, and those on the way to it, as open as the one it is in. */
+function makeLike(folder: string, directory: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== directory) makeLike(dirname(folder), directory);
+  mkdirSync(folder, { mode: 0o700 });
+  like(folder, statSync(directory));
 }
 
 /** The same owner, group and rights: whoever shares the store shares its copies, and nobody else. */

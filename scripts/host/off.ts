@@ -10,6 +10,7 @@ import { services } from '#shared/manifest.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import { gate, meantToRun, type Verdict } from './gate.ts';
+import { insist } from './insist.ts';
 import type { Place } from './place.ts';
 import { flush, linked } from './releases.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -19,7 +20,7 @@ export async function switchOff(place: Place, supervisor: Supervisor, why: strin
   // First the file: what the supervisor starts again meanwhile refuses by itself.
   forbid(place.home, why);
   if (place.profile === 'mac') await supervisor.disable();
-  await supervisor.stop();
+  await insist({ home: place.home, supervisor }, supervisor.stop());
   const standings = await supervisor.standings();
   const processes = [...standings].flatMap(([name, { pid }]) => (pid === null ? [] : [`${name} (${pid})`]));
   return processes.length > 0 ? processes : alive(place.home);

@@ -26,6 +26,8 @@ export type Supervisor = {
   stop(names?: readonly ServiceName[]): Promise<void>;
   /** Each runs what `current` points at afterwards. */
   restart(names?: readonly ServiceName[]): Promise<void>;
+  /** Without a chance to drain. Absent where the supervisor does it by itself before long. */
+  kill?(names: readonly ServiceName[]): Promise<void>;
   standings(): Promise<Map<ServiceName, Standing>>;
   /** Forgets the house: nothing of ours is left with the supervisor. */
   uninstall(): Promise<void>;

@@ -53,6 +53,12 @@ const MIGRATE = `
 const PROGRAM = `
   const [verb, folder] = process.argv.slice(2);
   if (verb === 'config') process.exit(0);
+  if (verb === 'status') {
+    const { version, newcomer } = require('./package.json');
+    const rows = newcomer ? [{ name: 'newcomer', phase: newcomer, version }] : [];
+    console.log(JSON.stringify({ services: [{ name: 'telegram', phase: 'dead', version: null }, ...rows] }));
+    process.exit(1);
+  }
   const db = require('./migrate.cjs')(folder + '/vigil.db');
   const names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
   const rows = Object.fromEntries(names.map((name) => [name, db.prepare('SELECT count(*) FROM ' + name).pluck().get()]));
@@ -66,14 +72,14 @@ const FIRST = `CREATE TABLE note (text TEXT) STRICT;
 function makeRelease(
   folder: string,
   version: string,
-  of: { migrations?: string[]; broken?: ServiceName[]; program?: string } = {},
+  of: { migrations?: string[]; broken?: ServiceName[]; program?: string; newcomer?: string } = {},
 ): string {
   const path = join(folder, version);
   const put = (file: string, text: string) => {
     mkdirSync(dirname(join(path, file)), { recursive: true });
     writeFileSync(join(path, file), text);
   };
-  put('package.json', JSON.stringify({ version, broken: of.broken ?? [] }));
+  put('package.json', JSON.stringify({ version, broken: of.broken ?? [], newcomer: of.newcomer }));
   put('vigil.js', of.program ?? PROGRAM);
   put('migrate.cjs', MIGRATE);
   put('systemd/vigil-core.service', `of ${version}`);
@@ -241,6 +247,22 @@ test('a release that does not get well is undone, and the store with it when its
   const kept = readdirSync(join(place.home.state, 'backups')).filter((name) => name.startsWith('set-aside'));
   assert.equal(kept.length, 1, 'the newer store is kept');
   assert.match(said.join('\n'), /2 of 3 ready within 0\.3 s: back to 1\.0\.0-aaaaaaaa/);
+});
+
+test('a service that a release brings has to be ready as well, or to be off', async (t) => {
+  const { folder, place, host } = await house(t);
+  for (const [version, newcomer, done] of [
+    ['1.1.0-ready', 'ready', 'upgraded'],
+    ['1.2.0-off', 'off', 'upgraded'],
+    ['1.3.0-late', 'starting', 'undone'],
+  ] as const) {
+    const outcome = await upgrade(host, makeRelease(folder, version, { newcomer }));
+    assert.deepEqual(
+      [outcome.done, outcome.verdict.late.map(({ name, why }) => `${name}: ${why}`)],
+      [done, done === 'undone' ? ['newcomer: new, and starting'] : []],
+    );
+  }
+  assert.equal(linked(place, 'current'), '1.2.0-off');
 });
 
 test('back by hand and forth again: the links change places, and the store is touched only when it must be', async (t) => {

@@ -14,13 +14,16 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
-import type { ServiceName } from '#shared/manifest.ts';
+import { type ServiceName, services } from '#shared/manifest.ts';
 import { lockOf } from '#shared/runtime/home.ts';
 import { tryLock } from '#shared/store/liveness.ts';
 import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
-import { gate, meantToRun, readyNow, type Verdict } from './gate.ts';
+import { makeAccounts, makeFolders } from './accounts.ts';
+import { gate, type Late, meantToRun, readyNow, type Verdict } from './gate.ts';
+import { insist } from './insist.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
 import { keepStore, restoreStore } from './keep.ts';
 import type { Place } from './place.ts';
@@ -37,6 +40,7 @@ import {
   sweep,
   tidy,
 } from './releases.ts';
+import { carryOut } from './step.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export type Host = {
@@ -59,6 +63,7 @@ const WITHIN_ms = 20_000;
 /** A store that is older is put back only when that is said: too much came since. */
 const FAR_ms = 3_600_000;
 
+const of = ({ place, supervisor }: Host) => ({ home: place.home, supervisor });
 const storeOf = (place: Place) => join(place.home.state, FILE);
 const backupsOf = (place: Place) => join(place.home.state, 'backups');
 
@@ -167,7 +172,7 @@ export async function upgrade(host: Host, source: string): Promise<Outcome> {
       if (moves) {
         journal = note(place, { ...journal, step: 'stopping' });
         say('every service stops, for the schema moves');
-        await supervisor.stop();
+        await insist(of(host), supervisor.stop());
       }
       if (schema > 0) {
         const snapshot = snapshotOf(place, from, schema);
@@ -347,7 +352,7 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
   const { place, supervisor, say, within_ms = WITHIN_ms } = host;
   const { verb, from, to, expected, snapshot, aside } = journal;
   if (verb === 'rollback' && snapshot && aside) {
-    await supervisor.stop();
+    await insist(of(host), supervisor.stop());
     restoreStore(place.home.state, snapshot, schemaIn(snapshot), aside);
     say(`the store is that of ${snapshot} again; the newer one is kept as ${aside}`);
   }
@@ -359,6 +364,9 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
     const late = expected.map((name) => ({ name, why: `not started in ${to}`, misconfigured: false }));
     return { ready: [], late };
   });
+  const well = verdict.late.length === 0;
+  if (well || verb === 'rollback') await startRest(host, expected);
+  if (well && verb === 'upgrade') verdict.late.push(...(await lateNewcomers(host, to)));
   const ready = `${verdict.ready.length} of ${expected.length} ready`;
   if (verb === 'upgrade' && verdict.late.length > 0) {
     say(`${ready} within ${within_ms / 1000} s: back to ${from}`);
@@ -366,7 +374,6 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
     return { version: from, done: 'undone', verdict };
   }
   say(ready);
-  await startRest(host, expected);
   ended(place);
   if (verb === 'rollback') return { version: to, done: 'rolled back', verdict };
   const removed = sweep(place);
@@ -383,6 +390,11 @@ async function run(
   ordered: boolean,
 ): Promise<Verdict> {
   const { place, supervisor, say, within_ms = WITHIN_ms } = host;
+  if (place.profile === 'system') {
+    // A service that it brings is a user of its own, and may have a folder.
+    const release = pathOf(place, version);
+    await carryOut([makeAccounts(release), ...makeFolders(release)], { dryRun: false, say });
+  }
   const changed = await supervisor.install(pathOf(place, version));
   if (changed.length > 0) {
     await supervisor.enable();
@@ -394,19 +406,52 @@ async function run(
   }
   // One after the other, the first that fails ends it before the rest have left what works. Back is everybody at once.
   const waves = ordered ? expected.map((name) => [name]) : [expected];
-  for (const wave of waves) if (wave.length > 0) await supervisor.restart(wave);
-  return gate({ home: place.home, supervisor, version, expected, within_ms });
+  for (const wave of waves) {
+    if (wave.length === 0 || (await insist(of(host), supervisor.restart(wave), within_ms))) continue;
+    return gate({ ...of(host), version, expected, within_ms: 0 });
+  }
+  return gate({ ...of(host), version, expected, within_ms });
 }
 
 /**
  * What was down before stays so for reasons of its own, if it does; and the start brings up what is no service, such as
  * the target.
  */
-async function startRest({ place, supervisor }: Host, expected: readonly ServiceName[]): Promise<void> {
+async function startRest(host: Host, expected: readonly ServiceName[]): Promise<void> {
+  const { place, supervisor, within_ms = WITHIN_ms } = host;
   if (existsSync(place.home.stopped)) return;
   const others = (await meantToRun(place.home, supervisor)).filter((name) => !expected.includes(name));
-  if (others.length > 0) await supervisor.restart(others).catch(() => {});
-  await supervisor.start().catch(() => {});
+  if (others.length > 0) await insist(of(host), supervisor.restart(others), within_ms).catch(() => {});
+  await insist(of(host), supervisor.start(), within_ms).catch(() => {});
+}
+
+/** Services that this release does not know yet: the one that brings them says how they are. */
+async function lateNewcomers({ place, within_ms = WITHIN_ms }: Host, version: string): Promise<Late[]> {
+  if (existsSync(place.home.stopped)) return [];
+  const deadline = performance.now() + within_ms;
+  for (;;) {
+    const report: { services: { name: ServiceName; phase: string; version: string | null }[] } = JSON.parse(
+      // It ends with 1 while one of them is dead.
+      await ask(pathOf(place, version), ['status', '--json']).catch(printed),
+    );
+    const late = report.services.filter(
+      (row) =>
+        !services.some(({ name }) => name === row.name) &&
+        row.phase !== 'off' &&
+        (row.phase !== 'ready' || row.version !== version),
+    );
+    if (late.length === 0 || performance.now() > deadline) {
+      return late.map(({ name, phase }) => ({ name, why: `new, and ${phase}`, misconfigured: false }));
+    }
+    await sleep(200);
+  }
+}
+
+/** What it has said all the same. @throws the error of one that has said nothing */
+function printed(error: unknown): string {
+  const { stdout } = (error as Error).cause as { stdout?: string };
+  if (stdout) return stdout;
+  throw error;
 }
 
 const stamp = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');

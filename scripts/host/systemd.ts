@@ -84,6 +84,10 @@ export function systemdOf(place: Place): Supervisor {
       // The slice holds whatever they have started besides.
       await run('stop', ...(names?.map(unitOf) ?? [...wanted(), 'vigil.slice']));
     },
+    async kill(names) {
+      // One that has ended meanwhile is none.
+      await run('kill', '--signal=SIGKILL', ...names.map(unitOf)).catch(() => {});
+    },
     standings,
     async uninstall() {
       const units = [...installedUnits(place).keys()];

@@ -357,6 +357,7 @@ d /var/lib/vigil/restart 2770 root vigil
 d /var/lib/vigil/failed 2770 root vigil
 d /var/lib/vigil/workspace 2770 root vigil
 d /var/lib/vigil/files 2770 root vigil
+d /var/lib/vigil/backups 2770 root vigil
 d /run/vigil 0755 root root
 d ${hidden} 0700 root root
 d ${hidden}/proc 0700 root root
