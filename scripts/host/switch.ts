@@ -65,7 +65,8 @@ const FAR_ms = 3_600_000;
 
 const of = ({ place, supervisor }: Host) => ({ home: place.home, supervisor });
 const storeOf = (place: Place) => join(place.home.state, FILE);
-const backupsOf = (place: Place) => join(place.home.state, 'backups');
+/** Beside the releases, and not in the state: what root writes there a service could put a link in the place of. */
+const snapshotsOf = (place: Place) => join(place.prefix, 'snapshots');
 
 /** What becomes of an interrupted switch when somebody asks for an upgrade or a rollback. */
 export function resumption(
@@ -122,10 +123,10 @@ async function abandon(host: Host, { step, expected }: Journal): Promise<void> {
 /** What preparing leaves behind. */
 function clear(place: Place): void {
   tidy(place);
-  const backups = backupsOf(place);
-  for (const name of existsSync(backups) ? readdirSync(backups) : []) {
+  const folder = snapshotsOf(place);
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     if (/^(rehearsal|upgrade-.*\.part$)/.test(name))
-      rmSync(join(backups, name), { recursive: true, force: true });
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -230,9 +231,9 @@ function roomFor(place: Place, release_bytes: number): void {
   const store_bytes = statSync(storeOf(place), { throwIfNoEntry: false })?.size ?? 0;
   const spare_bytes = 64 * 2 ** 20;
   const needs = [
-    [place.prefix, release_bytes],
-    // The snapshot, the copy for the rehearsal, and what migrating it writes.
-    [place.home.state, 3 * store_bytes],
+    // With the snapshot, the copy for the rehearsal, and what migrating it writes.
+    [place.prefix, release_bytes + 3 * store_bytes],
+    [place.home.state, store_bytes],
   ] as const;
   for (const [folder, bytes] of needs) {
     const { bavail, bsize } = statfsSync(folder);
@@ -248,7 +249,7 @@ function roomFor(place: Place, release_bytes: number): void {
 
 /** Lets the new release migrate a copy, and looks whether everything is still in it. */
 async function rehearse(place: Place, release: string): Promise<void> {
-  const folder = join(backupsOf(place), 'rehearsal');
+  const folder = join(snapshotsOf(place), 'rehearsal');
   rmSync(folder, { recursive: true, force: true });
   try {
     const copy = join(folder, FILE);
@@ -343,7 +344,8 @@ function back(
   place: Place,
   of: Pick<Journal, 'from' | 'to' | 'previous' | 'expected' | 'snapshot'>,
 ): Journal {
-  const aside = of.snapshot && join(backupsOf(place), `set-aside-${stamp(Date.now())}-${of.from}.db`);
+  // Moved, not copied: so it stays beside the store.
+  const aside = of.snapshot && join(place.home.state, `set-aside-${stamp(Date.now())}-${of.from}.db`);
   return note(place, { verb: 'rollback', step: 'switching', ...of, aside });
 }
 
@@ -457,12 +459,12 @@ function printed(error: unknown): string {
 const stamp = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
 
 function snapshotOf(place: Place, version: string, schema: number): string {
-  return join(backupsOf(place), `upgrade-${stamp(Date.now())}-${version}-schema${schema}.db`);
+  return join(snapshotsOf(place), `upgrade-${stamp(Date.now())}-${version}-schema${schema}.db`);
 }
 
 /** Newest first. */
 function snapshots(place: Place): { file: string; at: number; schema: number }[] {
-  const folder = backupsOf(place);
+  const folder = snapshotsOf(place);
   return (existsSync(folder) ? readdirSync(folder) : [])
     .flatMap((name) => {
       const [, time, schema] = /^upgrade-(\d{8}T\d{6}Z)-.+-schema(\d+)\.db$/.exec(name) ?? [];

@@ -31,7 +31,7 @@ export async function uninstall(options: Uninstalling): Promise<number> {
 export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
   const { prefix, home, command } = place;
   const system = place.profile === 'system';
-  const parts = ['current', 'previous', 'releases', 'runtime', 'upgrade.json'].map((name) =>
+  const parts = ['current', 'previous', 'releases', 'snapshots', 'runtime', 'upgrade.json'].map((name) =>
     join(prefix, name),
   );
   const data = system ? [dirname(home.config), home.state, home.logs] : [prefix];
