@@ -47,6 +47,12 @@ export const watchdog = service({
     const journal = openJournal(ctx.home.state);
     journal.read.owners = [...new Set([...journal.read.owners, ...namedOwners(ctx.home.config)])];
     let adopted = false;
+    const lookOnce = single(async () => {
+      if (!adopted) await adopt(ctx, memory);
+      adopted = true;
+      return look(ctx, { seen, memory, journal: journal.read });
+    });
+    const tellOnce = single((bridge: boolean) => tellAll(ctx, { owners: journal.read.owners, bridge }));
     ctx.doing('watching');
     ctx.onJump((by_ms) => {
       seen.watched_from_at = ctx.clock.now();
@@ -54,12 +60,8 @@ export const watchdog = service({
     });
     ctx.every('look', ctx.config.look_s * 1000, async () => {
       try {
-        const bridge = await within(ANSWER_ms, async () => {
-          if (!adopted) await adopt(ctx, memory);
-          adopted = true;
-          return look(ctx, { seen, memory, journal: journal.read });
-        });
-        await within(TELLING_ms, () => tellAll(ctx, { owners: journal.read.owners, bridge }));
+        const bridge = await within(ANSWER_ms, lookOnce());
+        await within(TELLING_ms, tellOnce(bridge));
       } catch (error) {
         ctx.log.error('store.failed', { error });
         // What of it was written nobody knows: the store says, when it can.
@@ -154,10 +156,22 @@ function slept(ctx: Watchdog, by_ms: number): void {
     .catch((error) => ctx.log.warn('sleep.unwritten', { error }));
 }
 
+/** What was given up goes on until the store or the network answers: a second one beside it would tell all twice. */
+function single<Args extends unknown[], T>(
+  step: (...args: Args) => Promise<T>,
+): (...args: Args) => Promise<T> {
+  let going: Promise<T> | undefined;
+  return (...args) => {
+    going ??= step(...args).finally(() => {
+      going = undefined;
+    });
+    return going;
+  };
+}
+
 /** What it began goes on by itself, and comes to an end when the store does. */
-async function within<T>(ms: number, step: () => Promise<T>): Promise<T> {
+async function within<T>(ms: number, begun: Promise<T>): Promise<T> {
   const ended = new AbortController();
-  const begun = step();
   begun.catch(() => {});
   try {
     return await Promise.race([
