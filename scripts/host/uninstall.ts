@@ -28,7 +28,7 @@ export async function uninstall(options: Uninstalling): Promise<number> {
   return carryOut(uninstallSteps(options), options);
 }
 
-export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
+function uninstallSteps({ place, purge }: Uninstalling): Step[] {
   const { prefix, home, command } = place;
   const system = place.profile === 'system';
   const parts = ['current', 'previous', 'releases', 'snapshots', 'runtime', 'upgrade.json'].map((name) =>
