@@ -1,11 +1,12 @@
 /** Takes an installation away again: all but its data, or its data too. */
 
-import { lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { forgetFolders, removeAccounts } from './accounts.ts';
 import { supervisorOf } from './host.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
+import { isOurs } from './preflight.ts';
 import { carryOut, type Step } from './step.ts';
 import { installedUnits } from './units.ts';
 
@@ -59,9 +60,4 @@ function removal(path: string): Step {
     due: () => lstatSync(path, { throwIfNoEntry: false }) !== undefined,
     act: () => rmSync(path, { recursive: true }),
   };
-}
-
-function isOurs(link: string, prefix: string): boolean {
-  const stat = lstatSync(link, { throwIfNoEntry: false });
-  return stat?.isSymbolicLink() === true && readlinkSync(link).startsWith(`${prefix}/`);
 }

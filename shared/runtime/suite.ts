@@ -165,7 +165,7 @@ function hearRequests(folder: string, asked: (name: ServiceName) => void): { clo
     const names = readdirSync(folder);
     for (const { name } of services) {
       if (!names.includes(name)) continue;
-      rmSync(join(folder, name), { force: true });
+      rmSync(join(folder, name), { force: true, recursive: true });
       asked(name);
     }
   };
