@@ -2,19 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
-import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
-import { OWNER, TOKEN } from '#shared/testing/house.ts';
+import { boxFor, noBox } from '#shared/testing/box.ts';
+import { checkout, SECRETS, startWorld } from '#shared/testing/box-world.ts';
+import { OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 const here = '/mnt/release/bin/vigil';
-/** The checkout and its packages, where they lie outside too. */
-const packages = realpathSync(join(root, 'node_modules'));
 const rehearsed = services.filter(({ needs }) => needs === undefined).map(({ name }) => name);
 
 /** Where an installation could leave something: every path with its mode and its owner. */
@@ -26,25 +25,6 @@ type Report = { services: { name: string; phase: string; version: string | null;
 function readyOf(report: string, version: string): string[] {
   const { services }: Report = JSON.parse(report);
   return services.filter((row) => row.phase === 'ready' && row.version === version).map(({ name }) => name);
-}
-
-/** Telegram and a model provider, in the box. */
-async function world(box: Box): Promise<void> {
-  const program = `
-    import { startBotApi } from '${root}/shared/testing/bot-api.ts';
-    import { startMessagesApi } from '${root}/shared/testing/messages-api.ts';
-    const bot = await startBotApi({ token: '${TOKEN}', port: 9001 });
-    await startMessagesApi({ key: 'sk-box', port: 9002 });
-    await bot.say({ chat_id: ${OWNER}, text: 'is anybody there?' });
-    await bot.waitSent((sent) => sent.text === 'answer to: is anybody there?', 60_000);
-    console.log('answered');`;
-  await box.must(`mkdir -p /root/secrets && cd /root/secrets && chmod 700 . && umask 077 &&
-    printf 'TELEGRAM_BOT_TOKEN=${TOKEN}\\nTELEGRAM_API_ROOT=http://127.0.0.1:9001\\n' >telegram.env &&
-    printf 'ANTHROPIC_API_KEY=sk-box\\nANTHROPIC_BASE_URL=http://127.0.0.1:9002\\n' >anthropic.env &&
-    cat >/root/world.mjs <<'END'
-${program}
-END
-    systemd-run --quiet --unit=world --property=StandardOutput=file:/root/world.log ${process.execPath} /root/world.mjs`);
 }
 
 describe('a release on a machine', { skip: noBox }, () => {
@@ -66,9 +46,7 @@ describe('a release on a machine', { skip: noBox }, () => {
     boxFor(t, {
       binds: {
         [release]: '/mnt/release',
-        [root]: root,
-        [packages]: packages,
-        [join(process.execPath, '..', '..')]: join(process.execPath, '..', '..'),
+        ...checkout,
       },
     });
 
@@ -136,13 +114,13 @@ describe('a release on a machine', { skip: noBox }, () => {
       assert.equal(await tree(), untouched);
     });
 
-    await world(box);
+    await startWorld(box);
     const before = await tree();
 
     await t.test('it is installed, and every service beats with its version', async () => {
       await box.must(`mkdir -p /opt/vigil/releases/77.tmp`); // of a run that was cut off
       const said = await box.must(
-        `mkdir /etc/vigil; printf '[telegram]\\nowners = [${OWNER}]\\n' >/etc/vigil/config.toml; ${here} install --credentials /root/secrets --yes`,
+        `mkdir /etc/vigil; printf '[telegram]\\nowners = [${OWNER}]\\n' >/etc/vigil/config.toml; ${here} install --credentials ${SECRETS} --yes`,
       );
       assert.match(said, new RegExp(`vigil ${version} is installed in /opt/vigil$`));
       for (const { name } of services)

@@ -2,17 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { type Box, boxFor, noBox } from '#shared/testing/box.ts';
+import { checkout, SECRETS, startWorld } from '#shared/testing/box-world.ts';
+import { OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { filesOf, MANIFEST, sha256 } from '../host/release.ts';
 
-const running = services.filter(({ needs }) => needs === undefined).map(({ name }) => name);
+const running = services.map(({ name }) => name);
 
 type Report = { services: { name: string; phase: string; version: string | null; pid: number | null }[] };
 
@@ -32,37 +34,63 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
   let box: Box;
   let first: string;
 
-  /** The same release under another version, with these files. */
-  function variant(version: string, files: { [path: string]: string } = {}): void {
+  /** The same release under another version, with these files; null: without it. */
+  function variant(version: string, files: { [path: string]: string | null } = {}): string {
     const path = join(folder, version);
     execFileSync('cp', ['-al', join(folder, first), path]);
     const own = { name: 'vigil', version, private: true, type: 'module' };
     for (const [file, text] of Object.entries({ ...files, 'package.json': JSON.stringify(own) })) {
       rmSync(join(path, file), { force: true }); // a link: the other release has it too
-      writeFileSync(join(path, file), text);
+      if (text !== null) writeFileSync(join(path, file), text);
     }
     rmSync(join(path, MANIFEST));
     const lines = filesOf(path).map((file) => `${sha256(join(path, file))}  ${file}\n`);
     writeFileSync(join(path, MANIFEST), lines.join(''));
+    return path;
   }
 
   const GOOD = '0.1.0-00000001';
   const MOVED = '0.1.0-00000002';
   const BROKEN = '0.1.0-00000003';
-  const migration = { 'shared/store/migrations/0099_fresh.sql': 'CREATE TABLE fresh (id INTEGER) STRICT;' };
+  const LAST = '0.1.0-00000004';
+  const HANGS = '0.1.0-00000005';
+  const sql = (text: string) => ({ 'shared/store/migrations/0099_fresh.sql': text });
+  const migration = sql('CREATE TABLE fresh (id INTEGER) STRICT;');
 
   before(async () => {
     const program = join(root, 'scripts', 'release');
     const stdio = ['ignore', 'pipe', 'ignore'] as const;
     first = basename(execFileSync(program, [folder], { encoding: 'utf8', stdio: [...stdio] }).trim());
+    const router = readFileSync(join(folder, first, 'services', 'router.cjs'), 'utf8');
+    const tarball = join(folder, `vigil-${GOOD}.tar.gz`);
     variant(GOOD);
+    execFileSync('tar', ['-C', folder, '-I', 'gzip -1', '-cf', tarball, GOOD]);
+    writeFileSync(join(folder, 'torn.tar.gz'), readFileSync(tarball).subarray(0, 1_000_000));
     variant(MOVED, migration);
     variant(BROKEN, { ...migration, 'services/core.cjs': `throw new Error('broken');` });
+    variant(LAST, { 'services/backup.cjs': 'process.exit(1);' });
+    variant(HANGS, {
+      // Says that it is another version.
+      'services/router.cjs': `{
+        const fs = require('node:fs'), read = fs.readFileSync;
+        fs.readFileSync = (path, ...rest) => /package.json$/.test(path) ? '{"version":"9.9.9"}' : read(path, ...rest);
+      }${router}`,
+      // Never gets ready, and hears nothing.
+      'services/core.cjs': `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`,
+    });
+    variant('fails', sql('INSERT INTO nowhere VALUES (1);'));
+    variant('nodeless', { 'bin/node': null });
+    rmSync(join(variant('half'), 'services', 'tools.cjs'));
+    const altered = join(variant('altered'), 'vigil.js');
+    rmSync(altered);
+    writeFileSync(altered, '//');
     box = await boxFor(
       { after: (end) => void ends.push(end) },
-      { binds: { [realpathSync(folder)]: '/mnt/releases' } },
+      { binds: { [realpathSync(folder)]: '/mnt/releases', ...checkout } },
     );
-    await box.must(`/mnt/releases/${first}/bin/vigil install --yes`);
+    await startWorld(box);
+    await box.must(`mkdir /etc/vigil; printf '[telegram]\\nowners = [${OWNER}]\\n' >/etc/vigil/config.toml
+      /mnt/releases/${first}/bin/vigil install --credentials ${SECRETS} --yes`);
   });
   after(async () => {
     for (const end of ends) await end();
@@ -73,9 +101,11 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     box.must(
       `cd /opt/vigil/current && bin/node -p "new (require('better-sqlite3'))('/var/lib/vigil/vigil.db').pragma('user_version', {simple: true})"`,
     );
+  const pidsOf = (...names: string[]) =>
+    box.must(`systemctl show -P MainPID ${names.map((name) => `vigil-${name}`).join(' ')}`);
 
   test('it goes to another release and back, and says how long it took', async (t) => {
-    const said = await box.must(`vigil upgrade /mnt/releases/${GOOD}`);
+    const said = await box.must(`vigil upgrade /mnt/releases/vigil-${GOOD}.tar.gz`);
     assert.match(
       said,
       new RegExp(`^upgraded to ${GOOD}; vigil rollback takes it back \\(\\d+\\.\\d\\d s\\)$`, 'm'),
@@ -94,30 +124,97 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     assert.equal(refused.code, 77);
   });
 
-  test('a release that does not get well is taken back, and the store with it', async () => {
-    const before = await schema();
-    const { code, stdout } = await box.exec(`vigil upgrade /mnt/releases/${BROKEN}`);
-    assert.equal(code, 1, stdout);
-    assert.match(stdout, new RegExp(`^undone: ${first} runs again`, 'm'));
-    assert.deepEqual(await readyIn(box, first), running);
-    assert.equal(await schema(), before);
-    assert.equal(await box.must('find /var/lib/vigil -name "vigil.db*" ! -perm 660'), '');
+  test('what cannot work is refused before anything is touched', async () => {
+    const state = async () => [
+      await pidsOf(...running),
+      await box.must('ls -a /opt/vigil /opt/vigil/releases'),
+    ];
+    const before = await state();
+    const small = (command: string) =>
+      `unshare -m sh -c 'mount -t tmpfs -o size=70m small /mnt && cp -a /var/lib/vigil/. /mnt && mount --bind /mnt /var/lib/vigil && ${command}'`;
+    const upgrade = (source: string) => `vigil upgrade /mnt/releases/${source}`;
+    for (const [command, words] of [
+      [upgrade('fails'), /refuses 'vigil rehearse': SqliteError: no such table: nowhere\n {2}cure/],
+      [upgrade('nodeless'), /nodeless does not run on this machine \(linux-x64\): .*ENOENT/],
+      [upgrade('half'), /services\/tools\.cjs is missing/],
+      [upgrade('altered'), /vigil\.js is not the file that was released/],
+      [upgrade('torn.tar.gz'), /torn\.tar\.gz cannot be unpacked/],
+      [upgrade('nothing'), /there is no \/mnt\/releases\/nothing/],
+      [
+        small(`/opt/vigil/current/bin/vigil upgrade /opt/vigil/releases/${GOOD}`),
+        /\/var\/lib\/vigil has \d+ MB left, expected \d+ MB/,
+      ],
+      ['vigil rollback 9.9.9', /there is no release 9\.9\.9\n {2}cure: choose one of /],
+    ] as const) {
+      const ran = await box.exec(command);
+      assert.match(ran.stderr, words);
+      assert.equal(ran.code, 78, ran.stdout);
+      assert.deepEqual(await state(), before, command);
+    }
   });
 
-  test('cut off from power while it switches, it is ended by the next upgrade', async () => {
-    const before = await schema();
+  for (const [what, version, late, seconds] of [
+    ['crashes after it has moved the schema', BROKEN, ['core'], 15],
+    ['has one service, its last, that does not start', LAST, ['backup'], 15],
+    ['never gets ready, or beats with another version', HANGS, ['router', 'core'], 40],
+  ] as const) {
+    test(`a release that ${what} is taken back, and the store with it`, async (t) => {
+      const before = await schema();
+      const began = performance.now();
+      const { code, stdout } = await box.exec(`vigil upgrade /mnt/releases/${version}`);
+      t.diagnostic(`${Math.round(performance.now() - began)} ms\n${stdout}`);
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, new RegExp(`^undone: ${first} runs again`, 'm'));
+      const named = [...stdout.matchAll(/^ {2}(\w+) is not ready: /gm)].map(([, name]) => name);
+      assert.deepEqual(named, late, stdout);
+      assert.deepEqual(await readyIn(box, first), running);
+      assert.equal(await schema(), before);
+      assert.equal(await box.must('find /var/lib/vigil -name "vigil.db*" ! -perm 660'), '');
+      assert.ok(performance.now() - began < seconds * 1000, stdout);
+    });
+  }
+
+  /** Begins it, and has it killed, or the machine without power, once it has come so far. */
+  async function cutOff(command: string, step: string, how: 'kill' | 'power cut'): Promise<void> {
     await box.must(
-      `systemd-run --quiet --unit=upgrading /usr/local/bin/vigil upgrade /mnt/releases/${MOVED}
-       until grep -q switching /opt/vigil/upgrade.json 2>/dev/null; do sleep 0.02; done`,
+      `systemd-run --quiet --collect --unit=upgrading /usr/local/bin/vigil ${command}
+       timeout 30 sh -c 'until grep -q "${step}" /opt/vigil/upgrade.json 2>/dev/null; do sleep 0.01; done'`,
     );
-    // In the moment between systemd's death and its own, it may have seen the restart fail and begun to go back.
-    await box.crash();
+    if (how === 'power cut') await box.crash();
+    else
+      await box.must(
+        'systemctl kill -s KILL upgrading; while systemctl -q is-active upgrading; do sleep 0.1; done',
+      );
     assert.match((await box.exec('vigil status')).stdout, /^INTERRUPTED: the \w+ to/m);
+  }
+
+  test('killed before it switches, the next upgrade or rollback undoes it', async () => {
+    const before = await schema();
+    await cutOff(`upgrade /mnt/releases/${MOVED}`, 'preparing', 'kill');
+    assert.match(await box.must('vigil rollback'), /was interrupted while preparing: it is undone/);
+    await cutOff(`upgrade /mnt/releases/${MOVED}`, 'stopping', 'kill');
+    assert.match(await box.must('vigil rollback'), /was interrupted while stopping: it is undone/);
+    await until('all are ready', async () => (await readyIn(box, first)).length === running.length);
+    assert.equal(await schema(), before);
+    assert.equal(
+      await box.must('ls /opt/vigil/releases | grep tmp; cat /opt/vigil/upgrade.json 2>&1 | grep step; true'),
+      '',
+    );
+  });
+
+  test('cut off from power while it switches, or goes back, the next upgrade or rollback ends it', async () => {
+    const before = await schema();
+    // In the moment between systemd's death and its own, it may have seen the restart fail and begun to go back.
+    await cutOff(`upgrade /mnt/releases/${MOVED}`, 'switching', 'power cut');
     const said = await box.must(`vigil upgrade /mnt/releases/${MOVED}`);
     assert.match(said, /was interrupted while switching: it goes on/);
     assert.deepEqual(await readyIn(box, MOVED), running);
     assert.equal(await schema(), '99');
-    await box.must('vigil rollback');
+    await cutOff('rollback', 'verb.*rollback', 'power cut');
+    assert.match(
+      await box.must('vigil rollback'),
+      /the rollback to \S+ was interrupted while switching: it goes on/,
+    );
     assert.deepEqual([await schema(), await readyIn(box, first)], [before, running]);
   });
 
@@ -135,7 +232,7 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
   });
 
   test('a restart and a new secret reach those alone that are meant', async () => {
-    const pids = () => box.must('systemctl show -P MainPID vigil-core vigil-tools vigil-cron');
+    const pids = () => pidsOf('core', 'tools', 'cron');
     const before = (await pids()).split('\n\n');
     assert.match(await box.must('vigil restart core'), /^1 of 1 ready again/);
     await box.must('printf %s 0123456789abcdef0123 | vigil credentials set search');
@@ -151,6 +248,10 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     const { code, stderr } = await box.exec('echo 12:abc | vigil credentials set telegram');
     assert.equal(code, 78);
     assert.match(stderr, /TELEGRAM_BOT_TOKEN does not look like one \(6 characters\)/);
+    const unknown = await box.exec(`echo 999999999:${'A'.repeat(35)} | vigil credentials rotate telegram`);
+    assert.equal(unknown.code, 78);
+    assert.match(unknown.stderr, /Telegram/);
+    assert.deepEqual(await readyIn(box, first), running);
     await until('its log tells of the restart', async () =>
       (await box.must('vigil logs core --since 1m')).includes('service.started'),
     );

@@ -8,24 +8,19 @@ import { scratch } from '#shared/testing/scratch.ts';
 import { deaf, insist } from './insist.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
 
-function beat(service: ServiceName, phase: heartbeat.Phase, pid: number, worker = 0): heartbeat.Heartbeat {
-  const at = {
-    beat_at: 0,
-    since_at: 0,
-    instance: 'x',
-    version: '1',
-    doing: null,
-    problem: null,
-    rss_bytes: 0,
-  };
-  return { service, worker, pid, phase, ...at } as heartbeat.Heartbeat;
-}
+type Beat = Pick<heartbeat.Heartbeat, 'service' | 'worker' | 'pid' | 'phase'>;
+
+const beat = (service: ServiceName, phase: heartbeat.Phase, pid: number, worker = 0): Beat => ({
+  service,
+  worker,
+  pid,
+  phase,
+});
 
 const is = (state: Standing['state'], pid: number | null = 7): Standing => ({ state, pid, restarts: 0 });
 
 test('who has not said that it ends does not hear; who drains is left in peace', () => {
-  const of = (standing: Standing, ...beats: heartbeat.Heartbeat[]) =>
-    deaf(new Map([['core', standing]]), beats).length > 0;
+  const of = (standing: Standing, ...beats: Beat[]) => deaf(new Map([['core', standing]]), beats).length > 0;
   assert.equal(of(is('stopping'), beat('core', 'ready', 7)), true);
   assert.equal(of(is('stopping'), beat('core', 'stopping', 7)), false);
   assert.equal(of(is('stopping'), beat('core', 'stopping', 6)), true, 'that was another process');

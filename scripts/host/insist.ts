@@ -19,7 +19,7 @@ const DEAF_ms = 2000;
 /** Those that shall end and have not said that they do. */
 export function deaf(
   standings: ReadonlyMap<ServiceName, Standing>,
-  beats: readonly heartbeat.Heartbeat[],
+  beats: readonly Pick<heartbeat.Heartbeat, 'service' | 'worker' | 'pid' | 'phase'>[],
 ): ServiceName[] {
   const hears = (name: ServiceName, pid: number | null) =>
     beats.some(

@@ -285,7 +285,8 @@ async function ask(release: string, args: readonly string[]): Promise<string> {
     return (await promisify(execFile)(join(release, 'bin', 'node'), command, { env, timeout: 120_000 }))
       .stdout;
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? '').trim() || messageOf(error);
+    const text = String((error as { stderr?: unknown }).stderr ?? '').trim() || messageOf(error);
+    const said = /^\w*Error: .*$/m.exec(text)?.[0] ?? text; // of a crash, without where
     throw new Misconfigured(
       `upgrade: the new release refuses 'vigil ${args[0]}': ${said}`,
       'mend what it says; nothing was changed',
@@ -351,7 +352,7 @@ function back(
 
 /** Everything from the switch on. Doing it twice does no harm. */
 async function finish(host: Host, journal: Journal): Promise<Outcome> {
-  const { place, supervisor, say, within_ms = WITHIN_ms } = host;
+  const { place, supervisor, say } = host;
   const { verb, from, to, expected, snapshot, aside } = journal;
   if (verb === 'rollback' && snapshot && aside) {
     await insist(of(host), supervisor.stop());
@@ -371,7 +372,7 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
   if (well && verb === 'upgrade') verdict.late.push(...(await lateNewcomers(host, to)));
   const ready = `${verdict.ready.length} of ${expected.length} ready`;
   if (verb === 'upgrade' && verdict.late.length > 0) {
-    say(`${ready} within ${within_ms / 1000} s: back to ${from}`);
+    say(`${ready}: back to ${from}`);
     await goBack(host, journal);
     return { version: from, done: 'undone', verdict };
   }
@@ -406,11 +407,19 @@ async function run(
     say(`nothing is started: Vigil is switched off (${place.home.stopped} is there)`);
     return { ready: [], late: [] };
   }
+  const told = (error: unknown) => {
+    say(messageOf(error));
+    return false;
+  };
   // One after the other, the first that fails ends it before the rest have left what works. Back is everybody at once.
-  const waves = ordered ? expected.map((name) => [name]) : [expected];
-  for (const wave of waves) {
-    if (wave.length === 0 || (await insist(of(host), supervisor.restart(wave), within_ms))) continue;
-    return gate({ ...of(host), version, expected, within_ms: 0 });
+  if (!ordered) {
+    if (expected.length > 0) await insist(of(host), supervisor.restart(expected), within_ms).catch(told);
+    return gate({ ...of(host), version, expected, within_ms });
+  }
+  for (const [i, name] of expected.entries()) {
+    if (await insist(of(host), supervisor.restart([name]), within_ms).catch(told)) continue;
+    const verdict = await gate({ ...of(host), version, expected: expected.slice(0, i + 1), within_ms: 0 });
+    if (verdict.late.length > 0) return verdict;
   }
   return gate({ ...of(host), version, expected, within_ms });
 }

@@ -166,7 +166,9 @@ function ownerOf({ prefix }: Place): number {
 }
 
 function explained(place: Place, args: readonly string[], error: unknown): unknown {
-  const said = String((error as { stderr?: unknown }).stderr ?? '').trim();
+  const said = String((error as { stderr?: unknown }).stderr ?? '')
+    .replace(/^See "systemctl status.*$/gm, '')
+    .trim();
   const what = `systemd: systemctl ${args.join(' ')}`;
   if (codeOf(error) === 'ENOENT') {
     return new Misconfigured(
@@ -192,7 +194,5 @@ function explained(place: Place, args: readonly string[], error: unknown): unkno
       { cause: error },
     );
   }
-  return new Misconfigured(`${what}: ${said || String(error)}`, 'mend what it says, and run this again', {
-    cause: error,
-  });
+  return new Misconfigured(`${what}: ${said || String(error)}`, 'see what they say: vigil logs');
 }
