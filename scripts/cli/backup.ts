@@ -1,6 +1,6 @@
 /** Backups by hand: made now, listed, checked, put back. */
 
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -163,9 +163,16 @@ async function aside<T>(home: Home, step: (scratch: string) => Promise<T>): Prom
   const parent = process.getuid?.() === 0 ? '/var/tmp' : home.state;
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const scratch = await mkdtemp(join(parent, 'vigil-backup-'));
+  // What was decrypted into it does not outlive a Ctrl-C.
+  const cutOff = () => {
+    rmSync(scratch, { recursive: true, force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', cutOff).once('SIGTERM', cutOff);
   try {
     return await step(scratch);
   } finally {
+    process.off('SIGINT', cutOff).off('SIGTERM', cutOff);
     await rm(scratch, { recursive: true, force: true });
   }
 }
