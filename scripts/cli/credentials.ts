@@ -95,13 +95,13 @@ async function handedOver(asked: string[], from: string | undefined): Promise<st
       'hand over a file with --from',
     );
   }
-  const { isCancel, password } = await import('@clack/prompts');
+  const { askHidden } = await import('./secret.ts');
   const lines: string[] = [];
   for (const variable of asked) {
-    const value = await password({ message: variable, mask: '•' });
-    if (isCancel(value))
+    const value = await askHidden(variable);
+    if (value === null)
       throw new Misconfigured('credentials: nothing was changed', 'run it again when you have it');
-    lines.push(`${variable}=${value.trim()}`);
+    lines.push(`${variable}=${value}`);
   }
   return lines.join('\n');
 }

@@ -101,6 +101,16 @@ describe('a release on a machine', { skip: noBox }, () => {
         /\/etc\/vigil\/credentials could be read by others \(user 0, mode 755; expected user 0, closed to them\)\n {2}cure: .*chmod go-rwx/,
       );
       await refused(
+        `mkdir /var/lib/vigil && chown 1234 /var/lib/vigil; ${here} install; code=$?; rm -r /var/lib/vigil; exit $code`,
+        78,
+        /\/var\/lib\/vigil could be changed by others \(user 1234, .*expected user 0/,
+      );
+      await refused(
+        `unshare -m sh -c 'mount -t tmpfs hidden /run/systemd && ${here} install'`,
+        78,
+        /not run by systemd\n {2}cure: .*scripts\/start/,
+      );
+      await refused(
         `touch /usr/local/bin/vigil; ${here} install; code=$?; rm /usr/local/bin/vigil; exit $code`,
         78,
         /\/usr\/local\/bin\/vigil is there already, and not ours/,
@@ -157,7 +167,9 @@ describe('a release on a machine', { skip: noBox }, () => {
       );
     });
     await t.test('a second run finds all done', async () => {
-      const state = () => box.must(`${TREE}; systemctl show -P MainPID vigil-core vigil-router`);
+      // What they keep is theirs, and changes by itself.
+      const state = () =>
+        box.must(`${TREE} | grep -v '^/var/l'; systemctl show -P MainPID vigil-core vigil-router`);
       const installed = await state();
       const said = await box.must('vigil install');
       assert.match(said, new RegExp(`vigil ${version} is installed: nothing was to do$`));
@@ -291,12 +303,24 @@ describe('a release on a machine', { skip: noBox }, () => {
     await box.must('useradd -m ada && id -u ada >/root/uid');
     const ada = (command: string) =>
       `runuser -u ada -- env -u SUDO_USER HOME=/home/ada XDG_RUNTIME_DIR=/run/user/$(cat /root/uid) ${command}`;
+    const before = await box.must(TREE);
     const asRoot = await box.exec(`SUDO_USER=ada ${here} install --user`);
     assert.equal(asRoot.code, 78);
     assert.match(
       asRoot.stderr,
       /installed by that user, not by root\n {2}cure: as ada: vigil install --user/,
     );
+
+    const bound = await box.exec(
+      `systemctl mask --quiet --runtime --now systemd-logind; ${ada(`${here} install --user`)}; code=$?
+       systemctl unmask --quiet --runtime systemd-logind; exit $code`,
+    );
+    assert.equal(bound.code, 78);
+    assert.match(
+      bound.stderr,
+      /services would end with the login, .*\n {2}cure: sudo loginctl enable-linger ada/,
+    );
+    assert.equal(await box.must(TREE), before);
 
     const said = await box.must(ada(`${here} install --user --yes`));
     assert.match(said, /^let ada's services run without a login$/m);
@@ -307,14 +331,53 @@ describe('a release on a machine', { skip: noBox }, () => {
     assert.match(await box.must(ada(`${vigil} install --user`)), /nothing was to do$/);
 
     await box.reboot();
-    await until('all are ready', async () => {
-      const { stdout } = await box.exec(ada(`${vigil} status --json`));
-      return stdout !== '' && readyOf(stdout, version).length === rehearsed.length;
-    });
+    const ready = () =>
+      until('all are ready', async () => {
+        const { stdout } = await box.exec(ada(`${vigil} status --json`));
+        return stdout !== '' && readyOf(stdout, version).length === rehearsed.length;
+      });
+    await ready();
+
+    const next = '9.9.9-00000000';
+    await box.must(
+      `cp -r /mnt/release /run/next && cd /run/next && sed -i 's/${version}/${next}/' package.json && sed -i "s/^.*  package.json$/$(sha256sum package.json)/" MANIFEST.sha256`,
+    );
+    assert.match(await box.must(ada(`${vigil} upgrade /run/next`)), new RegExp(`^upgraded to ${next}`, 'm'));
+    assert.deepEqual(readyOf(await box.must(ada(`${vigil} status --json`)), next), rehearsed);
+    assert.match(await box.must(ada(`${vigil} rollback`)), new RegExp(`^rolled back: ${version} runs`, 'm'));
+    await ready();
+
+    assert.match(await box.must(ada(`${vigil} restart core`)), /^1 of 1 ready again/);
+    for (const [verb, key] of [
+      ['set', '0123456789abcdef0123'],
+      ['rotate', '0123456789abcdef4567'],
+    ]) {
+      await box.must(`printf %s ${key} | ${ada(`${vigil} credentials ${verb} search`)}`);
+    }
+    assert.match(await box.must(ada(`${vigil} credentials list`)), /^search +BRAVE_API_KEY …4567 +tools$/m);
+    await until('its log tells of the restart', async () =>
+      (await box.must(ada(`${vigil} logs core --since 5m`))).includes('service.started'),
+    );
+
+    assert.match(await box.must(ada(`${vigil} off`)), /^off: 0 processes/);
+    await box.reboot();
+    await box.must('until [ -S /run/user/$(cat /root/uid)/systemd/private ]; do sleep 0.1; done');
+    await box.must(ada('systemctl --user start vigil.target'));
+    assert.equal(await box.must('readlink /proc/[0-9]*/exe | grep -c vigil || true'), '0');
+    const all = rehearsed.length;
+    assert.match(await box.must(ada(`${vigil} on`)), new RegExp(`^on: ${all} of ${all} ready`));
+
     await box.must(`echo purge | ${ada(`${vigil} uninstall --purge`)}`);
     assert.equal(
-      await box.must('find /home/ada -name "*vigil*"; readlink /proc/[0-9]*/exe | grep vigil; true'),
+      await box.must(
+        `readlink /proc/[0-9]*/exe | grep vigil; ${ada('systemctl --user list-units --all --plain --no-legend "vigil*"')}`,
+      ),
       '',
+    );
+    const there = new Set(before.split('\n'));
+    assert.deepEqual(
+      (await box.must(TREE)).split('\n').filter((line) => !there.has(line)),
+      [],
     );
   });
 });

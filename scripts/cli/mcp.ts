@@ -1,16 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { text as textOf } from 'node:stream/consumers';
 import { parseEnv, styleText } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { secretFile } from '#shared/runtime/credentials.ts';
-import { homeOf, lockOf } from '#shared/runtime/home.ts';
+import { type Home, homeOf, lockOf } from '#shared/runtime/home.ts';
 import * as mcp_server from '#shared/tables/mcp_server.ts';
 import { SERVER_NAME } from '../../services/tools/mcp/name.ts';
+import { installed } from './host.ts';
 import { openHouse } from './house.ts';
 import { table } from './table.ts';
 
@@ -106,7 +104,7 @@ async function add(called: string, argv: string[], options: Options, command: Co
   };
   const file = secretFile(home, `mcp/${called}`);
   // The secret comes first: a server that is in the config is started.
-  if (options.secret.length > 0) keep(file, await valuesOf(options, command));
+  if (options.secret.length > 0) await keep(home, called, await valuesOf(options, command));
   try {
     replace(
       home.config,
@@ -119,6 +117,34 @@ async function add(called: string, argv: string[], options: Options, command: Co
   }
   const kept = options.secret.length > 0 ? `, its secrets in ${file}` : '';
   process.stdout.write(`${called} is in ${home.config}${kept}; vigil mcp list shows how it is\n`);
+  if (options.secret.length > 0) await handOver(home);
+}
+
+async function keep(home: Home, called: string, values: [string, string][]): Promise<void> {
+  const { keepSecret } = await import('../host/secrets.ts');
+  const name = `mcp/${called}`;
+  try {
+    // Of one of that name that is gone, nothing stays.
+    rmSync(secretFile(home, name), { force: true });
+    keepSecret(home, name, Object.fromEntries(values));
+  } catch (error) {
+    if (error instanceof Misconfigured) throw error;
+    throw new Misconfigured(
+      `mcp: ${secretFile(home, name)} cannot be written (${messageOf(error)})`,
+      'run this as its owner',
+      { cause: error },
+    );
+  }
+}
+
+/** systemd hands secrets over at a start: an installed service has those that there were then. */
+async function handOver(home: Home): Promise<void> {
+  const host = installed();
+  if (host?.place.profile === 'mac' || host?.place.home.config !== home.config) return;
+  if (existsSync(home.stopped)) return;
+  const { insist } = await import('../host/insist.ts');
+  await insist({ home, supervisor: host.supervisor }, host.supervisor.restart(['tools']), 20_000);
+  process.stdout.write('tools was started anew, with the secrets that there are now\n');
 }
 
 function assignment(pair: string, command: Command): [string, string] {
@@ -136,51 +162,14 @@ async function valuesOf({ secret, secretFile }: Options, command: Command): Prom
     given = secret.map((variable) => variables[variable]);
   } else if (process.stdin.isTTY) {
     given = [];
-    for (const variable of secret) given.push(await asked(`${variable}: `));
+    const { askHidden } = await import('./secret.ts');
+    for (const variable of secret) given.push((await askHidden(variable)) ?? '');
   } else given = (await textOf(process.stdin)).split('\n');
   return secret.map((variable, i) => {
     const value = given[i]?.trim();
     if (!value) command.error(`error: expected a value for ${variable}, got none`);
     return [variable, value];
   });
-}
-
-/** Asks on the terminal; what is typed is not shown. */
-async function asked(question: string): Promise<string> {
-  process.stderr.write(question);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  try {
-    return await terminal.question('');
-  } finally {
-    terminal.close();
-    process.stderr.write('\n');
-  }
-}
-
-function keep(file: string, values: readonly [string, string][]): void {
-  const text = values.map(([variable, value]) => `${variable}=${quoted(variable, value)}\n`).join('');
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    rmSync(file, { force: true });
-    writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    throw new Misconfigured(`mcp: ${file} cannot be written (${messageOf(error)})`, 'run this as its owner', {
-      cause: error,
-    });
-  }
-}
-
-/** As it is read again: such a file knows no escapes. */
-export function quoted(variable: string, value: string): string {
-  for (const mark of ['', "'", '"', '`']) {
-    const text = mark + value + mark;
-    if (parseEnv(`${variable}=${text}\n`)[variable] === value) return text;
-  }
-  throw new Misconfigured(
-    `mcp: the value of ${variable} has every kind of quotation mark in it, which no credentials file can hold`,
-    'choose another secret',
-  );
 }
 
 async function list(options: { json?: boolean }): Promise<void> {
@@ -270,4 +259,5 @@ async function remove(called: string): Promise<void> {
   const hadSecrets = existsSync(file);
   rmSync(file, { force: true });
   process.stdout.write(`${called} is removed${hadSecrets ? ', and its secrets' : ''}\n`);
+  if (hadSecrets) await handOver(home);
 }

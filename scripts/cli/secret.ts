@@ -1,4 +1,4 @@
-/** Asks for a secret without showing it, and makes the file of it that `credentials/` holds. */
+/** Asks for a secret without showing it. */
 
 import { isCancel, password } from '@clack/prompts';
 
@@ -13,11 +13,16 @@ const questions: { [name: string]: { variable: string; message: string } } = {
   },
 };
 
-/** Null when there is nothing to keep. */
+/** Null when nothing was typed, or it was cancelled. */
+export async function askHidden(message: string): Promise<string | null> {
+  const answer = await password({ message, mask: '•' });
+  return isCancel(answer) || !answer?.trim() ? null : answer.trim();
+}
+
+/** The line of the file that `credentials/` holds; null when there is nothing to keep. */
 export async function askSecret(name: string): Promise<string | null> {
   const question = questions[name];
   if (!question) return null;
-  const answer = await password({ message: question.message });
-  if (isCancel(answer) || !answer?.trim()) return null;
-  return `${question.variable}=${answer.trim()}\n`;
+  const answer = await askHidden(question.message);
+  return answer && `${question.variable}=${answer}\n`;
 }

@@ -131,7 +131,7 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     ];
     const before = await state();
     const small = (command: string) =>
-      `unshare -m sh -c 'mount -t tmpfs -o size=70m small /mnt && cp -a /var/lib/vigil/. /mnt && mount --bind /mnt /var/lib/vigil && ${command}'`;
+      `unshare -m sh -c 'mount -t tmpfs -o size=30m small /mnt && cp -a /var/lib/vigil/. /mnt && mount --bind /mnt /var/lib/vigil && ${command}'`;
     const upgrade = (source: string) => `vigil upgrade /mnt/releases/${source}`;
     for (const [command, words] of [
       [upgrade('fails'), /refuses 'vigil rehearse': SqliteError: no such table: nowhere\n {2}cure/],
@@ -153,10 +153,10 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     }
   });
 
-  for (const [what, version, late, seconds] of [
-    ['crashes after it has moved the schema', BROKEN, ['core'], 15],
-    ['has one service, its last, that does not start', LAST, ['backup'], 15],
-    ['never gets ready, or beats with another version', HANGS, ['router', 'core'], 40],
+  for (const [what, version, late] of [
+    ['crashes after it has moved the schema', BROKEN, ['core']],
+    ['has one service, its last, that does not start', LAST, ['backup']],
+    ['never gets ready, or beats with another version', HANGS, ['router', 'core']],
   ] as const) {
     test(`a release that ${what} is taken back, and the store with it`, async (t) => {
       const before = await schema();
@@ -170,7 +170,8 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
       assert.deepEqual(await readyIn(box, first), running);
       assert.equal(await schema(), before);
       assert.equal(await box.must('find /var/lib/vigil -name "vigil.db*" ! -perm 660'), '');
-      assert.ok(performance.now() - began < seconds * 1000, stdout);
+      // Nobody waits for what systemd itself grants a start, 90 s.
+      assert.ok(performance.now() - began < 85_000, stdout);
     });
   }
 
@@ -216,6 +217,9 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
       /the rollback to \S+ was interrupted while switching: it goes on/,
     );
     assert.deepEqual([await schema(), await readyIn(box, first)], [before, running]);
+    const shown = await box.must('vigil releases');
+    assert.match(shown, /^upgrade-\S+\.db +before an upgrade +\d+ MB /m);
+    assert.match(shown, /^set-aside-\S+\.db +set aside by a rollback +\d+ MB .* 99$/m);
   });
 
   test('off, nothing of it runs, also after a reboot; on, all is back', async () => {
@@ -248,6 +252,14 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     const { code, stderr } = await box.exec('echo 12:abc | vigil credentials set telegram');
     assert.equal(code, 78);
     assert.match(stderr, /TELEGRAM_BOT_TOKEN does not look like one \(6 characters\)/);
+    const [, , tools] = (await pids()).split('\n');
+    assert.match(
+      await box.must(
+        'printf abc | vigil mcp add mail --url http://127.0.0.1:9/mcp --secret MAIL_TOKEN; vigil mcp remove mail',
+      ),
+      /^tools was started anew.*\n.* removed, and its secrets\ntools was started anew/m,
+    );
+    assert.notEqual((await pids()).split('\n')[2], tools);
     const unknown = await box.exec(`echo 999999999:${'A'.repeat(35)} | vigil credentials rotate telegram`);
     assert.equal(unknown.code, 78);
     assert.match(unknown.stderr, /Telegram/);

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Late } from '../host/gate.ts';
 import type { Outcome } from '../host/switch.ts';
@@ -83,6 +83,17 @@ export function releases(program: Command): void {
         String(schema),
       ]);
       process.stdout.write(table(['version', '', '>size', 'since', '>schema'], lines));
+      const { keptStores } = await import('../host/switch.ts');
+      const stores = keptStores(place).map(({ kind, file, bytes, at, schema }) => [
+        basename(file),
+        kind === 'upgrade' ? 'before an upgrade' : 'set aside by a rollback',
+        `${Math.round(bytes / 2 ** 20)} MB`,
+        new Date(at).toLocaleString('sv-SE'),
+        String(schema),
+      ]);
+      if (stores.length > 0) {
+        process.stdout.write(`\n${table(['store kept', '', '>size', 'of', '>schema'], stores)}`);
+      }
     });
 }
 

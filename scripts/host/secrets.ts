@@ -1,4 +1,4 @@
-/** The secrets of an installation, changed so that the old ones stay until the new ones work. */
+/** The secrets of a house: their files, and their change, in which the old ones stay until the new ones work. */
 
 import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,6 @@ import { nearest } from '#shared/base/spelling.ts';
 import { mayRead, type ServiceName, services } from '#shared/manifest.ts';
 import { readSecret, type Secret } from '#shared/runtime/credentials.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import { quoted } from '../cli/mcp.ts';
 import { flush } from './releases.ts';
 
 type Known = {
@@ -172,17 +171,35 @@ export async function changeSecret(
   return users;
 }
 
+/** Sets these variables and leaves the file's others; an undefined one goes. */
+export function keepSecret(home: Home, name: string, variables: Secret): void {
+  write(home, name, variables);
+  rmSync(oldOf(home, name), { force: true });
+}
+
+/** As it is read again: such a file knows no escapes. */
+function quoted(variable: string, value: string): string {
+  for (const mark of ['', "'", '"', '`']) {
+    const text = mark + value + mark;
+    if (parseEnv(`${variable}=${text}\n`)[variable] === value) return text;
+  }
+  throw new Misconfigured(
+    `credentials: the value of ${variable} has every kind of quotation mark in it, which no credentials file can hold`,
+    'choose another secret',
+  );
+}
+
 const fileOf = (home: Home, name: string) => join(home.credentials, `${name}.env`);
 const oldOf = (home: Home, name: string) => `${fileOf(home, name)}.old`;
 
-/** @returns the way back */
+/** Whole or not at all, closed to others from the first byte. @returns the way back */
 function write(home: Home, name: string, variables: Secret): () => void {
   const file = fileOf(home, name);
   const old = oldOf(home, name);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const before = readSecret(home, name);
-  const lines = Object.entries({ ...before, ...variables }).map(
-    ([key, value = '']) => `${key}=${quoted(key, value)}\n`,
+  const lines = Object.entries({ ...before, ...variables }).map(([key, value]) =>
+    value === undefined ? '' : `${key}=${quoted(key, value)}\n`,
   );
   const part = `${file}.part`;
   rmSync(part, { force: true });

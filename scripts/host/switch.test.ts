@@ -26,7 +26,7 @@ import type { Place } from './place.ts';
 import { filesOf, sha256 } from './release.ts';
 import { linked, releasesOf } from './releases.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
-import { losses, resumption, rollback, upgrade } from './switch.ts';
+import { keptStores, losses, resumption, rollback, upgrade } from './switch.ts';
 
 const NAMES: ServiceName[] = ['router', 'core', 'tools'];
 
@@ -295,6 +295,35 @@ test('a store that is more than an hour old is put back only when that is said',
   await assert.rejects(rollback(host), /the last one that it could is of 2026-01-01T00:00:00/);
   assert.equal(linked(place, 'current'), NEW);
   assert.equal((await rollback(host, undefined, true)).version, OLD);
+});
+
+test('of the stores kept, three stay of each kind, and those of the last day', async (t) => {
+  const { folder, place, host } = await house(t);
+  const { state } = place.home;
+  const snapshots = join(place.prefix, 'snapshots');
+  mkdirSync(snapshots);
+  for (const [within, name] of [
+    [snapshots, 'upgrade-2026010_T000000Z-1.0.0-schema1.db'],
+    [state, 'set-aside-2026010_T000000Z-1.0.0.db'],
+  ] as const) {
+    for (const day of [1, 2, 3, 4]) {
+      const file = join(within, name.replace('_', String(day)));
+      cpSync(join(state, 'vigil.db'), file);
+      writeFileSync(`${file}-wal`, '');
+    }
+  }
+  await upgrade(host, makeRelease(folder, NEW));
+  const left = keptStores(place).map(({ kind, at }) => `${kind} ${new Date(at).toISOString().slice(8, 10)}`);
+  const today = new Date().toISOString().slice(8, 10);
+  assert.deepEqual(left.sort(), [
+    'set-aside 02',
+    'set-aside 03',
+    'set-aside 04',
+    'upgrade 03',
+    'upgrade 04',
+    `upgrade ${today}`,
+  ]);
+  assert.equal(existsSync(join(state, 'set-aside-20260101T000000Z-1.0.0.db-wal')), false);
 });
 
 test('what is refused changes nothing', async (t) => {

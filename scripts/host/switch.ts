@@ -26,6 +26,7 @@ import { gate, type Late, meantToRun, readyNow, type Verdict } from './gate.ts';
 import { insist } from './insist.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
 import { keepStore, restoreStore } from './keep.ts';
+import { removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
 import { readRelease, tryRelease, unpack } from './release.ts';
 import {
@@ -128,6 +129,7 @@ function clear(place: Place): void {
     if (/^(rehearsal|upgrade-.*\.part$)/.test(name))
       rmSync(join(folder, name), { recursive: true, force: true });
   }
+  removeEmpty(folder);
 }
 
 /**
@@ -380,7 +382,7 @@ async function finish(host: Host, journal: Journal): Promise<Outcome> {
   ended(place);
   if (verb === 'rollback') return { version: to, done: 'rolled back', verdict };
   const removed = sweep(place);
-  sweepSnapshots(place);
+  sweepStores(place);
   if (removed.length > 0) say(`no longer kept: ${removed.join(', ')}`);
   return { version: to, done: 'upgraded', verdict };
 }
@@ -471,18 +473,29 @@ function snapshotOf(place: Place, version: string, schema: number): string {
   return join(snapshotsOf(place), `upgrade-${stamp(Date.now())}-${version}-schema${schema}.db`);
 }
 
-/** Newest first. */
-function snapshots(place: Place): { file: string; at: number; schema: number }[] {
-  const folder = snapshotsOf(place);
-  return (existsSync(folder) ? readdirSync(folder) : [])
-    .flatMap((name) => {
-      const [, time, schema] = /^upgrade-(\d{8}T\d{6}Z)-.+-schema(\d+)\.db$/.exec(name) ?? [];
+type Kept = { kind: 'upgrade' | 'set-aside'; file: string; at: number; schema: number; bytes: number };
+
+/** The stores that upgrades and rollbacks have kept, newest first. */
+export function keptStores(place: Place): Kept[] {
+  const names = [snapshotsOf(place), place.home.state].flatMap((folder) =>
+    (existsSync(folder) ? readdirSync(folder) : []).map((name) => [folder, name] as const),
+  );
+  return names
+    .flatMap(([folder, name]): Kept[] => {
+      const [, kind, time, schema] =
+        /^(upgrade|set-aside)-(\d{8}T\d{6}Z)-.+?(?:-schema(\d+))?\.db$/.exec(name) ?? [];
       if (!time) return [];
       const iso = time.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z');
-      return [{ file: join(folder, name), at: Date.parse(iso), schema: Number(schema) }];
+      const file = join(folder, name);
+      const of = { file, at: Date.parse(iso), bytes: statSync(file).size };
+      return kind === 'upgrade'
+        ? [{ kind, ...of, schema: Number(schema) }]
+        : [{ kind: 'set-aside', ...of, schema: schemaIn(file) }];
     })
     .sort((a, b) => b.at - a.at);
 }
+
+const snapshots = (place: Place) => keptStores(place).filter(({ kind }) => kind === 'upgrade');
 
 /** The newest that the release can read, if it cannot read the store as it is. */
 function snapshotFor(place: Place, version: string): { file: string; at: number } | null {
@@ -497,9 +510,13 @@ function snapshotFor(place: Place, version: string): { file: string; at: number 
   );
 }
 
-/** As many as there are releases to go back to, and a day's. */
-function sweepSnapshots(place: Place): void {
-  for (const { file, at } of snapshots(place).slice(3)) {
-    if (Date.now() - at > 86_400_000) rmSync(file, { force: true });
+/** Of each kind as many as there are releases to go back to, and a day's. */
+function sweepStores(place: Place): void {
+  const kept = keptStores(place);
+  for (const kind of ['upgrade', 'set-aside']) {
+    for (const { file, at } of kept.filter((one) => one.kind === kind).slice(3)) {
+      if (Date.now() - at <= 86_400_000) continue;
+      for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+    }
   }
 }

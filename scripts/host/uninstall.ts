@@ -1,9 +1,10 @@
 /** Takes an installation away again: all but its data, or its data too. */
 
-import { lstatSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { forgetFolders, removeAccounts } from './accounts.ts';
 import { supervisorOf } from './host.ts';
+import { isEmpty, removeEmpty } from './owner.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
 import { isOurs } from './preflight.ts';
@@ -49,6 +50,7 @@ function uninstallSteps({ place, purge }: Uninstalling): Step[] {
     },
     ...(system ? [forgetFolders] : []),
     ...(system ? [prefix] : parts).map(removal),
+    ...(place.profile === 'user' ? [emptied(place)] : []),
     ...(purge ? data.map(removal) : []),
     ...(purge && system ? [removeAccounts] : []),
   ];
@@ -59,5 +61,15 @@ function removal(path: string): Step {
     words: `remove ${path}`,
     due: () => lstatSync(path, { throwIfNoEntry: false }) !== undefined,
     act: () => rmSync(path, { recursive: true }),
+  };
+}
+
+/** Folders of the user's that others could have things in as well. */
+function emptied({ units, command }: Place): Step {
+  const folders = [units, dirname(command)].flatMap((path) => [path, dirname(path)]);
+  return {
+    words: `remove what is empty now of ${folders.join(', ')}`,
+    due: () => folders.some((path) => existsSync(path) && isEmpty(path)),
+    act: () => removeEmpty(...folders, dirname(dirname(units))),
   };
 }

@@ -15,13 +15,13 @@ import { FILE, openStore, type Store } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as member from '#shared/tables/member.ts';
 import { config as telegram } from '../../../services/telegram/config.ts';
+import { keepSecret } from '../../host/secrets.ts';
 import { linkOf, openPairing } from '../pair.ts';
 import { TELEGRAM, whoIs } from '../reach.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
 import { renew, withHouse } from './house.ts';
-import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
 const LOOK_ms = 300;

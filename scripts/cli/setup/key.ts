@@ -5,12 +5,12 @@ import { readSecret } from '#shared/runtime/credentials.ts';
 import type { Home } from '#shared/runtime/home.ts';
 import { PRESET_ALIASES } from '../../../services/router/config.ts';
 import { cost_nanousd, FREE, PRICE_REV, priceOf } from '../../../services/router/price.ts';
+import { keepSecret } from '../../host/secrets.ts';
 import { ANTHROPIC, checkKey, look } from '../reach.ts';
 import { withoutTable, withTable } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
 import { renew } from './house.ts';
-import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
 /** Where such servers listen unless told otherwise, and where each lists its models. */

@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { services } from '#shared/manifest.ts';
 import { shared } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
+import { keepSecret } from '../../host/secrets.ts';
 import { withSetting } from '../toml.ts';
 import { given } from './answers.ts';
 import { editConfig } from './edit.ts';
 import { renew } from './house.ts';
-import { keepSecret } from './secret.ts';
 import type { Visit } from './step.ts';
 
 const NTFY = 'https://ntfy.sh';

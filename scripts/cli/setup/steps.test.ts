@@ -12,6 +12,7 @@ import { root } from '#shared/base/root.ts';
 import { checkConfig } from '#shared/runtime/config.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import { scratch } from '#shared/testing/scratch.ts';
+import { keepSecret } from '../../host/secrets.ts';
 import { sections } from '../../sections.ts';
 import { checkKey, whoIs } from '../reach.ts';
 import { NO_ANSWERS, readAnswers } from './answers.ts';
@@ -21,7 +22,6 @@ import { profilesOf } from './install.ts';
 import { findLocal, monthly_usd, USE, withLocal } from './key.ts';
 import { readProgress, writeProgress } from './progress.ts';
 import { cureOf, installLine } from './sandbox.ts';
-import { keepSecret } from './secret.ts';
 import { newTopic, routeOf, withSettings } from './settings.ts';
 
 const example = readFileSync(join(root, 'config.example.toml'), 'utf8');
