@@ -1,7 +1,7 @@
 /** Backups by hand: made now, listed, checked, put back. */
 
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { createReadStream, existsSync, rmSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -70,7 +70,8 @@ async function list(options: { from?: string; json?: boolean }): Promise<void> {
   const { listBackups, manifestOf, bytesOf } = await import('../../services/backup/folder.ts');
   const home = homeOf();
   if (options.from !== undefined) {
-    const ids = await (await copyNamed(home, options.from)).list();
+    const from = options.from;
+    const ids = await aside(home, async (scratch) => (await copyNamed(home, from, scratch)).list());
     process.stdout.write(options.json ? `${JSON.stringify(ids)}\n` : ids.map((id) => `${id}\n`).join(''));
     return;
   }
@@ -96,8 +97,8 @@ async function list(options: { from?: string; json?: boolean }): Promise<void> {
 async function verify(which: string | undefined, options: Source): Promise<void> {
   const { checkBackup } = await import('../../services/backup/folder.ts');
   const home = homeOf();
-  await found(home, which, options, async (folder) => {
-    const wrong = await checkBackup(folder, join(home.state, 'check.part'));
+  await found(home, which, options, async (folder, scratch) => {
+    const wrong = await checkBackup(folder, join(scratch, 'check'));
     if (wrong !== null)
       throw new Misconfigured(`backup: ${which ?? folder} is damaged: ${wrong}`, 'make a new one');
     process.stdout.write('whole: every file is as it was, and its store restores\n');
@@ -115,49 +116,68 @@ async function restore(which: string | undefined, options: Source & { to?: strin
   });
 }
 
-/** Finds the backup that is meant, and has it as a folder for as long as `step` takes. */
+/** Finds the backup that is meant, and has it as a folder for as long as `step` takes, beside a scratch one. */
 async function found(
   home: Home,
   which: string | undefined,
   options: Source,
-  step: (folder: string) => Promise<void>,
+  step: (folder: string, scratch: string) => Promise<void>,
 ): Promise<void> {
   const { listBackups } = await import('../../services/backup/folder.ts');
-  const fetched = join(home.state, 'fetched.part');
-  const fetching = async (fetch: (to: string) => Promise<unknown>) => {
-    await mkdir(home.state, { recursive: true, mode: 0o700 });
-    await rm(fetched, { recursive: true, force: true });
-    try {
-      await fetch(fetched).catch((error) => {
-        throw new Misconfigured(`backup: ${messageOf(error)}`, 'see which there are: vigil backup list', {
-          cause: error,
-        });
-      });
-      await step(fetched);
-    } finally {
-      await rm(fetched, { recursive: true, force: true });
-    }
+  const failed = (error: unknown) => {
+    throw new Misconfigured(`backup: ${messageOf(error)}`, 'see which there are: vigil backup list', {
+      cause: error,
+    });
   };
-  if (options.from !== undefined) {
-    const copy = await copyNamed(home, options.from, options);
-    const id = which ?? (await copy.list()).at(-1);
-    if (!id) throw new Misconfigured(`backup: ${options.from} holds none`, 'choose another place');
-    return fetching((to) => copy.fetch(id, to));
+  await aside(home, async (scratch) => {
+    const fetched = join(scratch, 'fetched');
+    if (options.from !== undefined) {
+      const copy = await copyNamed(home, options.from, scratch, options);
+      const id = which ?? (await copy.list()).at(-1);
+      if (!id) throw new Misconfigured(`backup: ${options.from} holds none`, 'choose another place');
+      await copy.fetch(id, fetched).catch(failed);
+      return step(fetched, scratch);
+    }
+    const path = which ?? (await listBackups(home.backups)).at(-1);
+    if (!path)
+      throw new Misconfigured(
+        `backup: there is none in ${home.backups}`,
+        'name a folder or an encrypted file',
+      );
+    const place = [join(home.backups, path), resolve(path)].find((one) => existsSync(one));
+    if (!place)
+      throw new Misconfigured(`backup: there is no ${path}`, 'see which there are: vigil backup list');
+    if (statSync(place).isDirectory()) return step(place, scratch);
+    const { unpacked } = await import('../../services/backup/archive.ts');
+    await unpacked(createReadStream(place), await passphraseOf(options), fetched).catch(failed);
+    return step(fetched, scratch);
+  });
+}
+
+/**
+ * A folder for what is on its way. Root's is not in the state, where a service could put a link in the place of what is
+ * being written.
+ */
+async function aside<T>(home: Home, step: (scratch: string) => Promise<T>): Promise<T> {
+  const parent = process.getuid?.() === 0 ? '/var/tmp' : home.state;
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(parent, 'vigil-backup-'));
+  // What was decrypted into it does not outlive a Ctrl-C.
+  const cutOff = () => {
+    rmSync(scratch, { recursive: true, force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', cutOff).once('SIGTERM', cutOff);
+  try {
+    return await step(scratch);
+  } finally {
+    process.off('SIGINT', cutOff).off('SIGTERM', cutOff);
+    await rm(scratch, { recursive: true, force: true });
   }
-  const path = which ?? (await listBackups(home.backups)).at(-1);
-  if (!path)
-    throw new Misconfigured(`backup: there is none in ${home.backups}`, 'name a folder or an encrypted file');
-  const place = [join(home.backups, path), resolve(path)].find((one) => existsSync(one));
-  if (!place)
-    throw new Misconfigured(`backup: there is no ${path}`, 'see which there are: vigil backup list');
-  if (statSync(place).isDirectory()) return step(place);
-  const { unpacked } = await import('../../services/backup/archive.ts');
-  const passphrase = await passphraseOf(options);
-  return fetching((to) => unpacked(createReadStream(place), passphrase, to));
 }
 
 /** The place elsewhere of that name, with the credentials that there are. */
-async function copyNamed(home: Home, name: string, options: Source = {}): Promise<Copy> {
+async function copyNamed(home: Home, name: string, scratch: string, options: Source = {}): Promise<Copy> {
   const { readConfig } = await import('#shared/runtime/config.ts');
   const { readSecret } = await import('#shared/runtime/credentials.ts');
   const { config } = await import('../../services/backup/config.ts');
@@ -167,7 +187,7 @@ async function copyNamed(home: Home, name: string, options: Source = {}): Promis
   const passphrase = options.passphraseFile && { BACKUP_PASSPHRASE: await passphraseOf(options) };
   const copies = copiesOf(own, {
     secret: { ...secret, ...passphrase },
-    scratch: join(home.backups, 'copying'),
+    scratch,
   });
   const copy = copies.get(name);
   if (copy) return copy;

@@ -20,7 +20,7 @@ import { flush } from './releases.ts';
 /** A copy of the store, which may be in use, on the disk under its name or not there at all. */
 export async function keepStore(directory: string, to: string): Promise<void> {
   const folder = dirname(to);
-  makeLike(folder, directory);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const part = `${to}.part`;
   rmSync(part, { force: true });
   await takeSnapshot(directory, part);
@@ -34,19 +34,13 @@ export async function keepStore(directory: string, to: string): Promise<void> {
 export function restoreStore(directory: string, snapshot: string, schema: number, aside: string): void {
   if (existsSync(aside) && !existsSync(join(directory, REFUSED))) return;
   const part = join(directory, `${FILE}.part`);
-  copyFileSync(snapshot, part, constants.COPYFILE_FICLONE);
+  // Root writes here where services may: a link that one has left is not followed.
+  rmSync(part, { force: true });
+  copyFileSync(snapshot, part, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   like(part, statSync(snapshot));
   flush(part);
   putBack(directory, part, { application_id: 0, schema, rows: {} }, aside);
   flush(directory);
-}
-
-/** Makes a folder, and those on the way to it, as open as the one it is in. */
-function makeLike(folder: string, directory: string): void {
-  if (existsSync(folder)) return;
-  if (dirname(folder) !== directory) makeLike(dirname(folder), directory);
-  mkdirSync(folder, { mode: 0o700 });
-  like(folder, statSync(directory));
 }
 
 /** The same owner, group and rights: whoever shares the store shares its copies, and nobody else. */

@@ -2,12 +2,15 @@
 
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync,
-  chownSync,
+  closeSync,
+  constants,
   cpSync,
   existsSync,
+  fchmodSync,
+  fchownSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   renameSync,
   rmdirSync,
@@ -16,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '#shared/base/errors.ts';
+import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import type { Step } from './step.ts';
 
 /** null: whoever runs this. The group is looked up when it is needed: a step before may have made it. */
@@ -57,19 +60,41 @@ export function access(path: string, mode: number, owner: Owner): Step {
 }
 
 function isSo(path: string, mode: number, owner: Owner): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = (owner ? lstatSync : statSync)(path, { throwIfNoEntry: false });
   if (!stat || (stat.mode & 0o7777) !== mode) return false;
   return !owner || (stat.uid === 0 && stat.gid === gidOf(owner.group));
 }
 
-/** Owner first: a change of it takes the bits of the group away. */
+/**
+ * Some of these lie where a service may write: with a link in their place it would be given what the link leads to.
+ * @throws Misconfigured for a link in an installation of the machine
+ */
 export function give(path: string, mode: number, owner: Owner): void {
-  if (owner) {
-    const gid = gidOf(owner.group);
-    if (gid === null) throw new Error(`there is no group ${owner.group}`);
-    chownSync(path, 0, gid);
+  const fd = opened(path, owner ? constants.O_NOFOLLOW : 0);
+  try {
+    if (owner) {
+      const gid = gidOf(owner.group);
+      if (gid === null) throw new Error(`there is no group ${owner.group}`);
+      // Before the mode: a change of the owner takes the bits of the group away.
+      fchownSync(fd, 0, gid);
+    }
+    fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
   }
-  chmodSync(path, mode);
+}
+
+function opened(path: string, flags: number): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  } catch (error) {
+    if (!/^(ELOOP|EMLINK)$/.test(codeOf(error))) throw error;
+    throw new Misconfigured(
+      `install: ${path} is a link, expected no link there`,
+      `see who made it and where it leads, then: rm ${path}`,
+      { cause: error },
+    );
+  }
 }
 
 /** A file whole or not at all, never open to more than it shall be. */

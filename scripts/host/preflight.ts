@@ -1,7 +1,7 @@
 /** What speaks against an installation, found before anything is changed. Each finding is Misconfigured, with the cure. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -133,10 +133,15 @@ export function demandFolders(place: Place): void {
 }
 
 /** Somebody else's command of that name stays theirs. */
-export function demandCommand({ command }: Place): void {
-  const stat = lstatSync(command, { throwIfNoEntry: false });
-  if (!stat || stat.isSymbolicLink()) return;
+export function demandCommand({ command, prefix }: Place): void {
+  if (!lstatSync(command, { throwIfNoEntry: false }) || isOurs(command, prefix)) return;
   throw new Misconfigured(`install: ${command} is there already, and not ours`, `move ${command} away`);
+}
+
+/** Whether it is a link into what is installed there. */
+export function isOurs(link: string, prefix: string): boolean {
+  const stat = lstatSync(link, { throwIfNoEntry: false });
+  return stat?.isSymbolicLink() === true && readlinkSync(link).startsWith(`${prefix}/`);
 }
 
 /** The router's port, while nothing of ours runs that could have it. */

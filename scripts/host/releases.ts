@@ -91,7 +91,7 @@ export function bytesIn(folder: string): number {
 }
 
 /** Removes a release; half removed, it does not pass for one. */
-export function discard(path: string): void {
+function discard(path: string): void {
   renameSync(path, `${path}.gone`);
   rmSync(`${path}.gone`, { recursive: true, force: true });
 }

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -244,7 +245,7 @@ test('a release that does not get well is undone, and the store with it when its
   assert.deepEqual(ask('PRAGMA user_version'), [1]);
   assert.deepEqual(ask('SELECT text FROM note'), ['kept']);
   assert.deepEqual(ask('SELECT DISTINCT version FROM heartbeat'), [OLD]);
-  const kept = readdirSync(join(place.home.state, 'backups')).filter((name) => name.startsWith('set-aside'));
+  const kept = readdirSync(place.home.state).filter((name) => /^set-aside-[^-]+-.*\.db$/.test(name));
   assert.equal(kept.length, 1, 'the newer store is kept');
   assert.match(said.join('\n'), /2 of 3 ready: back to 1\.0\.0-aaaaaaaa/);
 });
@@ -271,7 +272,7 @@ test('back by hand and forth again: the links change places, and the store is to
   const back = await rollback(host);
   assert.deepEqual([back.done, back.version], ['rolled back', OLD]);
   assert.deepEqual([linked(place, 'current'), linked(place, 'previous')], [OLD, NEW]);
-  assert.ok(!readdirSync(join(place.home.state, 'backups')).some((name) => name.startsWith('set-aside')));
+  assert.ok(!readdirSync(place.home.state).some((name) => name.startsWith('set-aside')));
   assert.equal((await rollback(host)).version, NEW);
 
   const newer = '1.2.0-cccccccc';
@@ -285,7 +286,8 @@ test('back by hand and forth again: the links change places, and the store is to
 test('a store that is more than an hour old is put back only when that is said', async (t) => {
   const { folder, place, host } = await house(t);
   await upgrade(host, makeRelease(folder, NEW, { migrations: MOVE }));
-  const backups = join(place.home.state, 'backups');
+  const backups = join(place.prefix, 'snapshots');
+  assert.equal(statSync(backups).mode & 0o077, 0);
   const [name = ''] = readdirSync(backups);
   const old = name.replace(/\d{8}T\d{6}Z/, '20260101T000000Z');
   cpSync(join(backups, name), join(backups, old));
@@ -297,12 +299,16 @@ test('a store that is more than an hour old is put back only when that is said',
 
 test('of the stores kept, three stay of each kind, and those of the last day', async (t) => {
   const { folder, place, host } = await house(t);
-  const backups = join(place.home.state, 'backups');
-  mkdirSync(backups);
-  for (const name of ['upgrade-2026010_T000000Z-1.0.0-schema1.db', 'set-aside-2026010_T000000Z-1.0.0.db']) {
+  const { state } = place.home;
+  const snapshots = join(place.prefix, 'snapshots');
+  mkdirSync(snapshots);
+  for (const [within, name] of [
+    [snapshots, 'upgrade-2026010_T000000Z-1.0.0-schema1.db'],
+    [state, 'set-aside-2026010_T000000Z-1.0.0.db'],
+  ] as const) {
     for (const day of [1, 2, 3, 4]) {
-      const file = join(backups, name.replace('_', String(day)));
-      cpSync(join(place.home.state, 'vigil.db'), file);
+      const file = join(within, name.replace('_', String(day)));
+      cpSync(join(state, 'vigil.db'), file);
       writeFileSync(`${file}-wal`, '');
     }
   }
@@ -317,7 +323,7 @@ test('of the stores kept, three stay of each kind, and those of the last day', a
     'upgrade 04',
     `upgrade ${today}`,
   ]);
-  assert.equal(existsSync(join(backups, 'set-aside-20260101T000000Z-1.0.0.db-wal')), false);
+  assert.equal(existsSync(join(state, 'set-aside-20260101T000000Z-1.0.0.db-wal')), false);
 });
 
 test('what is refused changes nothing', async (t) => {

@@ -27,6 +27,7 @@ import { gate, type Late, meantToRun, readyNow, type Verdict } from './gate.ts';
 import { insist } from './insist.ts';
 import { ended, type Journal, note, unfinished } from './journal.ts';
 import { keepStore, restoreStore } from './keep.ts';
+import { removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
 import { readRelease, tryRelease, unpack } from './release.ts';
 import {
@@ -66,7 +67,8 @@ const FAR_ms = 3_600_000;
 
 const of = ({ place, supervisor }: Host) => ({ home: place.home, supervisor });
 const storeOf = (place: Place) => join(place.home.state, FILE);
-const backupsOf = (place: Place) => join(place.home.state, 'backups');
+/** Beside the releases, and not in the state: what root writes there a service could put a link in the place of. */
+const snapshotsOf = (place: Place) => join(place.prefix, 'snapshots');
 
 /** What becomes of an interrupted switch when somebody asks for an upgrade or a rollback. */
 export function resumption(
@@ -123,11 +125,12 @@ async function abandon(host: Host, { step, expected }: Journal): Promise<void> {
 /** What preparing leaves behind. */
 function clear(place: Place): void {
   tidy(place);
-  const backups = backupsOf(place);
-  for (const name of existsSync(backups) ? readdirSync(backups) : []) {
+  const folder = snapshotsOf(place);
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     if (/^(rehearsal|upgrade-.*\.part$)/.test(name))
-      rmSync(join(backups, name), { recursive: true, force: true });
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
+  removeEmpty(folder);
 }
 
 /**
@@ -231,9 +234,9 @@ function roomFor(place: Place, release_bytes: number): void {
   const store_bytes = statSync(storeOf(place), { throwIfNoEntry: false })?.size ?? 0;
   const spare_bytes = 64 * 2 ** 20;
   const needs = [
-    [place.prefix, release_bytes],
-    // The snapshot, the copy for the rehearsal, and what migrating it writes.
-    [place.home.state, 3 * store_bytes],
+    // With the snapshot, the copy for the rehearsal, and what migrating it writes.
+    [place.prefix, release_bytes + 3 * store_bytes],
+    [place.home.state, store_bytes],
   ] as const;
   for (const [folder, bytes] of needs) {
     const { bavail, bsize } = statfsSync(folder);
@@ -249,7 +252,7 @@ function roomFor(place: Place, release_bytes: number): void {
 
 /** Lets the new release migrate a copy, and looks whether everything is still in it. */
 async function rehearse(place: Place, release: string): Promise<void> {
-  const folder = join(backupsOf(place), 'rehearsal');
+  const folder = join(snapshotsOf(place), 'rehearsal');
   rmSync(folder, { recursive: true, force: true });
   try {
     const copy = join(folder, FILE);
@@ -345,7 +348,8 @@ function back(
   place: Place,
   of: Pick<Journal, 'from' | 'to' | 'previous' | 'expected' | 'snapshot'>,
 ): Journal {
-  const aside = of.snapshot && join(backupsOf(place), `set-aside-${stamp(Date.now())}-${of.from}.db`);
+  // Moved, not copied: so it stays beside the store.
+  const aside = of.snapshot && join(place.home.state, `set-aside-${stamp(Date.now())}-${of.from}.db`);
   return note(place, { verb: 'rollback', step: 'switching', ...of, aside });
 }
 
@@ -467,16 +471,18 @@ function printed(error: unknown): string {
 const stamp = (at: number) => new Date(at).toISOString().replace(/[-:]|\.\d+/g, '');
 
 function snapshotOf(place: Place, version: string, schema: number): string {
-  return join(backupsOf(place), `upgrade-${stamp(Date.now())}-${version}-schema${schema}.db`);
+  return join(snapshotsOf(place), `upgrade-${stamp(Date.now())}-${version}-schema${schema}.db`);
 }
 
 type Kept = { kind: 'upgrade' | 'set-aside'; file: string; at: number; schema: number; bytes: number };
 
 /** The stores that upgrades and rollbacks have kept, newest first. */
 export function keptStores(place: Place): Kept[] {
-  const folder = backupsOf(place);
-  return (existsSync(folder) ? readdirSync(folder) : [])
-    .flatMap((name): Kept[] => {
+  const names = [snapshotsOf(place), place.home.state].flatMap((folder) =>
+    (existsSync(folder) ? readdirSync(folder) : []).map((name) => [folder, name] as const),
+  );
+  return names
+    .flatMap(([folder, name]): Kept[] => {
       const [, kind, time, schema] =
         /^(upgrade|set-aside)-(\d{8}T\d{6}Z)-.+?(?:-schema(\d+))?\.db$/.exec(name) ?? [];
       if (!time) return [];

@@ -1,12 +1,13 @@
 /** Takes an installation away again: all but its data, or its data too. */
 
-import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { forgetFolders, removeAccounts } from './accounts.ts';
 import { supervisorOf } from './host.ts';
 import { isEmpty, removeEmpty } from './owner.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
+import { isOurs } from './preflight.ts';
 import { carryOut, type Step } from './step.ts';
 import { installedUnits } from './units.ts';
 
@@ -29,10 +30,10 @@ export async function uninstall(options: Uninstalling): Promise<number> {
   return carryOut(uninstallSteps(options), options);
 }
 
-export function uninstallSteps({ place, purge }: Uninstalling): Step[] {
+function uninstallSteps({ place, purge }: Uninstalling): Step[] {
   const { prefix, home, command } = place;
   const system = place.profile === 'system';
-  const parts = ['current', 'previous', 'releases', 'runtime', 'upgrade.json'].map((name) =>
+  const parts = ['current', 'previous', 'releases', 'snapshots', 'runtime', 'upgrade.json'].map((name) =>
     join(prefix, name),
   );
   const data = system ? [dirname(home.config), home.state, home.logs] : [prefix];
@@ -71,9 +72,4 @@ function emptied({ units, command }: Place): Step {
     due: () => folders.some((path) => existsSync(path) && isEmpty(path)),
     act: () => removeEmpty(...folders, dirname(dirname(units))),
   };
-}
-
-function isOurs(link: string, prefix: string): boolean {
-  const stat = lstatSync(link, { throwIfNoEntry: false });
-  return stat?.isSymbolicLink() === true && readlinkSync(link).startsWith(`${prefix}/`);
 }

@@ -8,7 +8,7 @@ import type { Place } from './place.ts';
 const folders = { system: 'systemd', user: 'systemd/user', mac: 'launchd' };
 
 /** The text of each unit file or property list that the release has for such a place, by name. */
-export function unitsOf(place: Place, release: string): Map<string, string> {
+function unitsOf(place: Place, release: string): Map<string, string> {
   return textsIn(
     join(release, folders[place.profile]),
     /^(vigil|ai\.vigil)[-.@].*(service|target|slice|path|timer|plist)$/,

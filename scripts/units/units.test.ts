@@ -234,6 +234,28 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
     assert.deepEqual(await changed(box, 'systemctl', then), ['cron']);
   });
 
+  await t.test('a service gone bad can neither stop the requests of others nor keep one down', async () => {
+    for (const { name, needs } of services) if (!needs) await readyIn(box, 'systemctl', name);
+    const before = await pids(box, 'systemctl');
+    const asCore = (command: string) =>
+      box.must(
+        `setpriv --reuid=vigil-core --regid=vigil --clear-groups sh -c 'cd /var/lib/vigil && ${command}'`,
+      );
+    await asCore('umask 077; mkdir -p own/full && mv own restart/aaa && touch restart/..x restart/backup');
+    await until('backup is new', async () => (await changed(box, 'systemctl', before)).length > 0);
+    const once = await pids(box, 'systemctl');
+    await asCore('touch restart/backup restart/tools');
+    await until('tools is new', async () => (await changed(box, 'systemctl', once)).includes('tools'));
+    assert.deepEqual(await changed(box, 'systemctl', once), ['tools']);
+    assert.match(
+      await box.must('journalctl -u vigil-restart -o cat'),
+      /^backup was restarted \d+ s ago: this request is left out$/m,
+    );
+    assert.equal(await box.must('ls -A /var/lib/vigil/restart'), 'aaa');
+    assert.equal(await box.must('systemctl is-active vigil-restart.path'), 'active');
+    await asCore('rm -r restart/aaa');
+  });
+
   await t.test('who takes too much memory is ended alone', async () => {
     for (const { name, needs } of services) if (!needs) await readyIn(box, 'systemctl', name);
     const before = await pids(box, 'systemctl');
@@ -279,18 +301,25 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
       await box.must('systemctl daemon-reload');
       await box.exec('systemctl restart vigil-cron');
       const { at, ...first } = await until('it is told', () => failure('cron'));
-      assert.deepEqual(first, { service: 'cron', result: 'exit-code', status: 3, count: 1 });
+      assert.deepEqual(first, { service: 'cron', result: 'exit-code', status: 3 });
       assert.ok(Math.abs(at - Date.now()) < 10_000);
       assert.equal(
         await box.must('stat -c "%U %G %a" /var/lib/vigil/failed/cron'),
         'root vigil 640',
         'the watchdog may read it',
       );
-      await until('it was tried twice', async () => (await failure('cron')).count === 3);
-      const waits = await box.must(
-        `journalctl -u 'vigil-failed@vigil-cron' -o cat | sed -n 's/.*exit-code, 3.*again in //p' | tail -3`,
+      // What another puts in the way of the telling does not cost the next try.
+      await box.must(
+        `cd /var/lib/vigil/failed && rm cron && setpriv --reuid=vigil-core --regid=vigil --clear-groups mkdir -p -m 700 cron/full`,
       );
-      assert.deepEqual(waits.split('\n'), ['1 s', '2 s', '2 s']);
+      const waits = await until('it was tried twice', async () => {
+        const said = await box.must(
+          `journalctl -u 'vigil-failed@vigil-cron' -o cat | sed -n 's/.*exit-code, 3.*again in //p'`,
+        );
+        return said.split('\n').length >= 3 ? said.split('\n').slice(0, 3) : null;
+      });
+      assert.deepEqual(waits, ['1 s', '2 s', '2 s']);
+      await box.must('rm -r /var/lib/vigil/failed/cron');
       await box.must(`rm -r ${machine.units}/vigil-cron.service.d; systemctl daemon-reload`);
       await readyIn(box, 'systemctl', 'cron');
     },
@@ -301,10 +330,10 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
       'ExecStart=',
       `ExecStart=${machine.release}/bin/node -e "process.exit(78)"`,
     ]);
-    await box.must('rm /var/lib/vigil/failed/cron; systemctl daemon-reload');
+    await box.must('rm -f /var/lib/vigil/failed/cron; systemctl daemon-reload');
     await box.exec('systemctl restart vigil-cron');
-    const { status, count } = await until('it is told', () => failure('cron'));
-    assert.deepEqual([status, count], [78, 1]);
+    const { status } = await until('it is told', () => failure('cron'));
+    assert.equal(status, 78);
     await until('who told it has ended', async () => {
       const state = await box.must('systemctl show -P ActiveState vigil-failed@vigil-cron');
       return state === 'inactive';

@@ -8,7 +8,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import { MANIFEST, type Manifest, manifestOf } from './folder.ts';
+import { demandInside, MANIFEST, type Manifest, manifestOf } from './folder.ts';
 import { seal, unseal } from './seal.ts';
 
 /** What the file of an encrypted backup is called. */
@@ -50,8 +50,7 @@ async function unpack(source: Bytes, to: string): Promise<void> {
   const { line, take } = readerOf(source);
   for (let head = await line(); head !== null; head = await line()) {
     const { path, bytes }: { path: string; bytes: number } = JSON.parse(head);
-    if (path.split('/').some((part) => part === '' || part === '..'))
-      throw new Error(`the backup holds a file of the name ${JSON.stringify(path)}`);
+    demandInside(path);
     await mkdir(dirname(join(to, path)), { recursive: true, mode: 0o700 });
     await pipeline(take(bytes), createWriteStream(join(to, path), { flags: 'wx', mode: 0o600, flush: true }));
   }

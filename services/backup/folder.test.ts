@@ -196,3 +196,34 @@ test('a backup is made while a copy of the folder lies beside it', async (t) => 
   assert.equal((await listBackups(home.backups)).length, 2);
   assert.ok(existsSync(join(home.backups, 'my own copy')));
 });
+
+test('a backup that would be restored beside its folder is refused, and so is one that writes behind a link', async (t) => {
+  const { home } = await house(t);
+  const { id } = await make(home);
+  const folder = join(home.backups, id);
+  const whole = readFileSync(join(folder, 'manifest.json'), 'utf8');
+  const evil = (change: (manifest: Awaited<ReturnType<typeof manifestOf>>) => void) => {
+    const manifest = JSON.parse(whole);
+    change(manifest);
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
+  };
+  const file = { bytes: 0, mode: 0o644, modified_ms: 0, sha256: '' };
+  for (const path of ['../x', '/etc/x', 'home/../../x']) {
+    evil(({ files }) => files.push({ ...file, path }));
+    assert.match((await check(folder)) ?? '', /a file of the name/);
+    evil(({ links }) => links.push({ path, target: '/' }));
+    assert.match((await check(folder)) ?? '', /a file of the name/);
+  }
+  evil(({ links }) => links.push({ path: 'home/workspace/outside/x', target: '/' }));
+  assert.match((await check(folder)) ?? '', /behind a link/);
+});
+
+test('a check writes nothing through a link in the place of its scratch file', async (t) => {
+  const { home } = await house(t);
+  const { id } = await make(home);
+  const precious = join(home.directory, 'precious');
+  writeFileSync(precious, 'kept');
+  symlinkSync(precious, join(home.state, 'check'));
+  assert.equal(await checkBackup(join(home.backups, id), join(home.state, 'check')), null);
+  assert.equal(readFileSync(precious, 'utf8'), 'kept');
+});

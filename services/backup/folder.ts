@@ -61,8 +61,22 @@ export async function removeParts(directory: string): Promise<void> {
   }
 }
 
+/** @throws Error when it names what lies outside of the backup: whoever restores it may be root */
 export async function manifestOf(folder: string): Promise<Manifest> {
-  return JSON.parse(await readFile(join(folder, MANIFEST), 'utf8'));
+  const manifest: Manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8'));
+  const links = new Set(manifest.links.map(({ path }) => path));
+  for (const { path } of [...manifest.files, ...manifest.links]) {
+    demandInside(path);
+    for (let way = dirname(path); way !== '.'; way = dirname(way))
+      if (links.has(way)) throw new Error(`the backup holds ${JSON.stringify(path)} behind a link`);
+  }
+  return manifest;
+}
+
+/** @throws Error for a name that leads out of the folder that it is in */
+export function demandInside(path: string): void {
+  if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))
+    throw new Error(`the backup holds a file of the name ${JSON.stringify(path)}`);
 }
 
 export function bytesOf({ files }: Manifest): number {

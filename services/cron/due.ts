@@ -24,7 +24,7 @@ export function timesOf(spec: Spec, upto_at: number, now: number): { times: numb
 
 export type Verdict = { due_at: number; state: 'due' | 'skipped'; reason: string | null };
 
-export const MADE_UP = 'missed, and made up for';
+const MADE_UP = 'missed, and made up for';
 
 export function verdictsOn(
   rule: Schedule['missed'],

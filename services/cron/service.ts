@@ -75,7 +75,7 @@ async function unlessFenced(done: Promise<void>): Promise<void> {
 }
 
 /** The house's own jobs, as the manifest has them: paused ones stay so. */
-export async function furnish({ store, clock, log }: Cron): Promise<void> {
+async function furnish({ store, clock, log }: Cron): Promise<void> {
   const at = clock.now();
   const own = { conversation: 'terminal:main', channel: 'terminal', chat: null, given_by: 'house' } as const;
   for (const { name, service, spec, missed } of houseJobs) {
@@ -224,7 +224,7 @@ export async function begin({ store, clock, log, persist }: Cron, due: slot.Due)
 }
 
 /** What came of it, and the word of it, in one commit. */
-export async function finish({ store, clock, log, persist }: Cron, over: slot.AtWork): Promise<void> {
+async function finish({ store, clock, log, persist }: Cron, over: slot.AtWork): Promise<void> {
   const now = clock.now();
   const { state, reason, tell } = endOf(over);
   const [job] = await store.read(schedule.named(over.job));
@@ -260,7 +260,7 @@ export async function finish({ store, clock, log, persist }: Cron, over: slot.At
 }
 
 /** What another service says of its slot. */
-export async function takeOver(
+async function takeOver(
   { clock, log, persist }: Cron,
   { id, slot_id, state, reason, job, slot_state }: slot_outcome.Told,
 ): Promise<void> {

@@ -26,7 +26,9 @@ export type OpenGroup = Omit<Group, 'senders'> & {
 
 export type Settings = { owners: number[]; groups: Group[] };
 
-export function watchAccess(ctx: Context<Settings>): () => Promise<Access> {
+type Desk = Pick<Context<Settings>, 'home' | 'config' | 'store' | 'log'>;
+
+export function watchAccess(ctx: Desk): () => Promise<Access> {
   const file = ctx.home.config;
   let settings: Settings = ctx.config;
   let read_at = changedAt(file);

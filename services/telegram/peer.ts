@@ -25,7 +25,9 @@ export function silentSince(beats: readonly Beat[], watched_from_at: number, now
   return now - Math.max(mine.beat_at, watched_from_at) > SILENT_ms ? mine.beat_at : null;
 }
 
-export function watchPeer(ctx: Context<Settings>): () => Promise<void> {
+type Desk = Pick<Context<Settings>, 'home' | 'config' | 'store' | 'clock' | 'log' | 'onJump'>;
+
+export function watchPeer(ctx: Desk): () => Promise<void> {
   const access = watchAccess(ctx);
   let watched_from_at = ctx.clock.now();
   let told: number | null = null;
@@ -36,18 +38,18 @@ export function watchPeer(ctx: Context<Settings>): () => Promise<void> {
     const now = ctx.clock.now();
     const since_at = silentSince(await ctx.store.read(heartbeat.all), watched_from_at, now);
     if (since_at === told) return;
-    const before = told;
-    told = since_at;
     const { owners } = await access();
     const [key, text] =
       since_at === null
-        ? [`watchdog-back:${before}`, 'The watchdog is at work again.']
+        ? [`watchdog-back:${told}`, 'The watchdog is at work again.']
         : [
             `watchdog:${since_at}`,
             'The watchdog has given no sign of life for a minute. I have asked for its restart.',
           ];
     await ctx.store.commit([...owners].map((owner) => word(`${key}:${owner}`, owner, text, now)));
     if (since_at !== null) await restart(ctx.home, 'watchdog', 'no sign of life for a minute');
+    // At the end: what failed on the way is done again, and the keys see to it that it is told once.
+    told = since_at;
   };
 }
 

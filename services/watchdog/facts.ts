@@ -1,6 +1,6 @@
 /** Gathers what the verdict rests on: a few cheap reads, and a look at the disk. */
 
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
@@ -32,8 +32,6 @@ export type Seen = {
   watched_from_at: number;
   unready_since: Map<string, number>;
   problem_since: Map<string, number>;
-  /** Which problem it is that has lasted. */
-  problems: Map<string, string>;
   failed: Map<string, string>;
   /** Later than this after its begin, an answer is past its time. */
   turn_ms: number;
@@ -45,7 +43,6 @@ export function unseen(file: string, now: number): Seen {
     watched_from_at: now,
     unready_since: new Map(),
     problem_since: new Map(),
-    problems: new Map(),
     failed: new Map(),
   };
 }
@@ -116,23 +113,17 @@ function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefine
   if (!beat || beat.phase === 'ready') seen.unready_since.delete(name);
   else if (!seen.unready_since.has(name)) seen.unready_since.set(name, now);
   if (beat?.phase === 'ready' && now - beat.beat_at < YOUNG_ms) seen.failed.delete(name);
-  const problem = beat?.problem ?? null;
-  if (problem === null) {
-    seen.problem_since.delete(name);
-    seen.problems.delete(name);
-  } else if (!seen.problems.has(name)) {
-    seen.problem_since.set(name, now);
-    seen.problems.set(name, problem);
-  }
+  if (!beat?.problem) seen.problem_since.delete(name);
+  else if (!seen.problem_since.has(name)) seen.problem_since.set(name, now);
 }
 
-/** What the supervisor has written of units that failed, taken over once. */
-function hearReports(state: string, seen: Seen): void {
+/** What the supervisor has written of units that failed, taken over once. A service may write there too: what is no file is not the supervisor's. */
+export function hearReports(state: string, seen: Seen): void {
   const folder = join(state, 'failed');
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
+  for (const { name } of services) {
     const file = join(folder, name);
-    if (services.some((service) => service.name === name)) seen.failed.set(name, reportOf(name, file));
+    if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) continue;
+    seen.failed.set(name, reportOf(name, file));
     rmSync(file, { force: true });
   }
 }
@@ -140,8 +131,7 @@ function hearReports(state: string, seen: Seen): void {
 function reportOf(name: string, file: string): string {
   let result = 'failed';
   try {
-    const report: { result?: unknown } = JSON.parse(readFileSync(file, 'utf8'));
-    if (typeof report.result === 'string') result = report.result;
+    result = /"result":"([a-z-]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? result;
   } catch {
     // That it is there says enough.
   }

@@ -25,7 +25,7 @@ import { gather, type Seen, unseen } from './facts.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { storeFailed, storeIsBack } from './outage.ts';
 import { namedOwners, ownersOf } from './owners.ts';
-import { mayRestart } from './restart.ts';
+import { inVain, mayRestart } from './restart.ts';
 import { tellAll } from './tell.ts';
 import { type Facts, type Finding, inGrace, judge, spell } from './verdict.ts';
 
@@ -47,6 +47,12 @@ export const watchdog = service({
     const journal = openJournal(ctx.home.state);
     journal.read.owners = [...new Set([...journal.read.owners, ...namedOwners(ctx.home.config)])];
     let adopted = false;
+    const lookOnce = single(async () => {
+      if (!adopted) await adopt(ctx, memory);
+      adopted = true;
+      return look(ctx, { seen, memory, journal: journal.read });
+    });
+    const tellOnce = single((bridge: boolean) => tellAll(ctx, { owners: journal.read.owners, bridge }));
     ctx.doing('watching');
     ctx.onJump((by_ms) => {
       seen.watched_from_at = ctx.clock.now();
@@ -54,12 +60,8 @@ export const watchdog = service({
     });
     ctx.every('look', ctx.config.look_s * 1000, async () => {
       try {
-        const bridge = await within(ANSWER_ms, async () => {
-          if (!adopted) await adopt(ctx, memory);
-          adopted = true;
-          return look(ctx, { seen, memory, journal: journal.read });
-        });
-        await within(TELLING_ms, () => tellAll(ctx, { owners: journal.read.owners, bridge }));
+        const bridge = await within(ANSWER_ms, lookOnce());
+        await within(TELLING_ms, tellOnce(bridge));
       } catch (error) {
         ctx.log.error('store.failed', { error });
         // What of it was written nobody knows: the store says, when it can.
@@ -109,7 +111,7 @@ async function adopt(ctx: Watchdog, memory: Memory): Promise<void> {
   }
 }
 
-/** The service's name when it is being restarted; a further finding when that does not help any more. */
+/** The service's name when it is being restarted, and what is to be told when that does not help any more. */
 function restartFor(
   ctx: Watchdog,
   journal: Journal,
@@ -118,16 +120,12 @@ function restartFor(
 ): (ServiceName | Finding)[] {
   if (!name) return [];
   const history = journal.restarts[name] ?? [];
-  const verdict = mayRestart(history, now);
-  if (verdict === 'restart') {
-    journal.restarts[name] = [...history.slice(-9), now];
-    ctx.log.warn('restart.requested', { of: name, why: text });
-    restart(ctx.home, name, text).catch((error) => ctx.log.error('restart.failed', { of: name, error }));
-    return [name];
-  }
-  if (verdict === 'wait') return [];
-  const times = `${name} was restarted ${history.length} times, and that did not help. Please look: scripts/vigil logs ${name}`;
-  return [{ cause: `restarts of ${name}`, severity: 'critical', text: times }];
+  const vain = inVain(name, history, now);
+  if (mayRestart(history, now) !== 'restart') return [vain];
+  journal.restarts[name] = [...history.slice(-9), now];
+  ctx.log.warn('restart.requested', { of: name, why: text });
+  restart(ctx.home, name, text).catch((error) => ctx.log.error('restart.failed', { of: name, error }));
+  return [name, vain];
 }
 
 /** The next canary, when the last has come back, or never will. */
@@ -158,10 +156,22 @@ function slept(ctx: Watchdog, by_ms: number): void {
     .catch((error) => ctx.log.warn('sleep.unwritten', { error }));
 }
 
+/** What was given up goes on until the store or the network answers: a second one beside it would tell all twice. */
+function single<Args extends unknown[], T>(
+  step: (...args: Args) => Promise<T>,
+): (...args: Args) => Promise<T> {
+  let going: Promise<T> | undefined;
+  return (...args) => {
+    going ??= step(...args).finally(() => {
+      going = undefined;
+    });
+    return going;
+  };
+}
+
 /** What it began goes on by itself, and comes to an end when the store does. */
-async function within<T>(ms: number, step: () => Promise<T>): Promise<T> {
+async function within<T>(ms: number, begun: Promise<T>): Promise<T> {
   const ended = new AbortController();
-  const begun = step();
   begun.catch(() => {});
   try {
     return await Promise.race([

@@ -174,7 +174,7 @@ const MOST_SEEN = 1000;
 const zones = new Map<string, Offset>();
 
 /** @throws Error for a zone that there is not */
-export function offsetOf(zone: string | null): Offset {
+function offsetOf(zone: string | null): Offset {
   // Without Intl, whose calendars are 5 MB: few jobs name a zone of their own.
   if (zone === null) return (at) => -new Date(at).getTimezoneOffset() * 60_000;
   const known = zones.get(zone);

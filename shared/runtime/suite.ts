@@ -180,7 +180,7 @@ function hearRequests(folder: string, asked: (service: Service) => void): { clos
     const names = readdirSync(folder);
     for (const service of services) {
       if (!names.includes(service.name)) continue;
-      rmSync(join(folder, service.name), { force: true });
+      rmSync(join(folder, service.name), { force: true, recursive: true });
       asked(service);
     }
   };

@@ -115,7 +115,9 @@ export async function checkSnapshot(
   scratch: string,
 ): Promise<string | null> {
   try {
-    copyFileSync(file, scratch, constants.COPYFILE_FICLONE);
+    // Whoever checks may be root, and what lies there a link.
+    rmSync(scratch, { force: true });
+    copyFileSync(file, scratch, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     const driver = createRequire(join(root, 'package.json')).resolve('better-sqlite3');
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', CHECK, driver, scratch], {
       maxBuffer: 2 ** 24,

@@ -297,6 +297,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=oneshot
 ExecStart=${place.release}/bin/restart-requested --${place.scope}
+RuntimeDirectory=vigil/restarted
+RuntimeDirectoryPreserve=yes
 ${helper(place)}`;
 }
 

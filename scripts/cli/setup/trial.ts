@@ -6,7 +6,7 @@ import { vigil } from '../installed.ts';
 import { withHouse } from './house.ts';
 import type { Visit } from './step.ts';
 
-export const EMERGENCY = `In an emergency:
+const EMERGENCY = `In an emergency:
   /halt         in the chat: nothing acts any more
   vigil halt    the same, in a shell
   vigil off     nothing runs, also after a reboot
