@@ -1,6 +1,6 @@
 /** Gathers what the verdict rests on: a few cheap reads, and a look at the disk. */
 
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
@@ -34,7 +34,8 @@ export type Seen = {
   problem_since: Map<string, number>;
   /** Which problem it is that has lasted. */
   problems: Map<string, string>;
-  failed: Map<string, string>;
+  /** Which units the supervisor has given up, and when. */
+  failed: Map<string, { text: string; at: number }>;
   /** Later than this after its begin, an answer is past its time. */
   turn_ms: number;
 };
@@ -100,7 +101,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
     alive,
     unready_since: seen.unready_since,
     problem_since: seen.problem_since,
-    failed: seen.failed,
+    failed: new Map([...seen.failed].map(([name, { text }]) => [name, text])),
     halted: ctx.halt.on(),
     queues,
     turns,
@@ -115,7 +116,8 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
 function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefined, now: number): void {
   if (!beat || beat.phase === 'ready') seen.unready_since.delete(name);
   else if (!seen.unready_since.has(name)) seen.unready_since.set(name, now);
-  if (beat?.phase === 'ready' && now - beat.beat_at < YOUNG_ms) seen.failed.delete(name);
+  // The last beat of one that was killed says ready for ever.
+  if (beat?.phase === 'ready' && beat.beat_at > (seen.failed.get(name)?.at ?? 0)) seen.failed.delete(name);
   const problem = beat?.problem ?? null;
   if (problem === null) {
     seen.problem_since.delete(name);
@@ -126,13 +128,13 @@ function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefine
   }
 }
 
-/** What the supervisor has written of units that failed, taken over once. */
+/** What the supervisor has written of units that failed, taken over once. Other files there are still being written. */
 function hearReports(state: string, seen: Seen): void {
-  const folder = join(state, 'failed');
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    const file = join(folder, name);
-    if (services.some((service) => service.name === name)) seen.failed.set(name, reportOf(name, file));
+  for (const { name } of services) {
+    const file = join(state, 'failed', name);
+    const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (at === undefined) continue;
+    seen.failed.set(name, { text: reportOf(name, file), at });
     rmSync(file, { force: true });
   }
 }

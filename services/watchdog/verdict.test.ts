@@ -124,6 +124,11 @@ const cases: [title: string, given: Facts, found: string[]][] = [
     ['service core -'],
   ],
   [
+    'one that was given up when it had been ready is told at once, and left to its supervisor',
+    facts({ beats: [silent('core', 40)], dead: ['core'], failed: new Map([['core', 'core has failed']]) }),
+    ['service core -'],
+  ],
+  [
     'all silent at once is one finding, and nobody is restarted',
     facts({ beats: expected.map(({ name }) => silent(name, 31)) }),
     ['everything -'],

@@ -161,27 +161,23 @@ function outageOf(
     const text = `${name} was stopped, and has not been started again for ${spell(silent_ms)}.`;
     return !there && silent_ms > limit_ms ? { text, severity: 'warning' } : null;
   }
+  // Its supervisor tries it again by itself; a restart now would be refused.
+  const failed = facts.failed.get(name);
+  if (failed !== undefined) return { text: failed };
   if (silent_ms > limit_ms && !there) {
-    const text = `${name} died ${spell(silent_ms)} ago, and has not come back.`;
-    return { text: withReport(facts, name, text), restart: name };
+    return { text: `${name} died ${spell(silent_ms)} ago, and has not come back.`, restart: name };
   }
   if (silent_ms > (beat.phase === 'starting' ? facts.config.starting_s * 1000 : limit_ms)) {
     const text = `${name} hangs: no sign of life for ${spell(silent_ms)} while it was ${beat.phase === 'ready' ? 'at' : 'in'}: ${beat.doing}.`;
     return { text, ...(beat.phase !== 'starting' && { restart: name }) };
   }
   const unready_at = facts.unready_since.get(name);
-  const failed = facts.failed.get(name);
-  if (failed !== undefined && beat.phase !== 'ready') return { text: failed };
   if (unready_at !== undefined && facts.now - unready_at > facts.config.starting_s * 1000) {
-    const text = `${name} has not become ready for ${spell(facts.now - unready_at)} (${beat.problem ?? beat.doing}).`;
-    return { text: withReport(facts, name, text) };
+    return {
+      text: `${name} has not become ready for ${spell(facts.now - unready_at)} (${beat.problem ?? beat.doing}).`,
+    };
   }
   return null;
-}
-
-function withReport({ failed }: Facts, name: string, text: string): string {
-  const report = failed.get(name);
-  return report ? `${text} ${report}` : text;
 }
 
 /** What does not move, although all who should move it are there. */

@@ -88,9 +88,9 @@ export async function installVigil(
   const release = (await promisify(execFile)(program, [folder])).stdout.trim();
 
   const bot = await startBotApi({ token: TOKEN });
-  of.after(bot.close);
+  of.after(() => bot.close());
   const model = await startMessagesApi({ key: KEY });
-  of.after(model.close);
+  of.after(() => model.close());
   model.script((request) => `${ANSWER}${spoken(request)}`);
   of.after(await reachable(bot.root, join(outside, 'telegram')));
   of.after(await reachable(model.root, join(outside, 'model')));
