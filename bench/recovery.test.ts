@@ -18,7 +18,7 @@ const PATIENCE_ms = 90_000;
 test('what an installed Vigil survives', { skip: noBox, timeout: 400_000 }, async (t) => {
   const vigil = await installVigil(t, {
     changes: [`WatchdogSec=${QUIET_s}`],
-    config: '[watchdog]\nlook_s = 1\ncalm_s = 3\ngrace_s = 5\n',
+    config: '[watchdog]\nlook_s = 1\ncalm_s = 3\ngrace_s = 12\n',
   });
   const { box } = vigil;
   await box.must(`mkdir -p '/etc/systemd/system/vigil-failed@.service.d'
