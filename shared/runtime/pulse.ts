@@ -40,7 +40,7 @@ export type Pulse = {
   step(what: string, most_ms: number): () => void;
   onJump(handler: (by_ms: number) => void): void;
   say(what: string): void;
-  /** Writes the row as it stands. */
+  /** Writes the row as it stands; what keeps it from that is in the log. */
   tell(): Promise<void>;
   beat(phase: heartbeat.Phase): Promise<void>;
   end(phase: 'stopped' | 'misconfigured', why?: unknown): Promise<void>;
@@ -65,6 +65,7 @@ export function startPulse(of: {
   let since_at = clock.now();
   let progressed_at = clock.now();
   let loop_delay_ms = 0;
+  let unwritten = '';
   let [wall, mono] = [clock.now(), clock.mono()];
 
   const pulse: Pulse = {
@@ -88,7 +89,7 @@ export function startPulse(of: {
       pulse.doing = what;
       since_at = clock.now();
     },
-    tell: write,
+    tell,
     async beat(next) {
       phase = next;
       await write();
@@ -122,6 +123,17 @@ export function startPulse(of: {
     ]);
   }
 
+  /** The same failure again, beat after beat, is no news. */
+  async function tell(): Promise<void> {
+    try {
+      await write();
+      unwritten = '';
+    } catch (error) {
+      if (messageOf(error) !== unwritten) log.warn('heartbeat.failed', { error });
+      unwritten = messageOf(error);
+    }
+  }
+
   const timer = setInterval(() => {
     const [wallNow, monoNow] = [clock.now(), clock.mono()];
     // The ping says that the event loop turns and that every loop's steps end. Whether they end well is not its question:
@@ -146,7 +158,7 @@ export function startPulse(of: {
       );
       return;
     }
-    write().catch((error) => log.warn('heartbeat.failed', { error }));
+    tell();
   }, beat_ms);
   return pulse;
 }
