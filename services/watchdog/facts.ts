@@ -30,6 +30,7 @@ const bounds = z.looseObject({ turn_minutes: z._default(z.number(), 30) });
 /** What is remembered from look to look. */
 export type Seen = {
   watched_from_at: number;
+  silent_at: number;
   unready_since: Map<string, number>;
   problem_since: Map<string, number>;
   /** Which problem it is that has lasted. */
@@ -44,6 +45,7 @@ export function unseen(file: string, now: number): Seen {
   return {
     turn_ms: readSection(file, 'core', bounds).turn_minutes * 60_000 + TURN_SLACK_ms,
     watched_from_at: now,
+    silent_at: 0,
     unready_since: new Map(),
     problem_since: new Map(),
     problems: new Map(),
@@ -95,6 +97,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   return {
     now,
     watched_from_at: seen.watched_from_at,
+    silent_at: seen.silent_at,
     config,
     expected,
     beats,

@@ -53,6 +53,7 @@ function facts(more: Partial<Omit<Facts, 'beats'>> & { beats?: Heartbeat[]; dead
     queues: [],
     turns: [],
     slots: [],
+    silent_at: 0,
     polled_at: at(30),
     canary: null,
     disk_free_mb: 50_000,
@@ -139,6 +140,16 @@ const cases: [title: string, given: Facts, found: string[]][] = [
       beats: [silent('core', 31), ...['router', 'telegram', 'backup'].map((name) => silent(name, 27))],
     }),
     [],
+  ],
+  [
+    'when all were silent until a moment ago, one beats again before the others',
+    facts({ beats: [silent('core', 130), silent('router', 130)], silent_at: at(11) }),
+    [],
+  ],
+  [
+    'who is still silent then, hangs',
+    facts({ beats: [silent('core', 130)], silent_at: at(12) }),
+    ['service core core'],
   ],
   [
     'two that are silent while others beat are two',

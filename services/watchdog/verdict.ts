@@ -30,6 +30,8 @@ export type Facts = {
   queues: readonly { name: string; since_at: number }[];
   turns: readonly { id: string; conversation: string; changed_at: number }[];
   slots: readonly { job: string; due_at: number; state: string }[];
+  /** When all were last silent at once: one beats again before the others. */
+  silent_at: number;
   /** When Telegram last answered a poll; null: nobody polls. */
   polled_at: number | null;
   canary: Canary | null;
@@ -53,11 +55,12 @@ const PROBLEM_ms = 45_000;
 const UNPOLLED_ms = 240_000;
 
 /** `blind`: of what is not found nobody knows whether it is over. */
-export function judge(facts: Facts): { findings: Finding[]; blind: boolean } {
+export function judge(facts: Facts): { findings: Finding[]; blind: boolean; silent?: true } {
   const machine = ofMachine(facts);
   if (inGrace(facts)) return { findings: machine, blind: true };
   const all = allAtOnce(facts);
-  if (all) return { findings: all === 'perhaps' ? machine : [all, ...machine], blind: true };
+  if (all) return { findings: all === 'perhaps' ? machine : [all, ...machine], blind: true, silent: true };
+  if (facts.now - facts.silent_at < 2 * BEAT_ms) return { findings: machine, blind: true };
   const services = facts.expected.flatMap((service) => ofService(facts, service));
   const down = new Set(
     services.flatMap(({ cause }) => (cause.startsWith('service ') ? [cause.slice(8)] : [])),
