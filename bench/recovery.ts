@@ -25,7 +25,7 @@ const HELP = `What an installed Vigil survives, how soon, and what its owner hea
 
   node bench/recovery.ts [--quick] [--retry-s 60] [--offline-s 300] [--full-s 120]
 
-  --quick      each service hangs in one way only, and nothing is away for more than 45 s (5 minutes instead of 20)
+  --quick      each service hangs in one way only, and nothing is away for more than 45 s (some 12 minutes instead of 25)
   --retry-s    after so long a service that was given up is tried again (installed: 600)
   --offline-s  for so long Telegram and the model are away
   --full-s     for so long the disk is full
@@ -55,7 +55,7 @@ const rows: string[][] = [];
 const faults: string[] = [];
 const s = (ms: number) => (Number.isFinite(ms) ? (ms / 1000).toFixed(1) : '–');
 const progress = (what: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${what}`);
-const firstLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 150);
+const naming = (text: string, word: string) => new RegExp(`\\b${word}\\b`).test(text);
 
 try {
   await bench();
@@ -95,8 +95,6 @@ async function bench(): Promise<void> {
 
   const lastSent = async () => (await bot.sent()).at(-1)?.seq ?? 0;
   const mark = async () => ({ at_ms: Date.now(), after: await lastSent() });
-  const naming = (told: Sent[], word: string) =>
-    told.filter(({ text }) => new RegExp(`\\b${word}\\b`).test(text));
   /** A row of what was told of this since then. */
   async function row(
     fault: string,
@@ -107,7 +105,8 @@ async function bench(): Promise<void> {
   ) {
     const told = of(await vigil.told(since.after));
     const [first] = told;
-    const words = first ? firstLine(first.text) : 'nothing';
+    const lines = first?.text.split('\n') ?? [];
+    const words = lines.find((line) => naming(line, what)) ?? lines[0] ?? 'nothing';
     rows.push([
       fault,
       what,
@@ -136,7 +135,9 @@ async function bench(): Promise<void> {
     await sleep(LISTEN_ms);
     for (const { since, found } of seen) {
       for (const { service, after_ms } of found)
-        await row(fault, service, after_ms, since, (told) => naming(told, service));
+        await row(fault, service, after_ms, since, (told) =>
+          told.filter(({ text }) => naming(text, service)),
+        );
     }
     await afresh();
   }
@@ -156,7 +157,9 @@ async function bench(): Promise<void> {
       const { since, found } = await each(fault, group, () => strike(vigil, group, blow, 180_000));
       await sleep(LISTEN_ms);
       for (const { service, after_ms } of found)
-        await row(fault, service, after_ms, since, (told) => naming(told, service));
+        await row(fault, service, after_ms, since, (told) =>
+          told.filter(({ text }) => naming(text, service)),
+        );
       await afresh();
     }
   }
