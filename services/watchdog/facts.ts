@@ -30,9 +30,11 @@ const bounds = z.looseObject({ turn_minutes: z._default(z.number(), 30) });
 /** What is remembered from look to look. */
 export type Seen = {
   watched_from_at: number;
+  silent_at: number;
   unready_since: Map<string, number>;
   problem_since: Map<string, number>;
-  failed: Map<string, string>;
+  /** Which units the supervisor has given up, and when. */
+  failed: Map<string, { text: string; at: number }>;
   /** Later than this after its begin, an answer is past its time. */
   turn_ms: number;
 };
@@ -41,6 +43,7 @@ export function unseen(file: string, now: number): Seen {
   return {
     turn_ms: readSection(file, 'core', bounds).turn_minutes * 60_000 + TURN_SLACK_ms,
     watched_from_at: now,
+    silent_at: 0,
     unready_since: new Map(),
     problem_since: new Map(),
     failed: new Map(),
@@ -91,13 +94,14 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   return {
     now,
     watched_from_at: seen.watched_from_at,
+    silent_at: seen.silent_at,
     config,
     expected,
     beats,
     alive,
     unready_since: seen.unready_since,
     problem_since: seen.problem_since,
-    failed: seen.failed,
+    failed: new Map([...seen.failed].map(([name, { text }]) => [name, text])),
     halted: ctx.halt.on(),
     queues,
     turns,
@@ -112,7 +116,8 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
 function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefined, now: number): void {
   if (!beat || beat.phase === 'ready') seen.unready_since.delete(name);
   else if (!seen.unready_since.has(name)) seen.unready_since.set(name, now);
-  if (beat?.phase === 'ready' && now - beat.beat_at < YOUNG_ms) seen.failed.delete(name);
+  // The last beat of one that was killed says ready for ever.
+  if (beat?.phase === 'ready' && beat.beat_at > (seen.failed.get(name)?.at ?? 0)) seen.failed.delete(name);
   if (!beat?.problem) seen.problem_since.delete(name);
   else if (!seen.problem_since.has(name)) seen.problem_since.set(name, now);
 }
@@ -122,8 +127,9 @@ export function hearReports(state: string, seen: Seen): void {
   const folder = join(state, 'failed');
   for (const { name } of services) {
     const file = join(folder, name);
-    if (!lstatSync(file, { throwIfNoEntry: false })?.isFile()) continue;
-    seen.failed.set(name, reportOf(name, file));
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (!found?.isFile()) continue;
+    seen.failed.set(name, { text: reportOf(name, file), at: found.mtimeMs });
     rmSync(file, { force: true });
   }
 }

@@ -56,6 +56,7 @@ export const watchdog = service({
     ctx.doing('watching');
     ctx.onJump((by_ms) => {
       seen.watched_from_at = ctx.clock.now();
+      seen.silent_at = 0;
       if (by_ms > LONG_SLEEP_ms) slept(ctx, by_ms);
     });
     ctx.every('look', ctx.config.look_s * 1000, async () => {
@@ -80,7 +81,8 @@ type Desk = { seen: Seen; memory: Memory; journal: Journal };
 async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<boolean> {
   const facts = await gather(ctx, seen);
   const { now } = facts;
-  const { findings, blind } = judge(facts);
+  const { findings, blind, silent } = judge(facts);
+  if (silent) seen.silent_at = now;
   const restarted = findings.flatMap((finding) => restartFor(ctx, journal, finding, now));
   const all = [...findings, ...restarted.filter((one) => typeof one !== 'string')];
   const { opened, closed } = settle(memory, all, { now, calm_ms: ctx.config.calm_s * 1000, blind });

@@ -53,6 +53,7 @@ function facts(more: Partial<Omit<Facts, 'beats'>> & { beats?: Heartbeat[]; dead
     queues: [],
     turns: [],
     slots: [],
+    silent_at: 0,
     polled_at: at(30),
     canary: null,
     disk_free_mb: 50_000,
@@ -124,6 +125,11 @@ const cases: [title: string, given: Facts, found: string[]][] = [
     ['service core -'],
   ],
   [
+    'one that was given up when it had been ready is told at once, and left to its supervisor',
+    facts({ beats: [silent('core', 40)], dead: ['core'], failed: new Map([['core', 'core has failed']]) }),
+    ['service core -'],
+  ],
+  [
     'all silent at once is one finding, and nobody is restarted',
     facts({ beats: expected.map(({ name }) => silent(name, 31)) }),
     ['everything -'],
@@ -134,6 +140,16 @@ const cases: [title: string, given: Facts, found: string[]][] = [
       beats: [silent('core', 31), ...['router', 'telegram', 'backup'].map((name) => silent(name, 27))],
     }),
     [],
+  ],
+  [
+    'when all were silent until a moment ago, one beats again before the others',
+    facts({ beats: [silent('core', 130), silent('router', 130)], silent_at: at(11) }),
+    [],
+  ],
+  [
+    'who is still silent then, hangs',
+    facts({ beats: [silent('core', 130)], silent_at: at(12) }),
+    ['service core core'],
   ],
   [
     'two that are silent while others beat are two',

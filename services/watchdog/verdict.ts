@@ -30,6 +30,8 @@ export type Facts = {
   queues: readonly { name: string; since_at: number }[];
   turns: readonly { id: string; conversation: string; changed_at: number }[];
   slots: readonly { job: string; due_at: number; state: string }[];
+  /** When all were last silent at once: one beats again before the others. */
+  silent_at: number;
   /** When Telegram last answered a poll; null: nobody polls. */
   polled_at: number | null;
   canary: Canary | null;
@@ -53,11 +55,12 @@ const PROBLEM_ms = 45_000;
 const UNPOLLED_ms = 240_000;
 
 /** `blind`: of what is not found nobody knows whether it is over. */
-export function judge(facts: Facts): { findings: Finding[]; blind: boolean } {
+export function judge(facts: Facts): { findings: Finding[]; blind: boolean; silent?: true } {
   const machine = ofMachine(facts);
   if (inGrace(facts)) return { findings: machine, blind: true };
   const all = allAtOnce(facts);
-  if (all) return { findings: all === 'perhaps' ? machine : [all, ...machine], blind: true };
+  if (all) return { findings: all === 'perhaps' ? machine : [all, ...machine], blind: true, silent: true };
+  if (facts.now - facts.silent_at < 2 * BEAT_ms) return { findings: machine, blind: true };
   const services = facts.expected.flatMap((service) => ofService(facts, service));
   const down = new Set(
     services.flatMap(({ cause }) => (cause.startsWith('service ') ? [cause.slice(8)] : [])),
@@ -161,27 +164,23 @@ function outageOf(
     const text = `${name} was stopped, and has not been started again for ${spell(silent_ms)}.`;
     return !there && silent_ms > limit_ms ? { text, severity: 'warning' } : null;
   }
+  // Its supervisor tries it again by itself; a restart now would be refused.
+  const failed = facts.failed.get(name);
+  if (failed !== undefined) return { text: failed };
   if (silent_ms > limit_ms && !there) {
-    const text = `${name} died ${spell(silent_ms)} ago, and has not come back.`;
-    return { text: withReport(facts, name, text), restart: name };
+    return { text: `${name} died ${spell(silent_ms)} ago, and has not come back.`, restart: name };
   }
   if (silent_ms > (beat.phase === 'starting' ? facts.config.starting_s * 1000 : limit_ms)) {
     const text = `${name} hangs: no sign of life for ${spell(silent_ms)} while it was ${beat.phase === 'ready' ? 'at' : 'in'}: ${beat.doing}.`;
     return { text, ...(beat.phase !== 'starting' && { restart: name }) };
   }
   const unready_at = facts.unready_since.get(name);
-  const failed = facts.failed.get(name);
-  if (failed !== undefined && beat.phase !== 'ready') return { text: failed };
   if (unready_at !== undefined && facts.now - unready_at > facts.config.starting_s * 1000) {
-    const text = `${name} has not become ready for ${spell(facts.now - unready_at)} (${beat.problem ?? beat.doing}).`;
-    return { text: withReport(facts, name, text) };
+    return {
+      text: `${name} has not become ready for ${spell(facts.now - unready_at)} (${beat.problem ?? beat.doing}).`,
+    };
   }
   return null;
-}
-
-function withReport({ failed }: Facts, name: string, text: string): string {
-  const report = failed.get(name);
-  return report ? `${text} ${report}` : text;
 }
 
 /** What does not move, although all who should move it are there. */
