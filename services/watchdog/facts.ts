@@ -34,7 +34,7 @@ export type Seen = {
   problem_since: Map<string, number>;
   /** Which problem it is that has lasted. */
   problems: Map<string, string>;
-  failed: Map<string, string>;
+  failed: Map<string, { how: string; heard_at: number }>;
   /** Later than this after its begin, an answer is past its time. */
   turn_ms: number;
 };
@@ -83,7 +83,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   const old = names.filter((name) => now - (beats.get(name)?.beat_at ?? now) > YOUNG_ms);
   // Not looked for where it is young: the look takes the lock for a moment, and whoever starts would come upon it.
   const alive = new Set(names.filter((name) => !old.includes(name) || isLocked(lockOf(home, name))));
-  hearReports(home.state, seen);
+  hearReports(home.state, seen, now);
   for (const name of names) remember(seen, name, beats.get(name), now);
   const queues = [
     { name: 'message', since_at: message?.since_at },
@@ -100,7 +100,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
     alive,
     unready_since: seen.unready_since,
     problem_since: seen.problem_since,
-    failed: seen.failed,
+    failed: new Map([...seen.failed].map(([name, { how }]) => [name, how])),
     halted: ctx.halt.on(),
     queues,
     turns,
@@ -115,7 +115,9 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
 function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefined, now: number): void {
   if (!beat || beat.phase === 'ready') seen.unready_since.delete(name);
   else if (!seen.unready_since.has(name)) seen.unready_since.set(name, now);
-  if (beat?.phase === 'ready' && now - beat.beat_at < YOUNG_ms) seen.failed.delete(name);
+  // A beat from before the report is that of the process that died.
+  if (beat?.phase === 'ready' && beat.beat_at > (seen.failed.get(name)?.heard_at ?? now))
+    seen.failed.delete(name);
   const problem = beat?.problem ?? null;
   if (problem === null) {
     seen.problem_since.delete(name);
@@ -127,17 +129,20 @@ function remember(seen: Seen, name: string, beat: heartbeat.Heartbeat | undefine
 }
 
 /** What the supervisor has written of units that failed, taken over once. */
-function hearReports(state: string, seen: Seen): void {
+function hearReports(state: string, seen: Seen, now: number): void {
   const folder = join(state, 'failed');
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
+  const files = readdirSync(folder);
+  for (const { name } of services) {
+    // Others are being written.
+    if (!files.includes(name)) continue;
     const file = join(folder, name);
-    if (services.some((service) => service.name === name)) seen.failed.set(name, reportOf(name, file));
+    seen.failed.set(name, { how: reportOf(file), heard_at: now });
     rmSync(file, { force: true });
   }
 }
 
-function reportOf(name: string, file: string): string {
+function reportOf(file: string): string {
   let result = 'failed';
   try {
     const report: { result?: unknown } = JSON.parse(readFileSync(file, 'utf8'));
@@ -145,7 +150,7 @@ function reportOf(name: string, file: string): string {
   } catch {
     // That it is there says enough.
   }
-  return `${name} has failed too often in a row (${result}); it is started again in some minutes.`;
+  return `has failed too often in a row (${result})`;
 }
 
 async function freeMb(folder: string): Promise<number | null> {
