@@ -9,18 +9,18 @@
  * seed; what the victim was doing at that moment does not.
  */
 
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { codeOf } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { inspect } from '#shared/store/inspect.ts';
 import type { Fault as TelegramFault } from '#shared/testing/bot-api/fault.ts';
-import { buildHouse, type House, RAISED, type Suite } from '#shared/testing/house.ts';
+import { buildHouse, type House, processesOf, RAISED, type Suite } from '#shared/testing/house.ts';
 import type { Fault as ModelFault } from '#shared/testing/messages-faults.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
 import { judgeCalls, sandboxed } from './torture/calls.ts';
@@ -215,7 +215,7 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
   async function kill(name: ServiceName, random: () => number): Promise<void> {
     let last: number | undefined;
     while (!over()) {
-      const pid = (await childrenOf(suite)).get(name);
+      const pid = (await processesOf(suite)).get(name);
       if (pid === undefined || pid === last) {
         await sleep(100);
         continue;
@@ -223,7 +223,7 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
       last = pid;
       await sleep(random() < 0.25 ? 400 * random() : 1500 + 1000 * random());
       const together = random() < 0.1;
-      for (const [service, found] of await childrenOf(suite)) {
+      for (const [service, found] of await processesOf(suite)) {
         // Two killers may meet over one body: it is counted once.
         if ((service !== name && !together) || victims.has(found) || !killNow(found)) continue;
         victims.add(found);
@@ -300,21 +300,6 @@ async function storm(house: House, suite: Suite, options: Options, say: (line: s
 
 function pick<T>(list: readonly T[], random: () => number): T {
   return list[Math.floor(random() * list.length)] as T;
-}
-
-/** The suite's own children, by the program that they run. */
-async function childrenOf(suite: Suite): Promise<Map<ServiceName, number>> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args=']);
-  const found = new Map<ServiceName, number>();
-  for (const line of stdout.split('\n')) {
-    const [, pid, parent, args = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-    if (Number(parent) !== suite.child.pid) continue;
-    const service = services.find(({ name }) =>
-      new RegExp(`services/${name}(\\.cjs|/service\\.ts)$`).test(args),
-    );
-    if (service) found.set(service.name, Number(pid));
-  }
-  return found;
 }
 
 function killNow(pid: number): boolean {

@@ -9,6 +9,8 @@ export type Service = {
   name: ServiceName;
   /** One sentence: what it does. */
   about: string;
+  /** What its absence means to its owner. */
+  without: string;
   /** `none`: Unix sockets only. `loopback`: listens on 127.0.0.1. `outbound`: opens connections to the internet. */
   network: readonly ('loopback' | 'outbound')[];
   /** Files below `credentials/`, without `.env`, that this service alone may read; `mcp/*` is each in that folder. */
@@ -38,6 +40,7 @@ export const services: readonly Service[] = [
     name: 'router',
     about:
       'the model routing proxy: every call routed, capped and accounted, Anthropic Messages API in and out',
+    without: 'no model can be asked, and messages wait',
     network: ['loopback', 'outbound'],
     secrets: ['anthropic', 'providers'],
     memory_mb: 512,
@@ -49,6 +52,7 @@ export const services: readonly Service[] = [
   {
     name: 'core',
     about: 'the core daemon: takes inbound messages, runs the agent turn, writes replies',
+    without: 'messages wait',
     network: [],
     secrets: [],
     memory_mb: 512,
@@ -59,6 +63,7 @@ export const services: readonly Service[] = [
   {
     name: 'tools',
     about: "runs the agent's tool calls, each as far as it is allowed to, programs in a sandbox",
+    without: 'no tool can be used',
     network: ['outbound'],
     secrets: ['search', 'mcp/*'],
     memory_mb: 512,
@@ -70,6 +75,7 @@ export const services: readonly Service[] = [
   {
     name: 'telegram',
     about: 'the Telegram bridge: updates in, messages out',
+    without: 'what is written here waits',
     network: ['outbound'],
     secrets: ['telegram', 'transcribe'],
     needs: 'telegram',
@@ -81,6 +87,7 @@ export const services: readonly Service[] = [
   {
     name: 'cron',
     about: 'turns due schedules into work; every due slot is a row',
+    without: 'no job begins',
     network: [],
     secrets: [],
     memory_mb: 256,
@@ -91,6 +98,7 @@ export const services: readonly Service[] = [
   {
     name: 'watchdog',
     about: 'sees that everything beats and moves, has it restarted, and tells the owner by itself',
+    without: 'nobody looks whether the others work',
     network: ['outbound'],
     secrets: ['watchdog'],
     memory_mb: 256,
@@ -102,11 +110,12 @@ export const services: readonly Service[] = [
   {
     name: 'backup',
     about: 'verified snapshots and their copies elsewhere, retention, pruning',
+    without: 'no backup is made',
     network: ['outbound'],
     secrets: ['backup'],
     programs: ['/usr/bin/restic', '/usr/local/bin/restic', '/usr/bin/rsync', '/usr/bin/ssh'],
     memory_mb: 512,
-    quiet_s: 60,
+    quiet_s: 50,
     stop_s: 20,
     pace: 'standard',
   },

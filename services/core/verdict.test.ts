@@ -189,20 +189,21 @@ test('the time that was asked for is kept to, unless our own is longer', () => {
   assert.equal(wait(0, 30), 60_000);
 });
 
-test('the sender is told of the delay once, after ten seconds and not before', () => {
+test('the sender is told of the delay once, as soon as it will be ten seconds, and not before', () => {
   const tell = (failed_ago_ms: number, told_at: number | null = null) => {
     const verdict = verdictOn(
       { ...fresh, failures: 3, first_failed_at: NOW - failed_ago_ms, told_at },
-      away,
+      { kind: 'away', what: 'away', retry_after_ms: 8_000 },
       NOW,
+      () => 0,
     );
     assert.equal(verdict.do, 'wait');
     return verdict.tell;
   };
   assert.equal(verdictOn(fresh, away, NOW).tell, null);
-  assert.equal(tell(9_999), null);
-  assert.match(tell(10_000) ?? '', /Your message is kept/);
-  assert.equal(tell(10_000, NOW - 1), null);
+  assert.equal(tell(1_999), null);
+  assert.match(tell(2_000) ?? '', /Your message is kept/);
+  assert.equal(tell(2_000, NOW - 1), null);
 });
 
 test('what is rejected is given up at once; what may have cost something is put to its sender the third time, an absence never', () => {

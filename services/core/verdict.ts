@@ -50,7 +50,8 @@ export function diagnose(error: unknown): Diagnosis {
       return { kind: 'refused', what: facts, spend_id, retry_after_ms: retryAfter_ms(headers), command };
     }
     if (HOPELESS.has(status)) return { kind: 'rejected', what };
-    return { kind: 'away', what, retry_after_ms: retryAfter_ms(headers) };
+    const said = typeof apiMessage === 'string' ? `${status} ${apiMessage}` : what;
+    return { kind: 'away', what: said, retry_after_ms: retryAfter_ms(headers) };
   }
   // An error inside a stream has a type and no status; a connection that failed, or an answer that broke off, has
   // neither. All of the SDK's own errors are named so.
@@ -71,9 +72,14 @@ function retryAfter_ms(headers: SdkError['headers']): number | null {
   return Number.isFinite(seconds) ? seconds * 1000 : null;
 }
 
+/** A file's name says nothing to whoever waits for an answer. */
+function spoken(what: string): string {
+  return what.includes('router.sock') ? 'the router is not there' : what;
+}
+
 /** Back-off while the model is away: soon at first, and never so rarely that its return goes unnoticed for long. */
 const AWAY = { first_ms: 500, most_ms: 60_000 };
-/** An answer that is late by so much is worth a word. */
+/** An answer that will be late by so much is worth a word. */
 const LATE_ms = 10_000;
 /** What may have cost something each time is not tried more often by itself: whether it is worth more, its sender says. */
 const MOST_FAULTS = 3;
@@ -142,14 +148,15 @@ export function verdictOn(
     };
   }
   const asked_ms = diagnosis.kind === 'away' ? (diagnosis.retry_after_ms ?? 0) : 0;
-  const late = turn.first_failed_at !== null && now - turn.first_failed_at >= LATE_ms;
+  const due_at = now + Math.max(asked_ms, backoff_ms(turn.failures, AWAY, random));
+  const late = due_at - (turn.first_failed_at ?? now) >= LATE_ms;
   return {
     do: 'wait',
     because: counts ? 'fault' : 'away',
-    due_at: now + Math.max(asked_ms, backoff_ms(turn.failures, AWAY, random)),
+    due_at,
     tell:
       late && turn.told_at === null
-        ? `I cannot reach the model at the moment (${what}). Your message is kept: the answer comes when the model is back.`
+        ? `I cannot reach the model at the moment (${spoken(what)}). Your message is kept: the answer comes when the model is back.`
         : null,
     error: what,
   };

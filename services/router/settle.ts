@@ -187,7 +187,7 @@ export async function judged(router: Router, chosen: Try, suspect: boolean, verd
     breakers.changed();
     if (row?.state !== 'open') return;
     log.warn('breaker.opened', { target: name, failures: row.failures, error: verdict.why });
-    const text = `${name} has failed ${row.failures} times in a row (${verdict.why}) and is left alone for ${config.breaker_recovery_s} s at a time.`;
+    const text = `The model ${name} does not answer: it has failed ${row.failures} times in a row (${verdict.why}). It is tried again every ${config.breaker_recovery_s} s, and others answer for it where config.toml names any.`;
     await store.commit([
       incident.open({ cause: `breaker ${name}`, service: 'router', severity: 'warning', text, now }),
     ]);

@@ -10,8 +10,8 @@ import * as outbound from '#shared/tables/outbound.ts';
 import { type Settings, watchAccess } from './access.ts';
 
 /** How often it looks. */
-export const PEER_ms = 10_000;
-const SILENT_ms = 60_000;
+export const PEER_ms = 5_000;
+const SILENT_ms = 40_000;
 
 type Beat = Pick<heartbeat.Heartbeat, 'service' | 'phase' | 'beat_at'>;
 
@@ -41,13 +41,13 @@ export function watchPeer(ctx: Desk): () => Promise<void> {
     const { owners } = await access();
     const [key, text] =
       since_at === null
-        ? [`watchdog-back:${told}`, 'The watchdog is at work again.']
+        ? [`watchdog-back:${told}`, '✅ Over: the watchdog is at work again.']
         : [
             `watchdog:${since_at}`,
-            'The watchdog has given no sign of life for a minute. I have asked for its restart.',
+            '⚠️ watchdog hangs or died: no sign of life for 40 s. Meanwhile nobody looks whether the others work. I have asked for its restart.',
           ];
     await ctx.store.commit([...owners].map((owner) => word(`${key}:${owner}`, owner, text, now)));
-    if (since_at !== null) await restart(ctx.home, 'watchdog', 'no sign of life for a minute');
+    if (since_at !== null) await restart(ctx.home, 'watchdog', 'no sign of life for 40 s');
     // At the end: what failed on the way is done again, and the keys see to it that it is told once.
     told = since_at;
   };

@@ -20,7 +20,7 @@ import { type Settings, watchAccess } from './access.ts';
 import { haltFor, run } from './errand.ts';
 import { offerMenu } from './menu.ts';
 import { type Facts, type Pressed, type Received, receive, updateIdOf } from './update.ts';
-import { failureOf } from './verdict.ts';
+import { type Failure, failureOf } from './verdict.ts';
 
 /** The longest that the server lets a poll wait (telegram-bot-api, Client.cpp). */
 export const POLL_s = 50;
@@ -235,6 +235,11 @@ async function acknowledge(
   }
 }
 
+function troubleOf({ kind }: Failure): string {
+  if (kind === 'conflict') return 'Another program reads the updates of this bot';
+  return kind === 'unsent' || kind === 'unknown' ? 'Telegram cannot be reached' : 'Telegram refuses';
+}
+
 async function unanswered(ctx: Telegram, bot: Bot, error: unknown, conflict_ms: number): Promise<void> {
   const failure = failureOf(error);
   ctx.doing(
@@ -242,7 +247,7 @@ async function unanswered(ctx: Telegram, bot: Bot, error: unknown, conflict_ms: 
       ? 'waiting: another program reads the updates of this bot'
       : 'waiting for Telegram',
   );
-  ctx.problem(`Telegram: ${failure.what}`);
+  ctx.problem(`${troubleOf(failure)}: ${failure.what}`);
   switch (failure.kind) {
     case 'revoked':
       throw revoked(failure.what);

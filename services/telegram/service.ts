@@ -38,8 +38,6 @@ const LANES = 8;
 const FETCHES = 3;
 /** How soon after its begin a turn is seen. */
 const TYPING_ms = 1_000;
-/** How often the answers to canaries that are a day old are removed. */
-const CANARIES_ms = 3_600_000;
 
 export const telegram = service({
   name: 'telegram',
@@ -93,9 +91,6 @@ export const telegram = service({
     ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
     ctx.every('typing', TYPING_ms, typist(ctx, sender));
     ctx.every('peer', PEER_ms, watchPeer(ctx));
-    ctx.every('canaries', CANARIES_ms, async () => {
-      await ctx.store.commit([outbound.forgetCanaries(ctx.clock.now() - 24 * CANARIES_ms)], 'soon');
-    });
   },
 });
 

@@ -14,9 +14,9 @@ type Known = {
 };
 export type Memory = Map<string, Known>;
 
-const FLAPS = 3;
-const FLAPPING_ms = 3_600_000;
-const CALMER_ms = 600_000;
+export const FLAPS = 3;
+export const FLAPPING_ms = 3_600_000;
+export const CALMER_ms = 600_000;
 
 export function settle(
   memory: Memory,

@@ -23,7 +23,7 @@ test('a report of a unit that failed is heard once, and what is none stops nobod
   writeFileSync(join(failed, 'backup'), 'half a line');
   hearReports(state, seen);
   assert.deepEqual([...seen.failed.keys()].toSorted(), ['backup', 'core']);
-  assert.match(seen.failed.get('core')?.text ?? '', /too often in a row \(exit-code\)/);
+  assert.match(seen.failed.get('core')?.how ?? '', /too often in a row \(exit-code\)/);
   assert.ok(!existsSync(join(failed, 'core')));
   assert.ok(existsSync(join(failed, 'cron.part')), 'whoever writes it just now ends it');
 });

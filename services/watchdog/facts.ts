@@ -33,8 +33,8 @@ export type Seen = {
   silent_at: number;
   unready_since: Map<string, number>;
   problem_since: Map<string, number>;
-  /** Which units the supervisor has given up, and when. */
-  failed: Map<string, { text: string; at: number }>;
+  /** Which units the supervisor has given up, how and when. */
+  failed: Map<string, { how: string; at: number }>;
   /** Later than this after its begin, an answer is past its time. */
   turn_ms: number;
 };
@@ -101,7 +101,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
     alive,
     unready_since: seen.unready_since,
     problem_since: seen.problem_since,
-    failed: new Map([...seen.failed].map(([name, { text }]) => [name, text])),
+    failed: new Map([...seen.failed].map(([name, { how }]) => [name, how])),
     halted: ctx.halt.on(),
     queues,
     turns,
@@ -129,19 +129,19 @@ export function hearReports(state: string, seen: Seen): void {
     const file = join(folder, name);
     const found = lstatSync(file, { throwIfNoEntry: false });
     if (!found?.isFile()) continue;
-    seen.failed.set(name, { text: reportOf(name, file), at: found.mtimeMs });
+    seen.failed.set(name, { how: reportOf(file), at: found.mtimeMs });
     rmSync(file, { force: true });
   }
 }
 
-function reportOf(name: string, file: string): string {
+function reportOf(file: string): string {
   let result = 'failed';
   try {
     result = /"result":"([a-z-]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? result;
   } catch {
     // That it is there says enough.
   }
-  return `${name} has failed too often in a row (${result}); it is started again in some minutes.`;
+  return `has failed too often in a row (${result})`;
 }
 
 async function freeMb(folder: string): Promise<number | null> {

@@ -10,6 +10,7 @@ const fresh: Standing = {
   bridge: true,
   held: false,
   routes: {},
+  tries: 0,
   second: true,
 };
 const at = 1_800_000_000_000;
@@ -28,6 +29,8 @@ test('a message takes the usual way, then its own, and what is critical the seco
     ['it is quiet', { held: true, age_ms: 60_000, bridge: false }, false, ''],
     ['critical', { critical: true }, false, 'second'],
     ['critical, and the second route has it', { critical: true, routes: { ntfy: at } }, false, ''],
+    ['critical, and the bridge was quicker', { critical: true, usual: 'sent' }, false, 'second'],
+    ['critical, and the second route is dead', { critical: true, usual: 'sent', tries: 1 }, true, ''],
     ['critical without a second route', { critical: true, second: false }, false, ''],
     ['critical with a dead bridge', { critical: true, bridge: false }, false, 'second direct'],
     ['told directly', { routes: { direct: at } }, true, ''],
@@ -39,12 +42,27 @@ test('a message takes the usual way, then its own, and what is critical the seco
 });
 
 test('what begins and what ends at one time is one message', () => {
-  const begun = { phase: 'begun' as const, text: 'core hangs.', opened_at: at, closed_at: null };
-  const over = { phase: 'over' as const, text: 'The disk is full.', opened_at: at, closed_at: at + 90_000 };
-  assert.equal(wordsOf([begun]), '⚠️ core hangs.');
-  assert.equal(wordsOf([over]), '✅ Over: The disk is full. (after 90 s)');
+  const at_hand = { severity: 'critical', opened_at: at } as const;
+  const begun = {
+    ...at_hand,
+    phase: 'begun',
+    text: 'core hangs: no sign of life.',
+    closed_at: null,
+  } as const;
+  const over = { ...at_hand, phase: 'over', closed_at: at + 90_000 } as const;
+  assert.equal(wordsOf([begun]), '⚠️ core hangs: no sign of life.');
+  const full = { ...over, text: 'The disk that holds the store has 3 MB left.' };
+  assert.equal(wordsOf([full]), '✅ Over: The disk that holds the store has 3 MB left (after 90 s)');
   assert.equal(
-    wordsOf([begun, over, { ...begun, text: 'router died.' }]),
-    '⚠️\n• core hangs.\n• router died.\n\n✅ Over: The disk is full. (after 90 s)',
+    wordsOf([begun, { ...over, text: begun.text }, { ...begun, text: 'router is down.' }]),
+    '⚠️\n• core hangs: no sign of life.\n• router is down.\n\n✅ Over: core hangs (after 90 s)',
+  );
+});
+
+test('what is only worth knowing is told once, when it is over', () => {
+  const slept = { severity: 'info', phase: 'over', opened_at: at, closed_at: at + 3_600_000 } as const;
+  assert.equal(
+    wordsOf([{ ...slept, text: 'The machine slept for 60 min.' }]),
+    'ℹ️ The machine slept for 60 min.',
   );
 });

@@ -12,6 +12,8 @@ export type Standing = {
   /** It waits for the end of the quiet hours. */
   held: boolean;
   routes: Routes;
+  /** How often a way has been tried. */
+  tries: number;
   /** There is a second route. */
   second: boolean;
 };
@@ -19,8 +21,12 @@ export type Standing = {
 export type Step = { told: boolean; take: ('direct' | 'second')[] };
 
 export function nextStep(standing: Standing, untold_ms: number): Step {
-  const { critical, age_ms, usual, bridge, held, routes } = standing;
-  if (usual === 'sent' || routes.direct !== undefined) return { told: true, take: [] };
+  const { critical, age_ms, usual, bridge, held, routes, tries } = standing;
+  if (usual === 'sent' || routes.direct !== undefined) {
+    // A bridge that was quicker than this look spares nobody the second route.
+    const owed = critical && standing.second && !hasSecond(routes) && tries === 0;
+    return owed ? { told: false, take: ['second'] } : { told: true, take: [] };
+  }
   const take: Step['take'] = [];
   if (critical && standing.second && !hasSecond(routes)) take.push('second');
   // What is on its way just now would be told twice.

@@ -33,6 +33,8 @@ type Watchdog = Context<Config>;
 
 /** A store that has not answered in this time does not. */
 const ANSWER_ms = 10_000;
+/** Its own sign of life is three beats late. */
+const UNWRITTEN_ms = 15_000;
 /** Two routes, each with its own patience. */
 const TELLING_ms = 60_000;
 /** A sleep that is worth a word. */
@@ -81,6 +83,14 @@ type Desk = { seen: Seen; memory: Memory; journal: Journal };
 async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<boolean> {
   const facts = await gather(ctx, seen);
   const { now } = facts;
+  const unwritten_ms = now - (facts.beats.get('watchdog')?.beat_at ?? now);
+  if (unwritten_ms > UNWRITTEN_ms) {
+    // Nobody could show a sign of life.
+    seen.watched_from_at = now;
+    throw new Error(
+      `store: nothing could be written for ${spell(unwritten_ms)}: another program holds it locked, or the disk hangs`,
+    );
+  }
   const { findings, blind, silent } = judge(facts);
   if (silent) seen.silent_at = now;
   const restarted = findings.flatMap((finding) => restartFor(ctx, journal, finding, now));
@@ -148,7 +158,7 @@ function canaryOf(facts: Facts): Op[] {
 /** Nothing to be done about it; whoever wonders why nothing happened for so long knows. */
 function slept(ctx: Watchdog, by_ms: number): void {
   const now = ctx.clock.now();
-  const text = `The machine slept, or its clock was set forward, by ${spell(by_ms)}. What was due meanwhile is made up for.`;
+  const text = `The machine slept for ${spell(by_ms)}, or its clock was set forward. What was due meanwhile is made up for.`;
   const cause = 'sleep';
   ctx.store
     .commit([

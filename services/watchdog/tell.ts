@@ -12,7 +12,9 @@ import type { Secret } from '#shared/runtime/credentials.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as telling from '#shared/tables/telling.ts';
 import * as turn from '#shared/tables/turn.ts';
+import { FLAPPING_ms } from './calm.ts';
 import type { Config } from './config.ts';
+import { sift } from './news.ts';
 import { hasSecond, nextStep, type Standing } from './route.ts';
 import { hasSecondRoute, sendDirect, sendSecond, type Word } from './send.ts';
 import { wordsOf } from './words.ts';
@@ -36,15 +38,15 @@ export async function tellAll(ctx: Watchdog, audience: Audience): Promise<void> 
 /** A message for all that nobody has been told of; what is critical waits for nothing that the rest waits for. */
 async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
   const now = ctx.clock.now();
-  const due = await ctx.store.read(telling.due(now - NEWS_ms));
+  const due = await ctx.store.read(telling.due(now - NEWS_ms, now - FLAPPING_ms));
+  const { say, drop } = sift(due, now);
+  const unsaid = (one: telling.Due, told: telling.Routes) =>
+    telling.post({ incident_id: one.id, phase: one.phase, message: uuid(now), now, told });
+  if (drop.length > 0) await ctx.store.commit(drop.map((one) => unsaid(one, {})));
   const news: telling.Due[] = [];
-  for (const one of due) {
-    if (await saidInChat(ctx, one, owners)) {
-      const { id: incident_id, phase } = one;
-      await ctx.store.commit([
-        telling.post({ incident_id, phase, message: uuid(now), now, told: { sender: now } }),
-      ]);
-    } else news.push(one);
+  for (const one of say) {
+    if (await saidInChat(ctx, one, owners)) await ctx.store.commit([unsaid(one, { sender: now })]);
+    else news.push(one);
   }
   const classes = Map.groupBy(news, ({ severity }) => severity === 'critical');
   for (const together of classes.values()) {
@@ -104,6 +106,7 @@ async function carryOn(
     bridge,
     held: !critical && usual === 'waiting' && isQuiet(ctx, now),
     routes,
+    tries: first.tries,
     second: hasSecondRoute(secret),
   };
   const { told: done, take } = nextStep(standing, ctx.config.untold_s * 1000);

@@ -89,7 +89,7 @@ const cases: [title: string, given: Facts, found: string[]][] = [
     facts({ beats: [silent('core', 31)], dead: ['core'] }),
     ['service core core'],
   ],
-  ['each has its own patience', facts({ beats: [silent('backup', 59)] }), []],
+  ['each has its own patience', facts({ beats: [silent('backup', 49)] }), []],
   ['one that starts is given longer', facts({ beats: [silent('core', 119, { phase: 'starting' })] }), []],
   [
     'one that hangs in its start is not restarted',

@@ -49,6 +49,8 @@ export type Finding = {
   follows?: boolean;
 };
 
+/** That a process is not there any more is known sooner than that one which is there hangs. */
+const GONE_ms = 30_000;
 /** A problem that a service has itself is told when it has lasted so long. */
 const PROBLEM_ms = 45_000;
 /** A long poll takes 50 s, and is noted once a minute. */
@@ -108,7 +110,7 @@ function allAtOnce(facts: Facts): Finding | 'perhaps' | null {
   return {
     cause: 'everything',
     severity: 'critical',
-    text: `All services have been silent for ${spell(least_ms)}: ${why}. I restart nobody for that.`,
+    text: `All services are silent, for ${spell(least_ms)}: ${why}. Nobody is answered. I restart nobody for that; please look at the machine.`,
   };
 }
 
@@ -117,7 +119,10 @@ function ofService(facts: Facts, service: Service): Finding[] {
   const beat = facts.beats.get(name);
   if (!beat) return [];
   const outage = outageOf(facts, service, beat);
-  if (outage) return [{ cause: `service ${name}`, severity: 'critical', ...outage }];
+  if (outage) {
+    const text = `${outage.text} Meanwhile ${service.without}.`;
+    return [{ cause: `service ${name}`, severity: 'critical', ...outage, text }];
+  }
   const findings: Finding[] = [];
   const { config, now } = facts;
   const still_ms = now - Math.max(beat.progressed_at, facts.watched_from_at);
@@ -133,7 +138,11 @@ function ofService(facts: Facts, service: Service): Finding[] {
   }
   const problem_at = facts.problem_since.get(name);
   if (beat.problem !== null && problem_at !== undefined && now - problem_at > PROBLEM_ms) {
-    findings.push({ cause: `problem ${name}`, severity: 'warning', text: `${name}: ${beat.problem}` });
+    findings.push({
+      cause: `problem ${name}`,
+      severity: 'warning',
+      text: `${beat.problem} (${name})`,
+    });
   }
   const used_percent = Math.round((beat.rss_bytes / (service.memory_mb * 2 ** 20)) * 100);
   if (used_percent > config.memory_percent) {
@@ -158,20 +167,25 @@ function outageOf(
   const limit_ms = patience_ms(facts, service);
   const there = facts.alive.has(name);
   if (beat.phase === 'misconfigured') {
-    return there ? null : { text: `${name} is down until somebody mends it. ${beat.problem ?? ''}`.trim() };
+    return there ? null : { text: `${name} is down, until somebody mends it: ${mended(beat.problem)}` };
   }
   if (beat.phase === 'stopped') {
-    const text = `${name} was stopped, and has not been started again for ${spell(silent_ms)}.`;
+    const text = `${name} is down: it was stopped ${spell(silent_ms)} ago, and has not been started again.`;
     return !there && silent_ms > limit_ms ? { text, severity: 'warning' } : null;
   }
   // Its supervisor tries it again by itself; a restart now would be refused.
   const failed = facts.failed.get(name);
-  if (failed !== undefined) return { text: failed };
-  if (silent_ms > limit_ms && !there) {
-    return { text: `${name} died ${spell(silent_ms)} ago, and has not come back.`, restart: name };
+  if (failed !== undefined && (!there || beat.phase !== 'ready')) {
+    return { text: `${name} is down: it ${failed}, and is started again in some minutes.` };
+  }
+  if (silent_ms > Math.min(limit_ms, GONE_ms) && !there) {
+    return {
+      text: `${name} is down: it died ${spell(silent_ms)} ago, and has not come back.`,
+      restart: name,
+    };
   }
   if (silent_ms > (beat.phase === 'starting' ? facts.config.starting_s * 1000 : limit_ms)) {
-    const text = `${name} hangs: no sign of life for ${spell(silent_ms)} while it was ${beat.phase === 'ready' ? 'at' : 'in'}: ${beat.doing}.`;
+    const text = `${name} hangs: no sign of life for ${spell(silent_ms)} (last ${beat.phase === 'ready' ? 'at' : 'in'}: ${beat.doing}).`;
     return { text, ...(beat.phase !== 'starting' && { restart: name }) };
   }
   const unready_at = facts.unready_since.get(name);
@@ -181,6 +195,11 @@ function outageOf(
     };
   }
   return null;
+}
+
+/** As a service says it, for a sentence that goes on. */
+function mended(problem: string | null): string {
+  return `${(problem ?? 'see its log').replace(/\s*\n\s*cure: /, '. To mend it: ').replace(/\s*\n\s*/g, ' ')}.`;
 }
 
 /** What does not move, although all who should move it are there. */

@@ -149,6 +149,15 @@ export function readConfig<S extends Section>(
   return { shared: values as unknown as Shared, own: values[own.name] as z.infer<S> };
 }
 
+/** As if nothing were set: for whoever must still say what is wrong with the file. */
+export function defaultConfig<S extends Section>(own: {
+  name: string;
+  section: S;
+}): ReturnType<typeof readConfig<S>> {
+  const values = valuesOf({ ...shared, [own.name]: own.section }, {}, []);
+  return { shared: values as unknown as Shared, own: values[own.name] as z.infer<S> };
+}
+
 /**
  * One section as the file has it now, for what may change while a service runs.
  * @throws Misconfigured with every fault of that section
@@ -169,17 +178,27 @@ function checked(file: string, sections: Record<string, Section>, names: string[
   const faults = Object.keys(raw)
     .filter((name) => !names.includes(name))
     .map((name) => `[${name}]: unknown section${didYouMean(name, names)}`);
-  const values: Record<string, unknown> = {};
-  for (const [name, section] of Object.entries(sections)) {
-    const result = section.safeParse(raw[name] ?? {});
-    if (result.success) values[name] = result.data;
-    else faults.push(...result.error.issues.flatMap((issue) => describe(name, section, issue, raw[name])));
-  }
+  const values = valuesOf(sections, raw, faults);
   if (faults.length > 0) {
     throw new Misconfigured(
       `config: ${file} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n  ${faults.join('\n  ')}`,
       'correct it; config.example.toml shows every setting with its default',
     );
+  }
+  return values;
+}
+
+/** What is wrong with them is added to `faults`. */
+function valuesOf(
+  sections: Record<string, Section>,
+  raw: ReturnType<typeof parsed>,
+  faults: string[],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, section] of Object.entries(sections)) {
+    const result = section.safeParse(raw[name] ?? {});
+    if (result.success) values[name] = result.data;
+    else faults.push(...result.error.issues.flatMap((issue) => describe(name, section, issue, raw[name])));
   }
   return values;
 }

@@ -132,6 +132,27 @@ describe('a service', { concurrency: true }, () => {
     assert.equal(isLocked(lockOf(home, 'core')), false);
   });
 
+  test('a config that is wrong is said in the heartbeat and the log too', async (t) => {
+    const home = homeFor(t);
+    writeFileSync(home.config, '[croe]\n');
+    await assert.rejects(running(t, home).ended, {
+      name: 'Misconfigured',
+      message: /\[croe\]: unknown section/,
+    });
+    const beat = await beatOf(await watch(t, home));
+    assert.equal(beat?.phase, 'misconfigured');
+    assert.match(beat?.problem ?? '', /\[croe\]: unknown section/);
+    assert.ok(events(home).includes('service.failed'));
+  });
+
+  test('with a config that is wrong nobody speaks for another one that is at work', async (t) => {
+    const home = homeFor(t);
+    await running(t, home).ready;
+    writeFileSync(home.config, '[croe]\n');
+    await assert.rejects(running(t, home).ended, { message: /\[croe\]: unknown section/ });
+    assert.equal((await beatOf(await watch(t, home)))?.phase, 'ready');
+  });
+
   test('stays down while the off switch is there', async (t) => {
     const home = homeFor(t);
     writeFileSync(home.stopped, '');

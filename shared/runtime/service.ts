@@ -11,10 +11,10 @@ import { type Log, openLog } from '../base/log.ts';
 import { version } from '../base/root.ts';
 import { scrubber } from '../base/scrub.ts';
 import { type ServiceName, serviceOf } from '../manifest.ts';
-import { type Lock, waitForLock } from '../store/liveness.ts';
+import { isLocked, type Lock, waitForLock } from '../store/liveness.ts';
 import { reopening } from '../store/reopening.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { readConfig } from './config.ts';
+import { defaultConfig, readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
 import { type Halt, watchHalt } from './halt.ts';
@@ -94,6 +94,15 @@ export function run<S extends Section>(definition: Service<S>, options: RunOptio
   };
 }
 
+/** A config that is wrong keeps the service down; log and heartbeat, by which that is told, are then as nothing were set. */
+function configOf<S extends Section>(home: Home, { name, config: section }: Service<S>) {
+  try {
+    return { config: readConfig(home.config, { name, section }), fault: undefined };
+  } catch (error) {
+    return { config: defaultConfig({ name, section }), fault: error };
+  }
+}
+
 type Life = {
   stopping: AbortController;
   fatal: PromiseWithResolvers<never>;
@@ -114,7 +123,7 @@ async function live<S extends Section>(
   const { signal } = life.stopping;
   const clock = options.clock ?? systemClock;
   const scrub = scrubber();
-  const config = readConfig(home.config, { name, section: definition.config });
+  const { config, fault } = configOf(home, definition);
   // Before anything asks for a local time: Node reads it again when it is set.
   if (config.shared.owner.time_zone !== '') process.env.TZ = config.shared.owner.time_zone;
   const faults = noting(
@@ -151,6 +160,8 @@ async function live<S extends Section>(
       );
     }
     demandOn(home, `${name}: Vigil`);
+    // Where another one is at work, its heartbeat stays its own.
+    if (fault && isLocked(lockOf(home, role))) throw fault;
     lock = await waitForLock(lockOf(home, role), signal, () => {
       const message = `another ${role} is alive on ${home.state}: this one waits until it ends`;
       log.warn('standby.begun', {}, message);
@@ -183,6 +194,7 @@ async function live<S extends Section>(
       beat_ms: options.beat_ms ?? BEAT_ms,
     });
     await patiently(pulse.beat('starting'));
+    if (fault) throw fault;
     const ctx = contextOf({
       name,
       worker,
@@ -245,7 +257,8 @@ async function live<S extends Section>(
 
   try {
     let failure: { error: unknown } | undefined;
-    await up().catch((error) => {
+    await up().catch((thrown) => {
+      const error = fault ?? thrown;
       failure = { error };
       log.fatal('service.failed', { error });
     });

@@ -60,12 +60,19 @@ export type Pen =
 /**
  * How long rows stay. In words: whoever holds the pen sees to it. As data: `backup` removes what is older.
  * `since`: the column whose age counts; while it is NULL the row stays. `unless`: SQL over the row that makes it stay.
+ * `only`: SQL that begins with a column, for a table of which but a part ever goes.
  * `key`: what rows are walked by, where it is not their rowid.
  * `as`: rows go with the row of that table whose `id` is in their column `by`.
  */
 export type Keeps =
   | string
-  | { readonly days: number; readonly since: string; readonly unless?: string; readonly key?: string }
+  | {
+      readonly days: number;
+      readonly since: string;
+      readonly only?: string;
+      readonly unless?: string;
+      readonly key?: string;
+    }
   | { readonly as: string; readonly by: string };
 
 /** A table's declaration. */

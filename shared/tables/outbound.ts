@@ -13,7 +13,8 @@ export const table: Table = {
   name: 'outbound',
   about: 'every message that goes out, and how far it got',
   pen: { mailbox: 'telegram' },
-  keeps: 'until forgotten',
+  // The answers to canaries; the others stay until they are forgotten.
+  keeps: { days: 1, since: 'created_at', only: "channel = 'canary'" },
 };
 
 export type Outbound = {
@@ -362,15 +363,6 @@ export function overdue(now: number, quiet: boolean): Query<{ since_at: number }
     verb: 'outbound.overdue',
     sql: `SELECT due_at AS since_at FROM outbound WHERE id = (${nextIn(quiet)})`,
     args: [now, now, now, now],
-  };
-}
-
-/** The answers to canaries are kept for a day. */
-export function forgetCanaries(before_at: number): Op {
-  return {
-    verb: 'outbound.forgetCanaries',
-    sql: `DELETE FROM outbound WHERE conversation = 'canary' AND created_at < ?`,
-    args: [before_at],
   };
 }
 

@@ -18,7 +18,8 @@ const keyOf = (rule: Rule) => ('key' in rule && rule.key) || 'rowid';
 /** That a row has outlived what its table keeps; `now` is SQL too. A column that is NULL makes it neither true nor false. */
 function isOld(rule: Rule, now: string, row = ''): string {
   if ('as' in rule) return `NOT EXISTS (SELECT 1 FROM ${rule.as} WHERE id = ${row}${rule.by})`;
-  return `${row}${rule.since} < ${now} - ${rule.days * DAY_ms}`;
+  const old = `${row}${rule.since} < ${now} - ${rule.days * DAY_ms}`;
+  return rule.only ? `${old} AND ${row}${rule.only}` : old;
 }
 
 function mayGo(rule: Rule): string {

@@ -31,21 +31,33 @@ export type Telling = {
   error: string | null;
 };
 
-/** An incident of which something is to be told. */
-export type Due = Incident & { phase: Phase };
+/** So many incidents are looked at for what comes and goes. */
+const LATEST = 500;
 
-/** What nobody has been told of yet: what has begun, and what has ended since `since_at`. */
-export function due(since_at: number): Query<Due> {
+/** An incident of which something is to be told. */
+export type Due = Incident & {
+  phase: Phase;
+  /** How often its cause has been opened of late. */
+  times: number;
+};
+
+/**
+ * What nobody has been told of yet: what has begun, and what has ended since `since_at`. Of late is since `late_at`, and
+ * among the latest incidents.
+ */
+export function due(since_at: number, late_at: number): Query<Due> {
   return {
     verb: 'telling.due',
-    sql: `SELECT i.*, 'begun' AS phase FROM incident i INDEXED BY incident_open WHERE i.closed_at IS NULL
+    sql: `SELECT d.*, (SELECT count(*) FROM incident l WHERE l.id > d.id - ${LATEST} AND l.cause = d.cause
+                         AND l.opened_at > ?) AS times FROM (
+          SELECT i.*, 'begun' AS phase FROM incident i INDEXED BY incident_open WHERE i.closed_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM telling t WHERE t.incident_id = i.id AND t.phase = 'begun')
           UNION ALL
           SELECT i.*, 'over' AS phase FROM incident i INDEXED BY incident_closed
           WHERE i.closed_at IS NOT NULL AND i.closed_at > ?
             AND NOT EXISTS (SELECT 1 FROM telling t WHERE t.incident_id = i.id AND t.phase = 'over')
-          ORDER BY opened_at`,
-    args: [since_at],
+          ) d ORDER BY opened_at`,
+    args: [late_at, since_at],
   };
 }
 

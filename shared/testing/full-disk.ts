@@ -22,7 +22,7 @@ function canMount(): boolean {
 
 /** A folder on a file system of `size_kb`, unmounted after the test. */
 export function smallDisk(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   size_kb: number,
 ): { directory: string; remount(how: 'ro' | 'rw'): void } {
   const directory = mkdtempSync(join(tmpdir(), 'vigil-disk-'));

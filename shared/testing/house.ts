@@ -3,16 +3,17 @@
  * suite as real processes. Everything ends with the test.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { newAccessKey } from '../base/access.ts';
 import { root } from '../base/root.ts';
-import type { ServiceName } from '../manifest.ts';
+import { type ServiceName, services } from '../manifest.ts';
 import { type Home, homeOf, lockOf, prepareHome } from '../runtime/home.ts';
 import { isLocked } from '../store/liveness.ts';
 import { FILE, openStore, type Store } from '../store/store.ts';
@@ -224,6 +225,21 @@ function startSuite([program = '', ...args]: string[], env: NodeJS.ProcessEnv): 
       return exit;
     },
   };
+}
+
+/** The suite's own children, by the program that they run. */
+export async function processesOf(suite: Suite): Promise<Map<ServiceName, number>> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args=']);
+  const found = new Map<ServiceName, number>();
+  for (const line of stdout.split('\n')) {
+    const [, pid, parent, args = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    if (Number(parent) !== suite.child.pid) continue;
+    const service = services.find(({ name }) =>
+      new RegExp(`services/${name}(\\.cjs|/service\\.ts)$`).test(args),
+    );
+    if (service) found.set(service.name, Number(pid));
+  }
+  return found;
 }
 
 export function alive(pid: number): boolean {
