@@ -48,12 +48,17 @@ export function idOf(conversation: string): number | null {
   return id === undefined ? null : Number(id);
 }
 
-/** Those that were to begin before `begun_at`, or end before `ended_at`, and have not. */
+/**
+ * Those that were there before `begun_at` and have not begun, or have begun before `ended_at` and not ended. What is made
+ * up for was due long before it was there, and what queues behind a run of its job waits as it should.
+ */
 export function overdue(begun_at: number, ended_at: number): Query<Slot> {
   return {
     verb: 'slot.overdue',
     sql: `SELECT * FROM slot INDEXED BY slot_open WHERE ${OPEN}
-            AND (CASE state WHEN 'due' THEN due_at < ? ELSE started_at < ? END) ORDER BY id`,
+            AND (CASE state WHEN 'due' THEN created_at < ? AND NOT EXISTS (SELECT 1 FROM slot r INDEXED BY slot_open
+              WHERE r.${OPEN} AND r.service IS slot.service AND r.job = slot.job AND r.state = 'started')
+            ELSE started_at < ? END) ORDER BY id`,
     args: [begun_at, ended_at],
   };
 }
