@@ -114,7 +114,9 @@ export async function night(season: Season, step_min: number): Promise<Night> {
       JOBS.map(({ spec, ...job }) =>
         schedule.put({
           ...{ ...job, ...owner, state: 'active', given_by: 'me', at: clock.now() },
-          spec: spec.startsWith('every') ? `${spec} from ${new Date(begin - 13 * MINUTE_ms).toISOString().slice(0, 19)}Z` : spec,
+          spec: spec.startsWith('every')
+            ? `${spec} from ${new Date(begin - 13 * MINUTE_ms).toISOString().slice(0, 19)}Z`
+            : spec,
         }),
       ),
     );
@@ -125,17 +127,24 @@ export async function night(season: Season, step_min: number): Promise<Night> {
         `SELECT (SELECT count(*) FROM slot WHERE state IN ('due', 'started')) + (SELECT count(*) FROM inbound WHERE state IN ('pending', 'taken'))
            + (SELECT count(*) FROM slot_outcome) AS n`,
       );
-      const [last] = await house.read<{ at: number }>(`SELECT max(due_at) AS at FROM slot WHERE job = 'quarters'`);
-      const [hourly] = await house.read<{ at: number }>(`SELECT max(due_at) AS at FROM slot WHERE job = 'hourly backup'`);
+      const [last] = await house.read<{ at: number }>(
+        `SELECT max(due_at) AS at FROM slot WHERE job = 'quarters'`,
+      );
+      const [hourly] = await house.read<{ at: number }>(
+        `SELECT max(due_at) AS at FROM slot WHERE job = 'hourly backup'`,
+      );
       const seven = Math.floor((at - 7 * MINUTE_ms) / HOUR_ms) * HOUR_ms + 7 * MINUTE_ms;
       const quarter = Math.floor(at / (15 * MINUTE_ms)) * 15 * MINUTE_ms;
-      return open?.n === 0 && (last?.at ?? 0) >= Math.min(quarter, at) && (seven < begin || (hourly?.at ?? 0) >= seven);
+      return (
+        open?.n === 0 &&
+        (last?.at ?? 0) >= Math.min(quarter, at) &&
+        (seven < begin || (hourly?.at ?? 0) >= seven)
+      );
     };
     const go = async (at: number) => {
       await house.bot.jump(at - clock.now());
       clock.set(at);
       await until(`all that was due by ${shown(at)} is over`, () => settled(at), 40_000);
-      if (process.env.NIGHT) console.log(shown(at), Math.round(performance.now()));
     };
     const ahead = async (to: number) => {
       for (let at = clock.now(); at < to - 1000; ) {
@@ -152,7 +161,13 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     const core = await openStore({ directory: house.home.state, principal: 'core' });
     const report = (severity: 'warning' | 'critical') =>
       core.commit([
-        incident.open({ cause: `a ${severity}`, service: 'core', severity, text: `This is ${severity}.`, now: clock.now() }),
+        incident.open({
+          cause: `a ${severity}`,
+          service: 'core',
+          severity,
+          text: `This is ${severity}.`,
+          now: clock.now(),
+        }),
       ]);
     await report('warning');
     await report('critical');
@@ -160,7 +175,10 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     await ahead(midnight + HOUR_ms);
 
     // Asleep from one to six: nobody runs, and the monotonic clock stands.
-    const pids = [suite.child.pid ?? 0, ...(await Promise.all(services.map(({ name }) => house.pidOf(name))))];
+    const pids = [
+      suite.child.pid ?? 0,
+      ...(await Promise.all(services.map(({ name }) => house.pidOf(name)))),
+    ];
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     try {
       await house.bot.jump(six_at - clock.now());
@@ -175,7 +193,10 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     await until('the owner is answered in the morning', () => heard.length > before, 20_000);
     await ahead(six_at + 1.5 * HOUR_ms + 1000);
     await until('the night is told', () => heard.some(({ text }) => text.includes('could wait')), 20_000);
-    await core.commit([incident.close('a warning', 'core', clock.now()), incident.close('a critical', 'core', clock.now())]);
+    await core.commit([
+      incident.close('a warning', 'core', clock.now()),
+      incident.close('a critical', 'core', clock.now()),
+    ]);
     await ahead(six_at + 2 * HOUR_ms + 8 * MINUTE_ms);
     await core.close();
 
@@ -184,12 +205,16 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     const canaries = await house.read<{ received_at: number; state: string }>(
       `SELECT received_at, state FROM inbound WHERE source = 'canary'`,
     );
-    const backups = await house.read<{ job: string; made_at: number }>('SELECT job, made_at FROM backup ORDER BY made_at');
+    const backups = await house.read<{ job: string; made_at: number }>(
+      'SELECT job, made_at FROM backup ORDER BY made_at',
+    );
     const hours = new Map<string, number>();
-    for (let at = begin; at <= clock.now(); at += MINUTE_ms) if (!hours.has(hourOf(at))) hours.set(hourOf(at), at);
+    for (let at = begin; at <= clock.now(); at += MINUTE_ms)
+      if (!hours.has(hourOf(at))) hours.set(hourOf(at), at);
     const rows = [...hours.keys()].map((hour) => {
       const here = (at: number | null) => at !== null && hourOf(at) === hour;
-      const count = (state: string) => String(slots.filter((one) => one.state === state && here(one.due_at)).length);
+      const count = (state: string) =>
+        String(slots.filter((one) => one.state === state && here(one.due_at)).length);
       return [
         hour,
         ...['done', 'skipped', 'failed'].map(count),

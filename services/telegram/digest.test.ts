@@ -77,12 +77,14 @@ test('words of the watchdog are in the digest too, and are as far as it is', asy
     );
     await gather(desk);
     await gather(desk);
-    const standings = async () =>
-      (await store.read(outbound.standing([...words]))).map(({ state }) => state);
+    const standings = async () => (await store.read(outbound.standing([...words]))).map(({ state }) => state);
     assert.ok((await standings()).every((state) => state === 'pending'));
     const [[digest], [more]] = await store.commit([outbound.claim('me', now), outbound.claim('me', now)]);
     assert.equal(more, undefined, 'it is one message');
-    assert.ok(digest && words.every((key) => digest.text.includes(key.replaceAll(':', '&#58;'))), digest?.text);
+    assert.ok(
+      digest && words.every((key) => digest.text.includes(key.replaceAll(':', '&#58;'))),
+      digest?.text,
+    );
     assert.equal(outbound.tellingOf(digest.key), null, 'another route does not end it');
     await store.commit([outbound.sent(digest, { now, refs_json: '[1]', last: true })]);
     assert.ok((await standings()).every((state) => state === 'sent'));

@@ -26,8 +26,9 @@ type House = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'shared'>;
 export type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
 
 const ANSWERED_WITHIN_ms = 30 * 60_000;
-/** What comes of a job may be asked while its owner sleeps, and by day while they are at work: so long it waits for them. */
-const UNASKED_WITHIN_ms = 2 * 3_600_000;
+/** What comes of a job may be asked while its owner sleeps, or is at work. */
+const AFTER_QUIET_ms = 2 * 3_600_000;
+const UNASKED_WITHIN_ms = 12 * 3_600_000;
 /** Enough of an id to tell those apart that are open: its end, for its beginning is the time. */
 export const SHORT_chars = 6;
 
@@ -294,7 +295,9 @@ function listed(sources: readonly string[]): string {
  * @param quiet `[owner] quiet`
  */
 export function expiryOf(now: number, unasked: boolean, quiet: string): number {
-  return unasked ? (quietUntil(quiet, now) ?? now) + UNASKED_WITHIN_ms : now + ANSWERED_WITHIN_ms;
+  if (!unasked) return now + ANSWERED_WITHIN_ms;
+  const morning = quietUntil(quiet, now);
+  return morning === null ? now + UNASKED_WITHIN_ms : morning + AFTER_QUIET_ms;
 }
 
 function clockTime(at: number): string {

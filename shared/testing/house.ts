@@ -142,7 +142,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
       });
       suites.add(suite);
       await Promise.race([
-        until('the suite is ready', () => suite.output().includes('vigil ready')),
+        until('the suite is ready', () => suite.output().includes('vigil ready'), 60_000),
         suite.exit,
       ]);
       return suite;
