@@ -141,7 +141,7 @@ describe('bad input', { concurrency: 2 }, () => {
       const before = readFileSync(file);
       const suite = await house.start();
       assert.equal(await suite.exit, 78);
-      assert.equal(times(suite.output(), 'cure: '), 1, suite.output());
+      assert.equal(times(suite.output(), '\n  cure: '), 1, suite.output());
       assert.match(suite.output(), /store: .* it was left untouched\n {2}cure: /);
       assert.deepEqual(readFileSync(file), before);
       const status = await vigil(house.home, ['status']);

@@ -178,7 +178,7 @@ export function contextOf<Config>(of: {
       if (what === null && pulse.problem !== null) log.info('problem.ended', { problem: pulse.problem });
       if (what === pulse.problem) return;
       pulse.problem = what;
-      pulse.tell().catch((error) => log.warn('heartbeat.failed', { error }));
+      pulse.tell();
     },
   };
 }

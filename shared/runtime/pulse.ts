@@ -42,7 +42,7 @@ export type Pulse = {
   /** Looks at the clocks now. Who judges by the time that has passed asks first: their timer may be the first to fire. */
   notice(): void;
   say(what: string): void;
-  /** Writes the row as it stands. */
+  /** Writes the row as it stands; what keeps it from that is in the log. */
   tell(): Promise<void>;
   beat(phase: heartbeat.Phase): Promise<void>;
   end(phase: 'stopped' | 'misconfigured', why?: unknown): Promise<void>;
@@ -67,6 +67,7 @@ export function startPulse(of: {
   let since_at = clock.now();
   let progressed_at = clock.now();
   let loop_delay_ms = 0;
+  let unwritten = '';
   let [wall, mono] = [clock.now(), clock.mono()];
   let beaten = mono;
 
@@ -102,7 +103,7 @@ export function startPulse(of: {
       pulse.doing = what;
       since_at = clock.now();
     },
-    tell: write,
+    tell,
     async beat(next) {
       phase = next;
       await write();
@@ -136,6 +137,17 @@ export function startPulse(of: {
     ]);
   }
 
+  /** The same failure again, beat after beat, is no news. */
+  async function tell(): Promise<void> {
+    try {
+      await write();
+      unwritten = '';
+    } catch (error) {
+      if (messageOf(error) !== unwritten) log.warn('heartbeat.failed', { error });
+      unwritten = messageOf(error);
+    }
+  }
+
   const timer = setInterval(() => {
     const monoNow = clock.mono();
     // The ping says that the event loop turns and that every loop's steps end. Whether they end well is not its question:
@@ -156,7 +168,7 @@ export function startPulse(of: {
       );
       return;
     }
-    write().catch((error) => log.warn('heartbeat.failed', { error }));
+    tell();
   }, beat_ms);
   return pulse;
 }
