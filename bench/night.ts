@@ -94,7 +94,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
   const begin = midnight - 2 * HOUR_ms - 2 * MINUTE_ms;
   const heard: Night['heard'] = [];
   const house = await buildHouse({
-    config: `[owner]\ntime_zone = "${ZONE}"\nquiet = "22:00-07:30"\n[watchdog]\nlook_s = 1\ngrace_s = 2\ncanary_s = 300\n`,
+    config: `[owner]\ntime_zone = "${ZONE}"\nquiet = "22:00-07:30"\n[watchdog]\nlook_s = 1\ngrace_s = 8\ncanary_s = 300\n`,
     heard: ({ method, args }) => {
       if (method === 'sendMessage') heard.push({ at: clock.now(), text: String(args.text) });
     },
@@ -146,6 +146,19 @@ export async function night(season: Season, step_min: number): Promise<Night> {
       clock.set(at);
       await until(`all that was due by ${shown(at)} is over`, () => settled(at), 40_000);
     };
+    /** The watchdog judges again, and its own message goes the whole way. */
+    const green = (since: number) =>
+      until(
+        'a canary is answered',
+        async () =>
+          (
+            await house.read(
+              `SELECT 1 FROM inbound WHERE source = 'canary' AND state = 'answered' AND received_at >= ?`,
+              since,
+            )
+          ).length > 0,
+        60_000,
+      );
     const ahead = async (to: number) => {
       for (let at = clock.now(); at < to - 1000; ) {
         const next = (Math.floor(at / (step_min * MINUTE_ms)) + 1) * step_min * MINUTE_ms + 1000;
@@ -155,6 +168,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     };
 
     await ahead(midnight - 1 * HOUR_ms + 8 * MINUTE_ms);
+    await green(clock.now() - MINUTE_ms);
     const said = heard.length;
     await house.bot.say({ chat_id: OWNER, text: 'are you awake?' });
     await until('the owner is answered by night', () => heard.length > said, 20_000);
@@ -191,6 +205,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     const before = heard.length;
     await until('all that was due by night is over', () => settled(six_at), 40_000);
     await until('the owner is answered in the morning', () => heard.length > before, 20_000);
+    await green(six_at);
     await ahead(six_at + 1.5 * HOUR_ms + 1000);
     await until('the night is told', () => heard.some(({ text }) => text.includes('could wait')), 20_000);
     await core.commit([
