@@ -5,7 +5,12 @@ const word = z.string().check(z.minLength(1));
 
 const copy = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('folder'), path: word }),
-  z.strictObject({ kind: z.literal('rsync'), target: word, key: z.optional(word) }),
+  z.strictObject({
+    kind: z.literal('rsync'),
+    target: word,
+    key: z.optional(word),
+    port: z.optional(integer(1, 65_535)),
+  }),
   z.strictObject({
     kind: z.literal('s3'),
     endpoint: z.url({ protocol: /^https?$/ }),
@@ -13,7 +18,7 @@ const copy = z.discriminatedUnion('kind', [
     prefix: z.optional(z.string()),
     region: z.optional(word),
   }),
-  z.strictObject({ kind: z.literal('restic'), repository: word }),
+  z.strictObject({ kind: z.literal('restic'), repository: word, key: z.optional(word) }),
 ]);
 
 export type CopySetting = z.infer<typeof copy>;
@@ -25,7 +30,7 @@ export const config = section({
   copies: setting(
     z.record(z.string().check(z.regex(/^[a-z][a-z0-9_-]*$/)), copy),
     {},
-    'Where backups are copied to once a day, each by a name of your own: [backup.copies.nas]. kind: "folder", with its path; "rsync", with target (user@host:folder) and perhaps key (a file of ssh); "s3", with endpoint, bucket, and perhaps prefix and region; "restic", with repository. All are encrypted, by BACKUP_PASSPHRASE of credentials/backup.env; see docs/backup.md.',
+    'Where backups are copied to once a day, each by a name of your own: [backup.copies.nas]. kind: "folder", with its path; "rsync", with target (user@host:folder) and perhaps key (a file of ssh) and port; "s3", with endpoint, bucket, and perhaps prefix and region; "restic", with repository, and for sftp: perhaps key. All are encrypted, by BACKUP_PASSPHRASE of credentials/backup.env; see docs/backup.md.',
   ),
 });
 

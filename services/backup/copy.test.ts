@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
+import { freePort } from '#shared/testing/house.ts';
 import { ACCESS, startBucket } from '#shared/testing/s3.ts';
-import { scratch } from '#shared/testing/scratch.ts';
+import { scratch, until } from '#shared/testing/scratch.ts';
 import type { CopySetting } from './config.ts';
 import { s3Copy } from './copy/s3.ts';
 import { type Copy, copiesOf } from './copy.ts';
@@ -182,4 +185,65 @@ test('an archive that would write beside its folder is refused', async (t) => {
       /a file of the name/,
     );
   }
+});
+
+const SSHD = '/usr/sbin/sshd';
+const noSsh =
+  existsSync(SSHD) && process.getuid?.() === 0
+    ? without('rsync', '--version') || without('restic', 'version')
+    : 'needs sshd, and root to start it: apt-get install openssh-server';
+
+/** A machine that is reached by ssh: this one, by a door of its own, for a key that was made for it. */
+async function sshHost(t: TestContext): Promise<{ host: string; key: string; port: number; folder: string }> {
+  const directory = scratch(t);
+  const [door, key] = [join(directory, 'door'), join(directory, 'key')];
+  for (const file of [door, key]) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
+  const allowed = join(directory, 'authorized_keys');
+  writeFileSync(allowed, readFileSync(`${key}.pub`));
+  chmodSync(allowed, 0o600);
+  mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+  const port = await freePort();
+  const settings = [
+    ...[`ListenAddress=127.0.0.1:${port}`, `HostKey=${door}`, `AuthorizedKeysFile=${allowed}`],
+    ...['PidFile=none', 'StrictModes=no', 'UsePAM=no', 'PasswordAuthentication=no'],
+    ...['PermitRootLogin=prohibit-password', 'Subsystem=sftp internal-sftp'],
+  ];
+  const sshd = spawn(SSHD, ['-D', '-e', '-f', '/dev/null', ...settings.flatMap((line) => ['-o', line])]);
+  t.after(() => sshd.kill());
+  const listens = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      }).once('error', () => resolve(false));
+    });
+  await until('sshd listens', listens);
+  return { host: `${userInfo().username}@127.0.0.1`, key, port, folder: join(directory, 'backups') };
+}
+
+test('rsync reaches another machine by ssh, whose key it notes at the first time', {
+  skip: noSsh,
+}, async (t) => {
+  const { home, ids } = await house(t);
+  const { host, key, port, folder } = await sshHost(t);
+  mkdirSync(folder);
+  const setting = { kind: 'rsync' as const, target: `${host}:${folder}`, key, port };
+  await itKeeps(home, ids, copyOf(home, setting));
+  assert.match(readFileSync(`${key}.known_hosts`, 'utf8'), /ed25519/);
+  // Another machine that answers in its place is refused.
+  const other = await sshHost(t);
+  writeFileSync(`${key}.known_hosts`, `[127.0.0.1]:${port} ${readFileSync(`${other.key}.pub`, 'utf8')}`);
+  await assert.rejects(copyOf(home, setting).list(), /Host key verification failed/);
+});
+
+test('restic reaches another machine by sftp', { skip: noSsh }, async (t) => {
+  const { home, ids } = await house(t);
+  const { host, key, port, folder } = await sshHost(t);
+  const copy = copyOf(home, { kind: 'restic', repository: `sftp://${host}:${port}/${folder}`, key });
+  const [id = ''] = ids;
+  await copy.put(id, join(home.backups, id));
+  assert.deepEqual(await copy.list(), [id]);
+  const to = join(home.directory, 'fetched');
+  await copy.fetch(id, to);
+  assert.equal(await check(to), null);
 });

@@ -206,3 +206,58 @@ test('nobody else may remove what is old', async (t) => {
     /telegram tried to/,
   );
 });
+
+test('of a job that is there the last 500 times stay, however old, and of one that is gone none', async (t) => {
+  const { store, db } = await house(t);
+  const now = Date.now();
+  const long_ago = now - 100 * DAY_ms;
+  put(db, 'schedule', { name: 'there', state: 'active', at: 1 });
+  for (const job of ['there', 'gone']) {
+    for (let i = 0; i < 502; i++) {
+      put(db, 'slot', { job, due_at: i, state: 'done', finished_at: i === 501 ? now : long_ago });
+    }
+  }
+  await prune(store, { now, signal });
+  const left = db.prepare(`SELECT job, count(*) AS n, min(due_at) AS first FROM slot GROUP BY job`).all();
+  assert.deepEqual(left, [
+    { job: 'gone', n: 1, first: 501 },
+    { job: 'there', n: 500, first: 2 },
+  ]);
+});
+
+test('what a job was before goes after 400 days, what it is stays, and a deleted one does not come back', async (t) => {
+  const { store, db } = await house(t);
+  const now = Date.now();
+  const old = now - 401 * DAY_ms;
+  const put_ = (name: string, state: string, at: number) => put(db, 'schedule', { name, state, at });
+  for (const [state, at] of [
+    ['active', old],
+    ['paused', old],
+    ['active', old + 1],
+  ] as const) {
+    put_('there', state, at);
+  }
+  // Its clock was ahead when it was made: its first row is younger than its last.
+  put_('deleted', 'active', now);
+  put_('deleted', 'deleted', old);
+  put_('forgotten', 'active', old);
+  put_('forgotten', 'deleted', old);
+  const open = put_('at work', 'active', old);
+  put_('at work', 'active', now);
+  put(db, 'slot', {
+    job: 'at work',
+    due_at: 1,
+    state: 'started',
+    finished_at: null,
+    schedule_id: Number(open),
+  });
+  for (let day = 0; day < 2; day++) await prune(store, { now, signal });
+  const left = db.prepare('SELECT name, state FROM schedule ORDER BY id').raw().all();
+  assert.deepEqual(left, [
+    ['there', 'active'],
+    ['deleted', 'active'],
+    ['deleted', 'deleted'],
+    ['at work', 'active'],
+    ['at work', 'active'],
+  ]);
+});

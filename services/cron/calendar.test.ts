@@ -270,3 +270,42 @@ test('while a run is at work the next time is skipped, or waits, and what is wan
     );
   }
 });
+
+test('a time that the money of the day does not allow is skipped, and told once a day', async (t) => {
+  const at = Date.parse('2026-11-22T10:00:30Z');
+  const desk = await deskOf(t, at);
+  await desk.store.commit([schedule.put(job({ at, day_nanousd: 0 }))]);
+  for (const minutes of [1, 2, 3, 24 * 60 + 1]) {
+    desk.set(at + minutes * MINUTE_ms);
+    await tick(desk);
+    for (let [next] = await desk.store.read(slot.next); next; [next] = await desk.store.read(slot.next)) {
+      await begin(desk, next);
+    }
+  }
+  assert.ok((await rows(desk)).every(({ state }) => state === 'skipped'));
+  const said = await desk.store.read<{ text: string; urgency: string }>({
+    verb: 'test',
+    sql: 'SELECT text, urgency FROM outbound ORDER BY id',
+    args: [],
+  });
+  assert.equal(said.length, 2, 'today, and tomorrow');
+  assert.match(said[0]?.text ?? '', /"job" rests until tomorrow: its \$0\.00 for the day are spent/);
+  assert.equal(said[0]?.urgency, 'unasked');
+});
+
+test('a time that comes while missed ones are made up for waits for its turn, and is not lost', async (t) => {
+  const at = Date.parse('2026-11-22T10:00:30Z');
+  const desk = await deskOf(t, at);
+  await desk.store.commit([schedule.put(job({ spec: '0 * * * *', at, missed: 'all' }))]);
+  desk.set(Date.parse('2026-11-22T13:00:01Z'));
+  await tick(desk);
+  const done: number[] = [];
+  for (let [next] = await desk.store.read(slot.next); next; [next] = await desk.store.read(slot.next)) {
+    await begin(desk, next);
+    assert.deepEqual(await desk.store.read(slot.next), [], 'one after another');
+    await desk.store.commit([slot.end(next.id, { state: 'done', reason: null, now: at })]);
+    done.push(next.due_at);
+  }
+  assert.equal(done.length, 3);
+  assert.ok((await rows(desk)).every(({ state }) => state === 'done'));
+});

@@ -12,9 +12,13 @@ export function skipped(slot: Due, spent_nanousd: number, now: number): string |
     slot.reason === null && slot.wanted_by === null && slot.missed === 'skip' && slot.overlap === 'skip';
   if (stale && now - slot.due_at > GRACE_ms) return 'missed';
   if (slot.day_nanousd !== null && spent_nanousd >= slot.day_nanousd) {
-    return `its ${usd(slot.day_nanousd)} for the day are spent`;
+    return spentWords(slot.day_nanousd);
   }
   return null;
+}
+
+export function spentWords(day_nanousd: number): string {
+  return `its ${usd(day_nanousd)} for the day are spent`;
 }
 
 /** What the agent says when there is nothing to say. */

@@ -27,7 +27,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import { config } from './config.ts';
 import { MOST_MISSED, timesOf, verdictsOn } from './due.ts';
-import { endOf, instruction, skipped } from './run.ts';
+import { endOf, instruction, skipped, spentWords } from './run.ts';
 
 export type Cron = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'persist'>;
 
@@ -194,11 +194,16 @@ export function calendar({ store, clock, log, persist }: Cron) {
 /** The message that core answers, or why there is none. */
 export async function begin({ store, clock, log, persist }: Cron, due: slot.Due): Promise<void> {
   const now = clock.now();
-  const [bill] =
-    due.day_nanousd === null ? [] : await store.read(slot.spentBy(due.job, periodOf('day', now).starts_at));
+  const { starts_at } = periodOf('day', now);
+  const [bill] = due.day_nanousd === null ? [] : await store.read(slot.spentBy(due.job, starts_at));
   const why = skipped(due, bill?.cost_nanousd ?? 0, now);
   if (why !== null) {
-    await persist([slot.end(due.id, { state: 'skipped', reason: why, now })]);
+    const spent = due.day_nanousd !== null && why === spentWords(due.day_nanousd);
+    const word = `The job "${due.job}" rests until tomorrow: ${why}.`;
+    await persist([
+      slot.end(due.id, { state: 'skipped', reason: why, now }),
+      ...(spent ? [unasked(`job:${due.job}:spent:${starts_at}`, due, word, now)] : []),
+    ]);
     log.info('slot.skipped', { slot: due.id, job: due.job, why });
     return;
   }
@@ -221,6 +226,12 @@ export async function begin({ store, clock, log, persist }: Cron, due: slot.Due)
     }),
   ]);
   log.info('slot.started', { slot: due.id, job: due.job, late_ms: now - due.due_at });
+}
+
+/** Said once, however often the times of its day come. */
+function unasked(key: string, { channel, conversation, chat }: slot.Due, text: string, now: number): Op {
+  const to = { channel, conversation, chat, kind: 'notice', turn_id: null, message_ref: null } as const;
+  return outbound.post({ ...to, key, text, urgency: 'unasked', now });
 }
 
 /** What came of it, and the word of it, in one commit. */

@@ -60,3 +60,33 @@ test('what waits in a chat becomes one message; files, buttons, and what is alon
   assert.deepEqual([two?.state, two?.error], ['sent', `told in outbound ${one?.id}`]);
   assert.deepEqual([alone?.text, button?.text], ['alone', 'button']);
 });
+
+test('words of the watchdog are in the digest too, and are as far as it is', async (t) => {
+  for (const others of [[], ['job:1']]) {
+    const store = await openStore({ directory: scratch(t), principal: 'telegram' });
+    t.after(() => store.close());
+    const now = new Date('2026-11-23T07:30:00').getTime();
+    const log = { info: () => {} };
+    const desk = { store, clock: { now: () => now }, log } as unknown as Parameters<typeof gather>[0];
+    const words = [outbound.tellingKey('a', 1), ...others, outbound.tellingKey('b', 1)];
+    const place = { channel: 'telegram', conversation: 'telegram:1', chat: '1', message_ref: null } as const;
+    await store.commit(
+      words.map((key) =>
+        outbound.post({ ...place, key, kind: 'notice', turn_id: null, text: key, urgency: 'unasked', now }),
+      ),
+    );
+    await gather(desk);
+    await gather(desk);
+    const standings = async () => (await store.read(outbound.standing([...words]))).map(({ state }) => state);
+    assert.ok((await standings()).every((state) => state === 'pending'));
+    const [[digest], [more]] = await store.commit([outbound.claim('me', now), outbound.claim('me', now)]);
+    assert.equal(more, undefined, 'it is one message');
+    assert.ok(
+      digest && words.every((key) => digest.text.includes(key.replaceAll(':', '&#58;'))),
+      digest?.text,
+    );
+    assert.equal(outbound.tellingOf(digest.key), null, 'another route does not end it');
+    await store.commit([outbound.sent(digest, { now, refs_json: '[1]', last: true })]);
+    assert.ok((await standings()).every((state) => state === 'sent'));
+  }
+});

@@ -23,21 +23,31 @@ export async function nextDue(desk: Desk): Promise<number | null> {
   return due.length > 0 ? Math.min(...due) : null;
 }
 
-/** Makes one message of what waits in each chat. Its caller is the only one who sends. */
+/**
+ * Makes one message of what waits in each chat. Its caller is the only one who sends. A word of the watchdog's is not what
+ * the others go into: it ends unsent when its owner has had it by another route.
+ */
 export async function gather({ store, clock, log }: Desk): Promise<void> {
   const now = clock.now();
   const waiting = await store.read(outbound.waiting);
   if (waiting.length < 2) return;
-  for (const [place, [first, ...others]] of Map.groupBy(
-    waiting,
-    (one) => `${one.chat} ${one.conversation}`,
-  )) {
-    if (!first || others.length === 0) continue;
+  for (const [place, all] of Map.groupBy(waiting, (one) => `${one.chat} ${one.conversation}`)) {
+    const [first] = all;
+    if (!first || all.length === 1) continue;
+    const head = all.find(({ key }) => outbound.tellingOf(key) === null);
+    const text = digestOf(all);
+    const { chat, conversation } = first;
+    const anew = { key: `digest:${first.key}`, channel: 'telegram', kind: 'notice', turn_id: null } as const;
     await store.commit([
-      outbound.digest(first.id, { text: digestOf([first, ...others]), now }),
-      ...others.map(({ id }) => outbound.gathered(id, first.id, now)),
+      head
+        ? outbound.digest(head.id, { text, now })
+        : outbound.post({
+            ...{ ...anew, chat, conversation, text, format: 'markdown' },
+            ...{ message_ref: null, urgency: 'unasked', now },
+          }),
+      ...all.filter((one) => one !== head).map(({ id }) => outbound.gathered(id, head?.key ?? anew.key, now)),
     ]);
-    log.info('messages.gathered', { into: first.id, messages: others.length + 1, place });
+    log.info('messages.gathered', { into: head?.key ?? anew.key, messages: all.length, place });
   }
 }
 

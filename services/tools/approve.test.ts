@@ -34,9 +34,14 @@ async function house(t: TestContext, channel: 'telegram' | 'terminal' = 'telegra
   const log = { info() {}, warn: assert.fail, error: assert.fail, debug() {} };
   type Look = Parameters<Parameters<typeof approvals>[0]['work']>[0];
   const works: Look[] = [];
-  const ctx = { store, clock, log, work: (work: Look) => void works.push(work) } as unknown as Parameters<
-    typeof approvals
-  >[0];
+  const shared = { owner: { quiet: '22:00-07:30' } };
+  const ctx = {
+    store,
+    clock,
+    log,
+    shared,
+    work: (work: Look) => void works.push(work),
+  } as unknown as Parameters<typeof approvals>[0];
   approvals(ctx);
   const lease = { owner: 'o', boot_id: 'b', now, until_at: now + 1e9 };
   await core.commit([
@@ -227,13 +232,15 @@ test('unanswered is denied when its time is over, not a moment before', async (t
   assert.equal(await due(), null);
 });
 
-test('what nobody waits for at the time is asked until the morning is over, twelve hours at most', () => {
+test('what nobody waits for at the time is asked until two hours after the quiet, or twelve by day', () => {
   const at = (hour: number, minute = 0, day = 22) => new Date(2026, 10, day, hour, minute).getTime();
-  assert.equal(expiryOf(at(23), false), at(23, 30));
-  assert.equal(expiryOf(at(23), true), at(8, 30, 23));
-  assert.equal(expiryOf(at(3), true), at(8, 30));
-  assert.equal(expiryOf(at(7, 59), true), at(8, 30));
-  assert.equal(expiryOf(at(8), true), at(20), 'the next morning is too far');
+  const quiet = '22:00-07:30';
+  assert.equal(expiryOf(at(23), false, quiet), at(23, 30));
+  assert.equal(expiryOf(at(23), true, quiet), at(9, 30, 23), 'it is heard when the quiet ends');
+  assert.equal(expiryOf(at(7, 29), true, quiet), at(9, 30));
+  assert.equal(expiryOf(at(7, 30), true, quiet), at(19, 30), 'by day it waits for the evening');
+  assert.equal(expiryOf(at(3), true, '00:00-11:00'), at(13), 'as quiet as its owner wants it');
+  assert.equal(expiryOf(at(3), true, ''), at(15));
 });
 
 test('what a task needs is asked where it was wished, and waits for the morning', async (t) => {
@@ -247,7 +254,7 @@ test('what a task needs is asked where it was wished, and waits for the morning'
   await ask(ctx, { ...call, conversation: task.conversationOf(wished.id) }, WANTED);
   const { conversation, expires_at } = await asked();
   assert.equal(conversation, 'telegram:42/5');
-  assert.equal(expires_at, expiryOf(now, true));
+  assert.equal(expires_at, expiryOf(now, true, '22:00-07:30'));
   const [posted] = await store.read<{ conversation: string }>({
     verb: 'test',
     sql: 'SELECT conversation FROM outbound',

@@ -6,6 +6,7 @@
  */
 
 import { uuid } from '#shared/base/ids.ts';
+import { quietUntil } from '#shared/base/quiet.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { Fenced } from '#shared/store/store.ts';
 import * as approval from '#shared/tables/approval.ts';
@@ -20,14 +21,14 @@ import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Verdict } from './registry.ts';
 
-type House = Pick<Context<unknown>, 'store' | 'clock' | 'log'>;
+type House = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'shared'>;
 /** What only its owner can say. */
 export type Wanted = Extract<Verdict, { do: 'ask' | 'question' }>;
 
 const ANSWERED_WITHIN_ms = 30 * 60_000;
-/** What comes of a job may be asked while its owner sleeps: it waits for the morning, and no longer than this. */
-const MORNING_h = 8;
-const LONGEST_ms = 12 * 3_600_000;
+/** What comes of a job may be asked while its owner sleeps, or is at work. */
+const AFTER_QUIET_ms = 2 * 3_600_000;
+const UNASKED_WITHIN_ms = 12 * 3_600_000;
 /** Enough of an id to tell those apart that are open: its end, for its beginning is the time. */
 export const SHORT_chars = 6;
 
@@ -56,7 +57,7 @@ export async function ask(ctx: House, call: tool_call.ToolCall, wanted: Wanted):
   const [mine] = await store.read(turn.of(call.turn_id));
   // Whoever wished a task or a job hears of it where they wished it: its own conversation is read by nobody.
   const wished = await wishedOf(store, call.conversation);
-  const expires_at = expiryOf(now, mine?.unasked === 1 || wished !== undefined);
+  const expires_at = expiryOf(now, mine?.unasked === 1 || wished !== undefined, ctx.shared.owner.quiet);
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
   const question = wanted.do === 'question';
   const choices = question ? [...wanted.choices] : ['once', ...(wanted.rule ? ['always'] : []), 'deny'];
@@ -289,13 +290,14 @@ function listed(sources: readonly string[]): string {
   );
 }
 
-/** @param unasked nobody is waiting for it: until the morning is over, in the machine's zone */
-export function expiryOf(now: number, unasked: boolean): number {
+/**
+ * @param unasked nobody is waiting for it: what comes while it is quiet is first heard when that ends
+ * @param quiet `[owner] quiet`
+ */
+export function expiryOf(now: number, unasked: boolean, quiet: string): number {
   if (!unasked) return now + ANSWERED_WITHIN_ms;
-  const morning = new Date(now);
-  morning.setHours(MORNING_h, 0, 0, 0);
-  if (morning.getTime() <= now) morning.setDate(morning.getDate() + 1);
-  return Math.min(morning.getTime() + ANSWERED_WITHIN_ms, now + LONGEST_ms);
+  const morning = quietUntil(quiet, now);
+  return morning === null ? now + UNASKED_WITHIN_ms : morning + AFTER_QUIET_ms;
 }
 
 function clockTime(at: number): string {

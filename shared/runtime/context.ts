@@ -148,6 +148,7 @@ export function contextOf<Config>(of: {
         for (;;) {
           await sleep(ms, signal);
           if (signal.aborted) return;
+          pulse.notice();
           const ended = pulse.step(what, EVERY_ms);
           await step().catch((error) => failed(what, error));
           ended();

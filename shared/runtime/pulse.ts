@@ -25,7 +25,7 @@ export const LOOK_ms = 120_000;
 /** What is done every so often may ask the world, which takes its time. */
 export const EVERY_ms = 600_000;
 
-/** A difference between the two clocks that no scheduling explains. */
+/** A difference between the two clocks, or a pause of both, that no scheduling explains. */
 const JUMP_ms = 10_000;
 
 export type Pulse = {
@@ -39,6 +39,8 @@ export type Pulse = {
    */
   step(what: string, most_ms: number): () => void;
   onJump(handler: (by_ms: number) => void): void;
+  /** Looks at the clocks now. Who judges by the time that has passed asks first: their timer may be the first to fire. */
+  notice(): void;
   say(what: string): void;
   /** Writes the row as it stands; what keeps it from that is in the log. */
   tell(): Promise<void>;
@@ -67,6 +69,7 @@ export function startPulse(of: {
   let loop_delay_ms = 0;
   let unwritten = '';
   let [wall, mono] = [clock.now(), clock.mono()];
+  let beaten = mono;
 
   const pulse: Pulse = {
     instance: `${of.name}-${uuid(clock.now())}`,
@@ -84,6 +87,17 @@ export function startPulse(of: {
       };
     },
     onJump: (handler) => void handlers.push(handler),
+    notice() {
+      const [wallNow, monoNow] = [clock.now(), clock.mono()];
+      const jump = wallNow - wall - (monoNow - mono);
+      // A machine that was suspended as a whole, or a process that was stopped: both clocks went on.
+      const stood_ms = monoNow - mono - beat_ms;
+      const away_ms = Math.abs(jump) > JUMP_ms ? jump : stood_ms > JUMP_ms ? stood_ms : null;
+      [wall, mono] = [wallNow, monoNow];
+      if (away_ms === null) return;
+      log.warn('clock.jumped', { by_ms: Math.round(away_ms) });
+      for (const handler of handlers) handler(away_ms);
+    },
     say(what) {
       if (what === pulse.doing) return;
       pulse.doing = what;
@@ -135,7 +149,7 @@ export function startPulse(of: {
   }
 
   const timer = setInterval(() => {
-    const [wallNow, monoNow] = [clock.now(), clock.mono()];
+    const monoNow = clock.mono();
     // The ping says that the event loop turns and that every loop's steps end. Whether they end well is not its question:
     // nobody is helped by the restart of a service that cannot write, or whose provider is down.
     const late = [...steps].filter((step) => monoNow >= step.late_at);
@@ -144,13 +158,9 @@ export function startPulse(of: {
       if (!step.told) log.error('step.hangs', { work: step.what });
       step.told = true;
     }
-    loop_delay_ms = Math.max(0, monoNow - mono - beat_ms);
-    const jump = wallNow - wall - (monoNow - mono);
-    [wall, mono] = [wallNow, monoNow];
-    if (Math.abs(jump) > JUMP_ms) {
-      log.warn('clock.jumped', { by_ms: Math.round(jump) });
-      for (const handler of handlers) handler(jump);
-    }
+    loop_delay_ms = Math.max(0, monoNow - beaten - beat_ms);
+    beaten = monoNow;
+    pulse.notice();
     const refused = join(of.home.state, REFUSED);
     if (existsSync(refused)) {
       of.fatal(

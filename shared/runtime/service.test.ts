@@ -516,6 +516,39 @@ describe('a service', { concurrency: true }, () => {
   });
 });
 
+test('what is done every so often hears of a jump first, and of a pause in which both clocks went on', async (t) => {
+  const home = homeFor(t);
+  let [wall_ms, both_ms] = [0, 0];
+  const clock: Clock = {
+    now: () => systemClock.now() + wall_ms + both_ms,
+    mono: () => systemClock.mono() + both_ms,
+  };
+  const heard: string[] = [];
+  const core = running(
+    t,
+    home,
+    async (ctx) => {
+      ctx.onJump((by_ms) => heard.push(`jump ${Math.round(by_ms / 3_600_000)} h`));
+      ctx.every('look', 10, async () => void heard.push('look'));
+    },
+    // No beat before the look.
+    { clock, beat_ms: 60_000 },
+  );
+  await core.ready;
+  await until('it looks', () => heard.length > 0);
+  assert.ok(heard.every((what) => what === 'look'));
+  const after = async (move: () => void) => {
+    heard.length = 0;
+    move();
+    await until('it looks again', () => heard.length > 1);
+    return heard[0];
+  };
+  assert.equal(await after(() => (wall_ms = 6 * 3_600_000)), 'jump 6 h');
+  assert.equal(await after(() => (both_ms = 6 * 3_600_000)), 'jump 6 h');
+  assert.equal(await after(() => (both_ms += 65_000)), 'look');
+  await core.stop();
+});
+
 test('a home with a file where a folder should be is told as it is', async (t) => {
   const home = homeOf({ VIGIL_HOME: scratch(t) });
   writeFileSync(home.config, '');

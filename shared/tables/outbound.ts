@@ -156,18 +156,14 @@ export function nextDue(quiet = false): Query<{ due_at: number | null }> {
   };
 }
 
-/**
- * What can wait, of a chat in which there is more than one of it; with files or buttons a message stays its own, and so does
- * the watchdog's, which may be told by another route meanwhile.
- */
+/** What can wait; with files or buttons a message stays its own. */
 export const waiting: Query<
-  Pick<Outbound, 'id' | 'chat' | 'conversation' | 'text' | 'format' | 'created_at'>
+  Pick<Outbound, 'id' | 'key' | 'chat' | 'conversation' | 'text' | 'format' | 'created_at'>
 > = {
   verb: 'outbound.waiting',
-  sql: `SELECT o.id, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
+  sql: `SELECT o.id, o.key, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
         WHERE o.channel = 'telegram' AND o.${OPEN} AND o.urgency = 'unasked' AND o.attempt = 0
           AND o.edits_key IS NULL AND o.buttons_json IS NULL AND o.file_json IS NULL
-          AND substr(o.key, 1, 8) <> 'telling:'
         ORDER BY o.chat, o.id`,
   args: [],
 };
@@ -184,13 +180,16 @@ export function digest(id: number, how: { text: string; now: number }): Op {
   };
 }
 
-/** It is told in the digest that another message has become. */
-export function gathered(id: number, into: number, now: number): Op {
+const TOLD_IN = 'told in outbound ';
+
+/** It is told in the digest that the message of the key `into` is, or has become. */
+export function gathered(id: number, into: string, now: number): Op {
   return {
     verb: 'outbound.gathered',
-    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?, error = ?
+    sql: `UPDATE outbound SET state = 'sent', changed_at = ?, finished_at = ?,
+            error = '${TOLD_IN}' || (SELECT id FROM outbound WHERE key = ?)
           WHERE id = ? AND state = 'pending' AND attempt = 0`,
-    args: [now, now, `told in outbound ${into}`, id],
+    args: [now, now, into, id],
     expect: 1,
     durable: true,
   };
@@ -348,11 +347,13 @@ export function tellingOf(key: string): string | null {
   return /^telling:([^:]+):/.exec(key)?.[1] ?? null;
 }
 
-/** How far these are. */
+/** How far these are: of what is told in a digest, the digest. */
 export function standing(keys: readonly string[]): Query<Pick<Outbound, 'key' | 'state'>> {
   return {
     verb: 'outbound.standing',
-    sql: 'SELECT key, state FROM outbound WHERE key IN (SELECT value FROM json_each(?))',
+    sql: `SELECT o.key, coalesce(d.state, o.state) AS state FROM outbound o LEFT JOIN outbound d
+            ON o.error GLOB '${TOLD_IN}*' AND d.id = CAST(substr(o.error, ${TOLD_IN.length + 1}) AS INTEGER)
+          WHERE o.key IN (SELECT value FROM json_each(?))`,
     args: [JSON.stringify(keys)],
   };
 }

@@ -9,7 +9,14 @@ export const table: Table = {
   name: 'schedule',
   about: 'what shall be done when',
   pen: { mailbox: 'cron' },
-  keeps: 'until deleted, and then 400 days',
+  // What counts stays; of what is deleted the last word goes last, or the one before it would count again.
+  keeps: {
+    days: 400,
+    since: 'at',
+    unless: `id = (SELECT max(n.id) FROM schedule n WHERE n.name = schedule.name) AND (state <> 'deleted'
+        OR EXISTS (SELECT 1 FROM schedule o WHERE o.name = schedule.name AND o.id < schedule.id))
+      OR EXISTS (SELECT 1 FROM slot s INDEXED BY slot_open WHERE s.state IN ('due', 'started') AND s.schedule_id = schedule.id)`,
+  },
 };
 
 export type Schedule = {

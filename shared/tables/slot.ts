@@ -9,11 +9,19 @@
 import type { Op, Query, Table } from './op.ts';
 import type { Schedule } from './schedule.ts';
 
+/** A job of every minute has 1,440 a day. The last ones tell cron up to when its times are accounted for. */
+const MOST_KEPT = 500;
+
 export const table: Table = {
   name: 'slot',
   about: 'every time at which something was due, and what came of it',
   pen: { record: 'cron' },
-  keeps: { days: 400, since: 'finished_at' },
+  keeps: {
+    days: 30,
+    since: 'finished_at',
+    unless: `EXISTS (SELECT 1 FROM schedule j WHERE j.name = slot.job) AND id >= coalesce(
+      (SELECT k.id FROM slot k WHERE k.job = slot.job ORDER BY k.id DESC LIMIT 1 OFFSET ${MOST_KEPT - 1}), 0)`,
+  },
 };
 
 export type Slot = {
@@ -48,12 +56,17 @@ export function idOf(conversation: string): number | null {
   return id === undefined ? null : Number(id);
 }
 
-/** Those that were to begin before `begun_at`, or end before `ended_at`, and have not. */
+/**
+ * Those that were there before `begun_at` and have not begun, or have begun before `ended_at` and not ended. What is made
+ * up for was due long before it was there, and what queues behind a run of its job waits as it should.
+ */
 export function overdue(begun_at: number, ended_at: number): Query<Slot> {
   return {
     verb: 'slot.overdue',
     sql: `SELECT * FROM slot INDEXED BY slot_open WHERE ${OPEN}
-            AND (CASE state WHEN 'due' THEN due_at < ? ELSE started_at < ? END) ORDER BY id`,
+            AND (CASE state WHEN 'due' THEN created_at < ? AND NOT EXISTS (SELECT 1 FROM slot r INDEXED BY slot_open
+              WHERE r.${OPEN} AND r.service IS slot.service AND r.job = slot.job AND r.state = 'started')
+            ELSE started_at < ? END) ORDER BY id`,
     args: [begun_at, ended_at],
   };
 }
@@ -130,17 +143,22 @@ export type Due = OfJob & {
   standing: Schedule['state'];
 };
 
-/** The next schedule's slot on which something can be decided. Those that queue behind one in work wait. */
+/**
+ * The next schedule's slot on which something can be decided. Those that queue behind one in work wait, and so does a time
+ * that comes while missed ones are made up for.
+ */
 export const next: Query<Due> = {
   verb: 'slot.next',
   sql: `SELECT * FROM (
           SELECT ${OF_JOB},
             EXISTS (SELECT 1 FROM slot r INDEXED BY slot_open WHERE r.service IS NULL AND r.${OPEN} AND r.state = 'started'
               AND r.job = s.job) AS busy,
+            EXISTS (SELECT 1 FROM slot r INDEXED BY slot_open WHERE r.service IS NULL AND r.${OPEN} AND r.state = 'started'
+              AND r.job = s.job AND r.reason IS NOT NULL) AS behind,
             (SELECT n.state FROM schedule n WHERE n.name = s.job ORDER BY n.id DESC LIMIT 1) AS standing
           FROM slot s INDEXED BY slot_open JOIN schedule j ON j.id = s.schedule_id
           WHERE s.service IS NULL AND s.${OPEN} AND s.state = 'due')
-        WHERE busy = 0 OR (overlap = 'skip' AND reason IS NULL AND wanted_by IS NULL) ORDER BY id LIMIT 1`,
+        WHERE busy = 0 OR (overlap = 'skip' AND behind = 0 AND reason IS NULL AND wanted_by IS NULL) ORDER BY id LIMIT 1`,
   args: [],
 };
 

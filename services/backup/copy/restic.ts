@@ -6,13 +6,20 @@ import type { Copy, Means } from '../copy.ts';
 import { manifestOf } from '../folder.ts';
 import { madeAt } from '../retention.ts';
 import { ProgramFailed, program } from './program.ts';
+import { sshArguments } from './rsync.ts';
 import { needed } from './secret.ts';
 
 const TAG = 'vigil';
 
-export function resticCopy({ repository }: { repository: string }, { secret, scratch, signal }: Means): Copy {
+export type ResticSetting = { repository: string; key?: string | undefined };
+
+export function resticCopy({ repository, key }: ResticSetting, { secret, scratch, signal }: Means): Copy {
+  // Not `sftp.args`, which restic 0.14 of Debian 12 does not know.
+  const [, host = '', port] = /^sftp:(?:\/\/)?([^:/]+)(?::(\d+)\/)?/.exec(repository) ?? [];
+  const command = ['ssh', ...sshArguments(key), ...(port ? [`-p ${port}`] : []), host, '-s', 'sftp'];
+  const ssh = key && host ? ['-o', `sftp.command=${command.join(' ')}`] : [];
   const restic = (...args: string[]) =>
-    program('restic', ['--quiet', '--cache-dir', join(scratch, 'restic'), ...args], {
+    program('restic', ['--quiet', '--cache-dir', join(scratch, 'restic'), ...ssh, ...args], {
       env: {
         ...secret,
         RESTIC_REPOSITORY: repository,

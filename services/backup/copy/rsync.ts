@@ -7,13 +7,11 @@ import type { Copy, Means } from '../copy.ts';
 import { folderCopy, idsOf } from './folder.ts';
 import { program } from './program.ts';
 
-export function rsyncCopy({ target, key }: { target: string; key?: string | undefined }, means: Means): Copy {
+export type RsyncSetting = { target: string; key?: string | undefined; port?: number | undefined };
+
+export function rsyncCopy({ target, key, port }: RsyncSetting, means: Means): Copy {
   const folder = target.endsWith('/') ? target : `${target}/`;
-  // BatchMode: nobody is there to answer a question. A service has no home where ssh would note whom it knows.
-  const known = key
-    ? ` -i ${key} -o UserKnownHostsFile=${key}.known_hosts -o StrictHostKeyChecking=accept-new`
-    : '';
-  const ssh = `ssh -o BatchMode=yes${known}`;
+  const ssh = ['ssh', ...sshArguments(key), ...(port ? [`-p ${port}`] : [])].join(' ');
   const rsync = (...args: string[]) => program('rsync', ['-e', ssh, '--timeout=60', ...args], means);
 
   /** A folder for what comes or goes, which is gone afterwards. */
@@ -49,4 +47,14 @@ export function rsyncCopy({ target, key }: { target: string; key?: string | unde
         return folderCopy({ path: passage }, means).fetch(id, to);
       }),
   };
+}
+
+/** BatchMode: nobody is there to answer a question. A service has no home where ssh would note whom it knows. */
+export function sshArguments(key: string | undefined): string[] {
+  const own = [
+    `-i ${key}`,
+    `-o UserKnownHostsFile=${key}.known_hosts`,
+    '-o StrictHostKeyChecking=accept-new',
+  ];
+  return ['-o BatchMode=yes', ...(key ? own : [])];
 }
