@@ -56,6 +56,7 @@ test('what is no job is refused, with what was expected, and changes nothing', a
     [['news', '@daily', '--prompt', 'x', '--zone', 'Mars/Olympus'], /name of a time zone/],
     [['news', '@daily', '--prompt', 'x', '--missed', 'never'], /one of once, all, skip/],
     [['', '@daily', '--prompt', 'x'], /name: expected/],
+    [['news', '@daily', '--prompt', 'x', '--host', 'example.com'], /--host and --path are for --command/],
   ];
   for (const [args, said] of wrong) {
     const { code, stderr } = await vigil(home, ['jobs', 'add', ...args]);

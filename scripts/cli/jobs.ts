@@ -121,6 +121,11 @@ async function add(name: string, when: string, wish: Wish, command: Command): Pr
   if (work === '' || (wish.prompt !== undefined && wish.command !== undefined)) {
     command.error('error: expected one of --prompt and --command');
   }
+  if (wish.prompt !== undefined && wish.host.length + wish.path.length > 0) {
+    command.error(
+      'error: --host and --path are for --command: what a prompt may do is asked when it does it',
+    );
+  }
   if (!NAME.test(name)) command.error('error: name: expected up to 60 letters, digits, blanks, . _ or -');
   if (wish.chat !== undefined && !/^-?\d+$/.test(wish.chat)) {
     command.error(`error: --chat: expected the number of a chat, got '${wish.chat}'`);

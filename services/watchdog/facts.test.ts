@@ -21,9 +21,11 @@ test('a report of a unit that failed is heard once, and what is none stops nobod
   writeFileSync(join(failed, 'cron.part'), '{"service":"cron","res');
   writeFileSync(join(failed, 'core'), '{"service":"core","result":"exit-code","status":3,"at":1}');
   writeFileSync(join(failed, 'backup'), 'half a line');
+  writeFileSync(join(failed, 'telegram'), '{"service":"telegram","result":"exit-code","status":78,"at":1}');
   hearReports(state, seen);
-  assert.deepEqual([...seen.failed.keys()].toSorted(), ['backup', 'core']);
+  assert.deepEqual([...seen.failed.keys()].toSorted(), ['backup', 'core', 'telegram']);
   assert.match(seen.failed.get('core')?.how ?? '', /too often in a row \(exit-code\)/);
+  assert.match(seen.failed.get('telegram')?.how ?? '', /somebody to mend it/);
   assert.ok(!existsSync(join(failed, 'core')));
   assert.ok(existsSync(join(failed, 'cron.part')), 'whoever writes it just now ends it');
 });

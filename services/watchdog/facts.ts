@@ -135,13 +135,15 @@ export function hearReports(state: string, seen: Seen): void {
 }
 
 function reportOf(file: string): string {
-  let result = 'failed';
+  let report = '';
   try {
-    result = /"result":"([a-z-]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? result;
+    report = readFileSync(file, 'utf8');
   } catch {
     // That it is there says enough.
   }
-  return `has failed too often in a row (${result})`;
+  if (/"status":78\b/.test(report)) return 'waits for somebody to mend it; its log says what';
+  const result = /"result":"([a-z-]+)"/.exec(report)?.[1] ?? 'failed';
+  return `has failed too often in a row (${result}), and is started again in some minutes`;
 }
 
 async function freeMb(folder: string): Promise<number | null> {
