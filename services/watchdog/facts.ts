@@ -30,6 +30,8 @@ const bounds = z.looseObject({ turn_minutes: z._default(z.number(), 30) });
 /** What is remembered from look to look. */
 export type Seen = {
   watched_from_at: number;
+  /** When the machine woke last, or its clock was set. */
+  jumped_at: number;
   silent_at: number;
   unready_since: Map<string, number>;
   problem_since: Map<string, number>;
@@ -43,6 +45,7 @@ export function unseen(file: string, now: number): Seen {
   return {
     turn_ms: readSection(file, 'core', bounds).turn_minutes * 60_000 + TURN_SLACK_ms,
     watched_from_at: now,
+    jumped_at: now,
     silent_at: 0,
     unready_since: new Map(),
     problem_since: new Map(),

@@ -58,6 +58,7 @@ export const watchdog = service({
     ctx.doing('watching');
     ctx.onJump((by_ms) => {
       seen.watched_from_at = ctx.clock.now();
+      seen.jumped_at = seen.watched_from_at;
       seen.silent_at = 0;
       if (by_ms > LONG_SLEEP_ms) slept(ctx, by_ms);
     });
@@ -83,7 +84,8 @@ type Desk = { seen: Seen; memory: Memory; journal: Journal };
 async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<boolean> {
   const facts = await gather(ctx, seen);
   const { now } = facts;
-  const unwritten_ms = now - (facts.beats.get('watchdog')?.beat_at ?? now);
+  const beat_at = facts.beats.get('watchdog')?.beat_at ?? now;
+  const unwritten_ms = now - Math.max(beat_at, seen.jumped_at);
   if (unwritten_ms > UNWRITTEN_ms) {
     // Nobody could show a sign of life.
     seen.watched_from_at = now;
