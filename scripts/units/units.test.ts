@@ -342,7 +342,7 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
     await box.exec('systemctl restart vigil-cron');
     await until('it will be tried again', async () => {
       const said = await box.exec(
-        `journalctl -u 'vigil-failed@vigil-cron' -o cat | grep -A1 '^could not write'`,
+        `journalctl -u 'vigil-failed@vigil-cron' -o cat | grep -B9 '^could not write'`,
       );
       return / is tried again in \d s$/m.test(said.stdout);
     });

@@ -175,9 +175,7 @@ function outageOf(
   }
   // Its supervisor tries it again by itself; a restart now would be refused.
   const failed = facts.failed.get(name);
-  if (failed !== undefined && (!there || beat.phase !== 'ready')) {
-    return { text: `${name} is down: it ${failed}.` };
-  }
+  if (failed !== undefined) return { text: `${name} is down: it ${failed}.` };
   if (silent_ms > Math.min(limit_ms, GONE_ms) && !there) {
     return {
       text: `${name} is down: it died ${spell(silent_ms)} ago, and has not come back.`,
