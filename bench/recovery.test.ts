@@ -85,7 +85,7 @@ test('what an installed Vigil survives', { skip: noBox, timeout: 400_000 }, asyn
       await until('its end is told', async () => (await told(/^✅.*cron/)).length > 0, PATIENCE_ms);
       const texts = (await told(/cron/)).map(({ text }) => text);
       assert.equal(texts.length, 2, texts.join('\n\n'));
-      assert.match(texts[0] ?? '', /cron has failed too often/);
+      assert.match(texts[0] ?? '', /cron is down: it has failed too often/);
       assert.ok(
         await box.must('ls /var/lib/vigil/failed/router.part'),
         'what is being written is left alone',
