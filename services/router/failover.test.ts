@@ -198,7 +198,7 @@ describe('whoever asks is answered by somebody who can', { concurrency: 3 }, () 
     const [incident] = await house.read<{ text: string }>(
       `SELECT * FROM incident WHERE cause LIKE 'breaker%'`,
     );
-    assert.match(incident?.text ?? '', /claude-broken has failed 3 times in a row/);
+    assert.match(incident?.text ?? '', /claude-broken does not answer: it has failed 3 times in a row/);
 
     const due = () => until('its time has come', async () => ((await breaker())?.due_at ?? 0) < Date.now());
     await due();

@@ -146,7 +146,7 @@ test('while the bridge is dead the owner is told directly, and when it returns i
   await house.serve('watchdog');
   bridge.child.kill('SIGKILL');
   core.child.kill('SIGKILL');
-  await until('it is told', async () => (await heard(house, /core died/)).length > 0, 30_000);
+  await until('it is told', async () => (await heard(house, /core is down: it died/)).length > 0, 30_000);
   await until('by the second route too', () => routes.posts.length > 0);
   await house.serve('telegram');
   await until(
@@ -156,7 +156,7 @@ test('while the bridge is dead the owner is told directly, and when it returns i
       0,
     20_000,
   );
-  assert.equal((await heard(house, /⚠️.*core died|• core died/s)).length, 1);
+  assert.equal((await heard(house, /⚠️.*core is down|• core is down/s)).length, 1);
   assert.ok(existsSync(join(house.home.restarts, 'core')), 'whoever supervises it is asked');
 });
 

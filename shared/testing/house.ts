@@ -251,13 +251,16 @@ export function alive(pid: number): boolean {
   }
 }
 
+/** Each process of tests has 32 of these blocks of 8 ports: what one has found free, another does not take meanwhile. */
+const blocks = { first: 2_500 + 32 * (process.pid % 46), next: randomInt(32) };
+
 /**
  * Below the ports that systems give to outgoing connections: one of those could take it while its server is down. The
- * router's further workers listen at the ports that follow: each house has eight to itself.
+ * router's further workers listen at the ports that follow.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 8 * randomInt(2_500, 4_000);
+    const port = 8 * (blocks.first + (blocks.next++ % 32));
     const free = await Promise.all([0, 1, 2, 3].map((worker) => isFree(port + worker)));
     if (free.every(Boolean)) return port;
   }

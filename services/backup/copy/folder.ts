@@ -1,7 +1,7 @@
 /** A copy in a folder: another disk, a share of the network. */
 
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '#shared/base/errors.ts';
@@ -34,7 +34,11 @@ export function folderCopy({ path }: { path: string }, { secret, signal }: Means
     async remove(ids) {
       for (const id of ids) await rm(fileOf(id), { force: true });
     },
-    fetch: (id, to) => unpacked(createReadStream(fileOf(id)), needed(secret, 'BACKUP_PASSPHRASE'), to),
+    async fetch(id, to) {
+      // Opened first: a stream that fails before anybody reads it takes the process down.
+      const file = await open(fileOf(id));
+      return unpacked(file.createReadStream(), needed(secret, 'BACKUP_PASSPHRASE'), to);
+    },
   };
 }
 
