@@ -7,28 +7,17 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '#shared/base/root.ts';
 import { boxFor } from '#shared/testing/box.ts';
 import { checkout, SECRETS, startWorld } from '#shared/testing/box-world.ts';
-import { filesOf, MANIFEST, sha256 } from '../scripts/host/release.ts';
+import { variantOf } from '../scripts/host/variant.ts';
 import { median, table } from './table.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '10' } } });
-
-/** The same release under another version. */
-function again(release: string, version: string): string {
-  const path = join(release, '..', version);
-  execFileSync('cp', ['-a', release, path]);
-  const own = { name: 'vigil', version, private: true, type: 'module' };
-  writeFileSync(join(path, 'package.json'), JSON.stringify(own));
-  const files = filesOf(path).filter((file) => file !== MANIFEST);
-  writeFileSync(join(path, MANIFEST), files.map((file) => `${sha256(join(path, file))}  ${file}\n`).join(''));
-  return path;
-}
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'vigil-bench-')));
 const ends: (() => Promise<void>)[] = [];
@@ -38,7 +27,7 @@ try {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   }).trim();
-  const second = again(first, '9.9.9-00000000');
+  const second = variantOf(first, '9.9.9-00000000');
   const box = await boxFor(
     { after: (end) => void ends.push(end) },
     { binds: { [folder]: '/mnt/releases', ...checkout } },

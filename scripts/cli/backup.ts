@@ -149,7 +149,8 @@ async function found(
       throw new Misconfigured(`backup: there is no ${path}`, 'see which there are: vigil backup list');
     if (statSync(place).isDirectory()) return step(place, scratch);
     const { unpacked } = await import('../../services/backup/archive.ts');
-    await unpacked(createReadStream(place), await passphraseOf(options), fetched).catch(failed);
+    const passphrase = await passphraseOf(options);
+    await unpacked(createReadStream(place), passphrase, fetched).catch(failed);
     return step(fetched, scratch);
   });
 }

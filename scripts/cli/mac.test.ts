@@ -1,8 +1,7 @@
 /** Installations as the owner of a Mac makes them: real commands and services; launchd is simulated. */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -20,7 +19,7 @@ import { root } from '#shared/base/root.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { startAlarmRoutes } from '#shared/testing/alarm-routes.ts';
 import { type BotApi, startBotApi } from '#shared/testing/bot-api.ts';
-import type { Printed } from '#shared/testing/cli.ts';
+import { printed } from '#shared/testing/cli.ts';
 import { alive, buildHouse, freePort, KEY, OWNER, TOKEN } from '#shared/testing/house.ts';
 import { type Launchd, startLaunchd } from '#shared/testing/launchd-double/launchd.ts';
 import { startMessagesApi } from '#shared/testing/messages-api.ts';
@@ -63,20 +62,8 @@ async function aMac(t: TestContext) {
     NO_COLOR: '1',
   };
 
-  async function run(command: readonly string[], input: string, more: NodeJS.ProcessEnv): Promise<Printed> {
-    const [program = '', ...args] = command;
-    const child = spawn(program, args, { env: { ...env, ...more }, timeout: 120_000, killSignal: 'SIGKILL' });
-    const printed = { stdout: '', stderr: '' };
-    for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream].setEncoding('utf8').on('data', (text) => {
-        printed[stream] += text;
-      });
-    }
-    child.stdin.on('error', () => {}); // one that has refused already reads no further
-    child.stdin.end(input);
-    const [code] = await once(child, 'close');
-    return { code, ...printed };
-  }
+  const run = (command: readonly string[], input: string, more: NodeJS.ProcessEnv) =>
+    printed(command, { env: { ...env, ...more }, input, timeout_ms: 120_000 });
 
   const mac = {
     user,

@@ -26,7 +26,7 @@ export function packed(folder: string, passphrase: string): AsyncGenerator<Buffe
 
 /** Puts the backup back that `packed` has made a stream of, into the folder `to`, which is not there yet. */
 export async function unpacked(source: Bytes, passphrase: string, to: string): Promise<Manifest> {
-  await mkdir(to, { recursive: true, mode: 0o700 });
+  // Nothing is waited for before the source is read: a stream that fails unheard takes the process down.
   await pipeline(unseal(source, passphrase), createGunzip(), (plain: Bytes) => unpack(plain, to));
   return manifestOf(to);
 }
@@ -47,6 +47,7 @@ async function* pack(folder: string): AsyncGenerator<Buffer> {
 }
 
 async function unpack(source: Bytes, to: string): Promise<void> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
   const { line, take } = readerOf(source);
   for (let head = await line(); head !== null; head = await line()) {
     const { path, bytes }: { path: string; bytes: number } = JSON.parse(head);

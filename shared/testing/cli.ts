@@ -22,20 +22,25 @@ export async function quietHome(t: TestContext, config = ''): Promise<{ home: Ho
 }
 
 /** Runs `vigil` with these arguments on this home, with `input` as its standard input. */
-export async function vigil(home: Home, args: string[], input = ''): Promise<Printed> {
-  const child = spawn(process.execPath, [join(root, 'scripts', 'vigil.ts'), ...args], {
-    env: { ...process.env, VIGIL_HOME: home.directory, NO_COLOR: '1' },
-    timeout: 30_000,
-    killSignal: 'SIGKILL',
-  });
-  const printed = { stdout: '', stderr: '' };
+export function vigil(home: Home, args: string[], input = ''): Promise<Printed> {
+  const env = { ...process.env, VIGIL_HOME: home.directory, NO_COLOR: '1' };
+  return printed([process.execPath, join(root, 'scripts', 'vigil.ts'), ...args], { env, input });
+}
+
+/** Runs a command to its end, and gives back what it printed. */
+export async function printed(
+  [program = '', ...args]: readonly string[],
+  { env, input = '', timeout_ms = 30_000 }: { env: NodeJS.ProcessEnv; input?: string; timeout_ms?: number },
+): Promise<Printed> {
+  const child = spawn(program, args, { env, timeout: timeout_ms, killSignal: 'SIGKILL' });
+  const said = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text) => {
-      printed[stream] += text;
+      said[stream] += text;
     });
   }
   child.stdin.on('error', () => {}); // one that has refused already reads no further
   child.stdin.end(input);
   const [code] = await once(child, 'close');
-  return { code, ...printed };
+  return { code, ...said };
 }

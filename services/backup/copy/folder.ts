@@ -1,7 +1,7 @@
 /** A copy in a folder: another disk, a share of the network. */
 
-import { createWriteStream } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '#shared/base/errors.ts';
@@ -35,9 +35,8 @@ export function folderCopy({ path }: { path: string }, { secret, signal }: Means
       for (const id of ids) await rm(fileOf(id), { force: true });
     },
     async fetch(id, to) {
-      // Opened first: a stream that fails before anybody reads it takes the process down.
-      const file = await open(fileOf(id));
-      return unpacked(file.createReadStream(), needed(secret, 'BACKUP_PASSPHRASE'), to);
+      const passphrase = needed(secret, 'BACKUP_PASSPHRASE');
+      return unpacked(createReadStream(fileOf(id)), passphrase, to);
     },
   };
 }
