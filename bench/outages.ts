@@ -15,6 +15,7 @@ import { type ServiceName, services } from '#shared/manifest.ts';
 import { holdWrites } from '#shared/store/hold.ts';
 import { FILE } from '#shared/store/store.ts';
 import { type AlarmRoutes, startAlarmRoutes } from '#shared/testing/alarm-routes.ts';
+import { freeze as hang } from '#shared/testing/freeze.ts';
 import { noSmallDisk, smallDisk } from '#shared/testing/full-disk.ts';
 import {
   alive,
@@ -211,7 +212,7 @@ async function keepDown({ suite }: Scene, name: ServiceName): Promise<Cure> {
 
 async function freeze({ house }: Scene, names: readonly ServiceName[]): Promise<Cure> {
   const pids = await Promise.all(names.map((name) => house.pidOf(name)));
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  for (const pid of pids) hang(join(house.home.state, FILE), pid);
   return () => {
     for (const pid of pids) if (alive(pid)) process.kill(pid, 'SIGCONT');
   };

@@ -12,9 +12,11 @@ import { root } from '#shared/base/root.ts';
 import { sendAnswer, sendError, text, usageOf } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { prepareHome, socketOf } from '#shared/runtime/home.ts';
+import { FILE } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import type { Turn } from '#shared/tables/turn.ts';
+import { freeze } from '#shared/testing/freeze.ts';
 import { buildHouse, type House, OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { effectOf, questionOf } from './buttons.ts';
@@ -68,6 +70,10 @@ const router = createServer(async (request, response) => {
   const answer = { model, content: [text(said)], stop_reason: 'end_turn', usage } as const;
   await sendAnswer(response, answer, { stream: true, headers: {} });
 });
+
+function hangCore(): void {
+  freeze(join(house.home.state, FILE), children.get('core')?.pid ?? 0);
+}
 
 async function start(service: 'core' | 'telegram'): Promise<void> {
   const child = spawn(process.execPath, [join(root, `services/${service}/service.ts`)], {
@@ -235,8 +241,8 @@ test('a button pressed twice, and one of an answer that was given, change nothin
   budget = windowOf('day');
   await say('hello');
   const { press } = await refusal();
-  const [core] = [children.get('core')];
-  core?.kill('SIGSTOP'); // both presses are there before the first has any effect
+  const core = children.get('core');
+  hangCore(); // both presses are there before the first has any effect
   await Promise.all([press('+$1 today'), press('+$1 today'), press('Cheaper model')]);
   await until('all are stored', async () => (await presses()).length === 3);
   core?.kill('SIGCONT');
@@ -302,7 +308,7 @@ test('a core that is killed over a press carries it out once when it is back', a
   budget = windowOf('day');
   await say('hello');
   const { press } = await refusal();
-  children.get('core')?.kill('SIGSTOP');
+  hangCore();
   await press('+$1 today');
   await until('the press is stored', async () => (await presses()).length === 1);
   await end('core', 'SIGKILL');
@@ -318,7 +324,7 @@ test('a bridge that is killed between a press and its effect loses neither, nor 
   budget = windowOf('day');
   await say('hello');
   const { press } = await refusal();
-  children.get('core')?.kill('SIGSTOP');
+  hangCore();
   await house.bot.fault({ kind: 'hang', method: 'answerCallbackQuery', times: 1 });
   await press('+$1 today');
   await until('the press is stored', async () => (await presses()).length === 1);

@@ -10,6 +10,7 @@ import type { ServiceName } from '#shared/manifest.ts';
 import { prepareHome } from '#shared/runtime/home.ts';
 import { FILE } from '#shared/store/store.ts';
 import { startAlarmRoutes } from '#shared/testing/alarm-routes.ts';
+import { freeze } from '#shared/testing/freeze.ts';
 import { alive, buildHouse, type House, OWNER, TOKEN } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 
@@ -55,10 +56,12 @@ const incidents = (house: House) =>
 
 const frozen: number[] = [];
 
-/** Stops a process dead, until the test's end at the latest. */
-function freeze(pid: number): void {
-  process.kill(pid, 'SIGSTOP');
+/** Until the test's end at the latest. */
+async function hang(house: House, name: ServiceName): Promise<number> {
+  const pid = await house.pidOf(name);
+  freeze(join(house.home.state, FILE), pid);
   frozen.push(pid);
+  return pid;
 }
 
 function thaw(): void {
@@ -83,9 +86,8 @@ function watchdogAlone(t: TestContext, house: House) {
 test('a service that hangs is restarted, and the owner hears why, what was done, and that it is over', async (t) => {
   const { house, routes } = await houseOf(t);
   const suite = await house.start();
-  const pid = await house.pidOf('core');
   const began = performance.now();
-  freeze(pid);
+  const pid = await hang(house, 'core');
   await until('the owner is told', async () => (await heard(house, /core hangs/)).length > 0, 30_000);
   const took_ms = performance.now() - began;
   assert.ok(took_ms < 20_000, `told after ${took_ms} ms`);
@@ -118,7 +120,7 @@ test('when all are silent at once it is one incident, and nobody is restarted', 
   const { house } = await houseOf(t, QUICK.replace('stale_s = 7', 'stale_s = 12'));
   const suite = await house.start();
   const names: ServiceName[] = ['router', 'core', 'tools', 'telegram', 'cron', 'backup'];
-  for (const name of names) freeze(await house.pidOf(name));
+  for (const name of names) await hang(house, name);
   const found = await until(
     'there is an incident',
     async () => {
@@ -230,6 +232,6 @@ test('the canary comes back, and leaves no trace in what counts; one that does n
   assert.equal((await house.bot.sent({ chat_id: OWNER })).length, 1, 'nobody has heard a word but the help');
   assert.deepEqual(house.model.calls(), [], 'no model was asked');
   assert.deepEqual(await incidents(house), []);
-  freeze(await house.pidOf('core'));
+  await hang(house, 'core');
   await until('it is told', async () => (await heard(house, /not being answered/)).length > 0, 20_000);
 });
