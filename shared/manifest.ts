@@ -3,7 +3,16 @@
  * supervisor of `scripts/start` and the list that `vigil status` prints are all made from it.
  */
 
-export type ServiceName = 'backup' | 'core' | 'cron' | 'router' | 'telegram' | 'tools' | 'watchdog';
+export type ServiceName =
+  | 'backup'
+  | 'core'
+  | 'cron'
+  | 'memory'
+  | 'router'
+  | 'telegram'
+  | 'tools'
+  | 'upstream'
+  | 'watchdog';
 
 export type Service = {
   name: ServiceName;
@@ -108,6 +117,29 @@ export const services: readonly Service[] = [
     storeless: true,
   },
   {
+    name: 'memory',
+    about: 'makes of what was said what is remembered, and forgets it for good when told to',
+    without: 'nothing new is remembered, and nothing forgotten',
+    network: [],
+    secrets: [],
+    memory_mb: 384,
+    quiet_s: 30,
+    stop_s: 20,
+    pace: 'interactive',
+  },
+  {
+    name: 'upstream',
+    about:
+      'watches what the house depends on: providers, Telegram, the network, models, prices, releases, advisories',
+    without: 'nobody notices what changes outside',
+    network: ['outbound'],
+    secrets: [],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'standard',
+  },
+  {
     name: 'backup',
     about: 'verified snapshots and their copies elsewhere, retention, pruning',
     without: 'no backup is made',
@@ -134,6 +166,7 @@ export type HouseJob = {
 export const houseJobs: readonly HouseJob[] = [
   { name: 'hourly backup', service: 'backup', spec: '7 * * * *', missed: 'once' },
   { name: 'daily backup', service: 'backup', spec: '40 3 * * *', missed: 'once' },
+  { name: 'consolidate memory', service: 'memory', spec: '20 3 * * *', missed: 'once' },
   { name: 'prune', service: 'backup', spec: '20 4 * * *', missed: 'once' },
 ];
 

@@ -119,7 +119,16 @@ test('a service that hangs is restarted, and the owner hears why, what was done,
 test('when all are silent at once it is one incident, and nobody is restarted', async (t) => {
   const { house } = await houseOf(t, QUICK.replace('stale_s = 7', 'stale_s = 12'));
   const suite = await house.start();
-  const names: ServiceName[] = ['router', 'core', 'tools', 'telegram', 'cron', 'backup'];
+  const names: ServiceName[] = [
+    'router',
+    'core',
+    'tools',
+    'telegram',
+    'cron',
+    'memory',
+    'upstream',
+    'backup',
+  ];
   for (const name of names) await hang(house, name);
   const found = await until(
     'there is an incident',

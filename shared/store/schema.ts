@@ -9,7 +9,9 @@ export function schemaText(): string {
     migrate(db);
     const objects = db
       .prepare<[], string>(
-        `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, type = 'index', name`,
+        // What full-text search keeps below its own tables is its own affair.
+        `SELECT sql FROM sqlite_schema s JOIN pragma_table_list l ON l.schema = 'main' AND l.name = s.tbl_name
+         WHERE sql IS NOT NULL AND l.type <> 'shadow' AND s.name NOT LIKE 'sqlite%' ORDER BY tbl_name, s.type = 'index', s.name`,
       )
       .pluck()
       .all();
@@ -19,13 +21,17 @@ export function schemaText(): string {
   }
 }
 
-/** The tables of the migrated schema, by name. */
+/** The tables of the migrated schema, by name; without those of SQLite itself and of its full-text search. */
 export function schemaTables(): string[] {
   const db = new Database(':memory:');
   try {
     migrate(db);
     return db
-      .prepare<[], string>(`SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`)
+      .prepare<
+        [],
+        string
+      >(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%'
+         ORDER BY name`)
       .pluck()
       .all();
   } finally {

@@ -9,6 +9,12 @@ export const table: Table = {
   keeps: 'until forgotten',
 };
 
+/**
+ * How far what is said may be believed: 3 the owner's own words, 2 the agent's where it had read nobody else's, 1 another
+ * person's, 0 anything from outside, and what was said after reading it.
+ */
+export type Trust = 0 | 1 | 2 | 3;
+
 export type Message = {
   id: number;
   role: 'user' | 'assistant';
@@ -23,6 +29,7 @@ export type Message = {
   inbound_id: number | null;
   /** The earlier message that it corrects. */
   corrects: number | null;
+  trust: Trust;
 };
 
 /**

@@ -19,6 +19,8 @@ export const QUEUES = [
   'slot',
   'slot_outcome',
   'schedule',
+  'wish',
+  'message',
 ] as const;
 
 /** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */

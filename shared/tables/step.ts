@@ -18,7 +18,7 @@ export const table: Table = {
 export type Step = {
   turn_id: string;
   round: number;
-  kind: 'heard' | 'model' | 'tools';
+  kind: 'heard' | 'recalled' | 'model' | 'tools';
   /** Content blocks of the Messages API; a file stands as `{ type: 'file', … }`, and is read when it is sent. */
   content_json: string;
   stop_reason: string | null;

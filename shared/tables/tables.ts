@@ -23,17 +23,25 @@ import { table as incident } from './incident.ts';
 import { table as inspection } from './inspection.ts';
 import { table as mcpServer } from './mcp_server.ts';
 import { table as member } from './member.ts';
+import { table as memory } from './memory.ts';
+import { table as memoryChange } from './memory_change.ts';
+import { table as memoryCursor } from './memory_cursor.ts';
+import { table as memoryRun } from './memory_run.ts';
+import { table as memorySource } from './memory_source.ts';
 import { table as message } from './message.ts';
 import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
 import { table as pairingAttempt } from './pairing_attempt.ts';
+import { table as passage } from './passage.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
+import { table as profile } from './profile.ts';
 import { table as rating } from './rating.ts';
+import { table as recalled } from './recalled.ts';
 import { table as removal } from './removal.ts';
 import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
@@ -48,10 +56,12 @@ import { table as taint } from './taint.ts';
 import { table as task } from './task.ts';
 import { table as telling } from './telling.ts';
 import { table as throttle } from './throttle.ts';
+import { table as tombstone } from './tombstone.ts';
 import { table as tool } from './tool.ts';
 import { table as toolCall } from './tool_call.ts';
 import { table as total } from './total.ts';
 import { table as turn } from './turn.ts';
+import { table as wish } from './wish.ts';
 
 export const tables: readonly Table[] = [
   accessKey,
@@ -105,4 +115,14 @@ export const tables: readonly Table[] = [
   toolCall,
   total,
   turn,
+  wish,
+  memory,
+  memorySource,
+  memoryRun,
+  memoryChange,
+  memoryCursor,
+  tombstone,
+  profile,
+  recalled,
+  passage,
 ];

@@ -77,7 +77,7 @@ CREATE TABLE step (
 
 -- The conversation as both sides know it.
 CREATE TABLE message (
-  id            INTEGER PRIMARY KEY,
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
   conversation  TEXT NOT NULL,
   role          TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
   text          TEXT NOT NULL,

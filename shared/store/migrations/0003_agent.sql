@@ -43,7 +43,7 @@ DROP TABLE step;
 CREATE TABLE step (
   turn_id       TEXT NOT NULL,
   round         INTEGER NOT NULL,
-  kind          TEXT NOT NULL CHECK (kind IN ('heard', 'model', 'tools')),
+  kind          TEXT NOT NULL CHECK (kind IN ('heard', 'recalled', 'model', 'tools')),
   content_json  TEXT NOT NULL,
   stop_reason   TEXT,
   model         TEXT,

@@ -1,0 +1,151 @@
+-- How far what a message says may be believed: 3 the owner's own words, 2 the agent's where it had read nobody else's,
+-- 1 another person's, 0 anything from outside, and what was said after reading it.
+ALTER TABLE message ADD COLUMN trust INTEGER NOT NULL DEFAULT 0 CHECK (trust BETWEEN 0 AND 3);
+
+-- What memory is asked to do, by whom, and what came of it.
+CREATE TABLE wish (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind          TEXT NOT NULL CHECK (kind IN
+                  ('remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'forget', 'undo', 'consolidate')),
+  scope         TEXT NOT NULL,
+  conversation  TEXT,
+  turn_id       TEXT,
+  text          TEXT,
+  memory_id     INTEGER,
+  run_id        INTEGER,
+  targets_json  TEXT,
+  tainted       INTEGER NOT NULL,
+  given_by      TEXT NOT NULL,
+  at            INTEGER NOT NULL,
+  state         TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'refused')),
+  outcome       TEXT,
+  handled_at    INTEGER
+) STRICT;
+CREATE INDEX wish_pending ON wish (id) WHERE state = 'pending';
+
+CREATE TABLE memory (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  uid            TEXT NOT NULL UNIQUE,
+  scope          TEXT NOT NULL,
+  kind           TEXT NOT NULL CHECK (kind IN ('fact', 'preference', 'person', 'task', 'event', 'instruction', 'summary')),
+  slot           TEXT,
+  text           TEXT NOT NULL,
+  hash           TEXT NOT NULL,
+  status         TEXT NOT NULL CHECK (status IN
+                   ('active', 'proposed', 'disputed', 'quarantined', 'superseded', 'retracted', 'expired')),
+  origin         TEXT NOT NULL CHECK (origin IN ('owner', 'rule', 'model')),
+  trust          INTEGER NOT NULL CHECK (trust BETWEEN 0 AND 3),
+  confidence     REAL,
+  valid_from     INTEGER,
+  valid_to       INTEGER,
+  due_at         INTEGER,
+  period         TEXT CHECK (period IN ('session', 'day', 'week')),
+  starts_at      INTEGER,
+  ends_at        INTEGER,
+  recorded_at    INTEGER NOT NULL,
+  unrecorded_at  INTEGER,
+  superseded_by  INTEGER REFERENCES memory (id) ON DELETE SET NULL,
+  run_id         INTEGER,
+  wish_id        INTEGER,
+  pinned         INTEGER NOT NULL DEFAULT 0,
+  strength       REAL NOT NULL DEFAULT 1,
+  uses           INTEGER NOT NULL DEFAULT 0,
+  used_at        INTEGER,
+  -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
+  CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
+  CHECK ((kind = 'summary') = (period IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
+CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
+CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
+CREATE INDEX memory_scope ON memory (scope, status, kind);
+CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
+
+-- Where each memory is from: a message, and what in it.
+CREATE TABLE memory_source (
+  memory_id    INTEGER NOT NULL REFERENCES memory (id) ON DELETE CASCADE,
+  message_id   INTEGER NOT NULL,
+  quote_from   INTEGER,
+  quote_to     INTEGER,
+  PRIMARY KEY (memory_id, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memory_source_message ON memory_source (message_id);
+
+-- One pass over new messages: by rule, or by a model, at once or in a batch of the provider's.
+CREATE TABLE memory_run (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope          TEXT NOT NULL,
+  conversation   TEXT NOT NULL,
+  how            TEXT NOT NULL CHECK (how IN ('rule', 'model', 'batch')),
+  input_hash     TEXT NOT NULL UNIQUE,
+  after_id       INTEGER NOT NULL,
+  upto_id        INTEGER NOT NULL,
+  state          TEXT NOT NULL CHECK (state IN
+                   ('planned', 'submitted', 'received', 'applied', 'failed', 'refused', 'undone')),
+  batch_ref      TEXT,
+  answer_json    TEXT,
+  attempts       INTEGER NOT NULL DEFAULT 0,
+  due_at         INTEGER NOT NULL,
+  tokens         INTEGER,
+  cost_nanousd   INTEGER,
+  changes        INTEGER,
+  rejected       INTEGER,
+  problem        TEXT,
+  created_at     INTEGER NOT NULL,
+  finished_at    INTEGER
+) STRICT;
+CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
+CREATE INDEX memory_run_finished ON memory_run (finished_at);
+
+-- What was changed, in order, and what the row was before: ids and states, no words. So a run can be undone.
+CREATE TABLE memory_change (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id       INTEGER,
+  wish_id      INTEGER,
+  seq          INTEGER NOT NULL,
+  op           TEXT NOT NULL CHECK (op IN
+                 ('add', 'confirm', 'supersede', 'retract', 'dispute', 'expire', 'pin', 'unpin', 'quarantine', 'forget')),
+  memory_id    INTEGER NOT NULL,
+  other_id     INTEGER,
+  before_json  TEXT,
+  at           INTEGER NOT NULL,
+  UNIQUE (run_id, seq)
+) STRICT;
+CREATE INDEX memory_change_memory ON memory_change (memory_id);
+
+-- How far each conversation has been read, and by what.
+CREATE TABLE memory_cursor (
+  conversation  TEXT PRIMARY KEY,
+  rule_id       INTEGER NOT NULL DEFAULT 0,
+  model_id      INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What was forgotten, so that it neither is learnt again nor returns with a backup: a keyed hash, no words.
+CREATE TABLE tombstone (
+  hmac  TEXT PRIMARY KEY,
+  kind  TEXT NOT NULL CHECK (kind IN ('turn', 'memory', 'text')),
+  at    INTEGER NOT NULL
+) STRICT;
+
+-- What the model is told of each scope before every conversation.
+CREATE TABLE profile (
+  scope       TEXT PRIMARY KEY,
+  text        TEXT NOT NULL,
+  items_json  TEXT NOT NULL,
+  at          INTEGER NOT NULL
+) STRICT;
+
+-- What was recalled in each round of a turn, and why.
+CREATE TABLE recalled (
+  id         INTEGER PRIMARY KEY,
+  turn_id    TEXT NOT NULL,
+  round      INTEGER NOT NULL,
+  place      INTEGER NOT NULL,
+  kind       TEXT NOT NULL CHECK (kind IN ('message', 'memory')),
+  ref        INTEGER NOT NULL,
+  score      REAL NOT NULL,
+  why_json   TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  UNIQUE (turn_id, round, place)
+) STRICT;
+CREATE INDEX recalled_ref ON recalled (kind, ref);
