@@ -43,4 +43,6 @@ export type Memory = {
   strength: number;
   uses: number;
   used_at: number | null;
+  /** When the owner was asked about it: once. */
+  asked_at: number | null;
 };
