@@ -8,6 +8,7 @@
  */
 
 import { sleep } from '#shared/base/clock.ts';
+import { codeOf } from '#shared/base/errors.ts';
 import { passageOf, REACH } from '#shared/recall/passage.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
@@ -23,10 +24,16 @@ import * as task from '#shared/tables/task.ts';
 /** To be counted up when `passageOf` or what it is given changes. */
 const RULES = 1;
 
-/** A few milliseconds of the write lock. */
+/** Some milliseconds of the write lock. */
 const BATCH = 200;
 
-type Memory = Pick<Context<unknown>, 'store' | 'log' | 'home' | 'signal' | 'work' | 'doing'>;
+/** Up to here the whole index is compared with the passages at a start; beyond, only what is in it. */
+const COMPARED = 20_000;
+
+/** What SQLite says of a full-text index that contradicts itself. */
+const DAMAGED = 'SQLITE_CORRUPT_VTAB';
+
+type Memory = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home' | 'signal' | 'work' | 'doing'>;
 
 type Batch = { made_by: string; after_id: number; scopeOf: ScopeOf; rows: Row[] };
 type Row = { id: number; conversation: string; corrects: number | null };
@@ -38,33 +45,64 @@ export function indexing(ctx: Memory): void {
 
 /** Finds what is not indexed yet, and indexes it. */
 export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
-  const { store, signal } = ctx;
+  const { store, clock, signal, log } = ctx;
   const owners = ownersReader(ctx);
+  /** Null: nobody has looked yet. */
+  let sound: boolean | null = null;
+  let behind = false;
 
   async function look(): Promise<Batch | null> {
+    sound ??= await isSound(ctx);
+    if (!sound) {
+      log.warn('index.damaged', {}, 'the index of what was said is made anew');
+      await store.commit(passage.rebuild);
+      sound = true;
+    }
     const own = await owners();
     const made_by = `${RULES} ${own.toSorted((a, b) => a - b).join()}`;
     const [cursor] = await store.read(passage_cursor.where);
     const after_id = cursor?.made_by === made_by ? cursor.upto_id : 0;
     const rows = await store.read(message.after(after_id, most));
+    if (behind && rows.length < most) {
+      behind = false;
+      ctx.doing('watching');
+    }
     if (rows.length === 0) return null;
     return { made_by, after_id, scopeOf: (conversation) => scopeOf(conversation, own), rows };
   }
 
   async function act(batch: Batch): Promise<void> {
-    const began = performance.now();
-    await store.commit(await folded(store, batch)).catch((error) => {
+    const began = clock.mono();
+    try {
+      await store.commit(await folded(store, batch));
+    } catch (error) {
       // Something was forgotten meanwhile: the next look finds the rest.
-      if (!(error instanceof Fenced)) throw error;
-    });
-    if (batch.rows.length < most) return ctx.doing('watching');
+      if (error instanceof Fenced) return;
+      if (codeOf(error) === DAMAGED) sound = false;
+      throw error;
+    }
+    if (batch.rows.length < most) return;
+    behind = true;
     const [newest] = await store.read(message.newest);
     ctx.doing(`reading what was said: message ${batch.rows.at(-1)?.id} of ${newest?.id}`);
     // Whoever else wants to write gets at least half of the time.
-    await sleep(performance.now() - began, signal);
+    await sleep(clock.mono() - began, signal);
   }
 
   return { look, act };
+}
+
+/** Whether the index says what the passages say. */
+async function isSound({ store }: Pick<Memory, 'store'>): Promise<boolean> {
+  const [newest] = await store.read(passage.newest);
+  if ((newest?.id ?? 0) > COMPARED) return (await store.readAside(passage.astray)).length === 0;
+  try {
+    await store.commit(passage.check);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === DAMAGED) return false;
+    throw error;
+  }
 }
 
 type Reading = Pick<Context<unknown>['store'], 'read'>;

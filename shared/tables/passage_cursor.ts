@@ -17,7 +17,7 @@ export type Cursor = {
 
 export const where: Query<Cursor> = {
   verb: 'passage_cursor.where',
-  sql: 'SELECT made_by, upto_id FROM passage_cursor',
+  sql: 'SELECT made_by, upto_id FROM passage_cursor WHERE id = 1',
   args: [],
 };
 
