@@ -13,14 +13,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { systemClock } from '#shared/base/clock.ts';
-import type { Log } from '#shared/base/log.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { type Read, recall } from '#shared/recall/recall.ts';
-import { homeOf, prepareHome } from '#shared/runtime/home.ts';
+import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import type { Op, Query, Value } from '#shared/tables/op.ts';
-import { indexer } from '../services/memory/indexing.ts';
+import { indexed } from './indexed.ts';
 import { quantile, table } from './table.ts';
 
 const { values } = parseArgs({
@@ -197,36 +195,19 @@ async function run(rows: number, directory: string): Promise<void> {
 
 const questionOf = (text: string) => ({ scope: 'owner', text, now: Date.now(), budget_tokens: 1024 });
 
-async function index(store: Store, home: ReturnType<typeof homeOf>, rows: number): Promise<void> {
-  const silent = () => {};
-  const log = { info: silent, warn: silent, error: silent } as unknown as Log;
-  const { look, act } = indexer({
-    store,
-    home,
-    log,
-    clock: systemClock,
-    doing: silent,
-    signal: AbortSignal.abort(),
-  });
-  const began = performance.now();
-  let [made, longest_ms] = [0, 0];
-  for (let batch = await look(); batch !== null; batch = await look()) {
-    const from = performance.now();
-    await act(batch);
-    made += batch.rows.length;
-    longest_ms = Math.max(longest_ms, performance.now() - from);
-  }
-  const took_s = (performance.now() - began) / 1000;
-  const bytes = async (names: string) =>
-    (await store.read(query<{ bytes: number }>(`SELECT sum(pgsize) AS bytes FROM dbstat WHERE ${names}`)))[0]
-      ?.bytes ?? 0;
+async function index(store: Store, home: Home, rows: number): Promise<void> {
+  const { messages, took_s, longest_ms } = await indexed(home);
+  const bytes = async (names: string) => {
+    const [sum] = await store.read(
+      query<{ bytes: number }>(`SELECT sum(pgsize) AS bytes FROM dbstat WHERE ${names}`),
+    );
+    return Math.round((sum?.bytes ?? 0) / rows);
+  };
   const full = await bytes(`name LIKE 'passage_fts%' OR name LIKE 'passage_pairs%'`);
   const whole = await bytes(`name LIKE 'passage%'`);
+  const rate = `indexed ${Math.round(messages / took_s)} a second without its pauses, the longest batch ${longest_ms.toFixed(0)} ms`;
   facts.push(
-    `${rows} messages: ${Math.round(full / rows)} bytes of full-text index a message, ${Math.round(whole / rows)} with the passage itself` +
-      (made === 0
-        ? ''
-        : `; indexed ${Math.round(made / took_s)} a second without its pauses, the longest batch ${longest_ms.toFixed(0)} ms`),
+    `${rows} messages: ${full} bytes of full-text index a message, ${whole} with the passage itself${messages > 0 ? `; ${rate}` : ''}`,
   );
 }
 

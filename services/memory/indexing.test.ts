@@ -136,6 +136,21 @@ test('what is said can be found, by its own words and beside those of its neighb
   );
 });
 
+test('what was just said is indexed a moment later, when it may be answered', async (t) => {
+  const desk = await deskOf(t);
+  let now = 10_000;
+  const { look, due } = indexer({ ...desk, clock: { now: () => now, mono: () => now } });
+  assert.deepEqual([await look(), await due()], [null, null]);
+  await desk.said('hello', { at: 10_000 });
+  assert.deepEqual([await look(), await due()], [null, 11_000]);
+  now = 10_999;
+  assert.equal(await look(), null);
+  now = 11_000;
+  assert.equal((await look())?.rows.length, 1);
+  now = 9_999;
+  assert.equal((await look())?.rows.length, 1, 'the clock was set back');
+});
+
 test('what jobs and tasks say to themselves is not searched, nor is a message without words', async (t) => {
   const desk = await deskOf(t);
   await desk.said('look for flights', { conversation: 'job:4' });

@@ -27,6 +27,9 @@ const RULES = 1;
 /** Some milliseconds of the write lock. */
 const BATCH = 200;
 
+/** Nobody searches for what was just said, and whoever answers it needs the write lock more. */
+const SETTLE_ms = 1000;
+
 /** Up to here the whole index is compared with the passages at a start; beyond, only what is in it. */
 const COMPARED = 20_000;
 
@@ -36,7 +39,7 @@ const DAMAGED = 'SQLITE_CORRUPT_VTAB';
 type Memory = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home' | 'signal' | 'work' | 'doing'>;
 
 type Batch = { made_by: string; after_id: number; scopeOf: ScopeOf; rows: Row[] };
-type Row = { id: number; conversation: string; corrects: number | null };
+type Row = { id: number; conversation: string; at: number; corrects: number | null };
 type ScopeOf = (conversation: string) => string;
 
 export function indexing(ctx: Memory): void {
@@ -51,6 +54,22 @@ export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
   let sound: boolean | null = null;
   let behind = false;
 
+  async function next(): Promise<Batch> {
+    const own = await owners();
+    const made_by = `${RULES} ${own.toSorted((a, b) => a - b).join()}`;
+    const [cursor] = await store.read(passage_cursor.where);
+    const after_id = cursor?.made_by === made_by ? cursor.upto_id : 0;
+    const rows = await store.read(message.after(after_id, most));
+    return { made_by, after_id, scopeOf: (conversation) => scopeOf(conversation, own), rows };
+  }
+
+  /** When the oldest may be indexed. A time far ahead is one from before the clock was set back. */
+  function settledAt({ rows: [first] }: Batch): number | null {
+    if (first === undefined) return null;
+    const at = first.at + SETTLE_ms;
+    return at > clock.now() + SETTLE_ms ? clock.now() : at;
+  }
+
   async function look(): Promise<Batch | null> {
     sound ??= await isSound(ctx);
     if (!sound) {
@@ -58,17 +77,14 @@ export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
       await store.commit(passage.rebuild);
       sound = true;
     }
-    const own = await owners();
-    const made_by = `${RULES} ${own.toSorted((a, b) => a - b).join()}`;
-    const [cursor] = await store.read(passage_cursor.where);
-    const after_id = cursor?.made_by === made_by ? cursor.upto_id : 0;
-    const rows = await store.read(message.after(after_id, most));
+    const batch = await next();
+    const { rows } = batch;
     if (behind && rows.length < most) {
       behind = false;
       ctx.doing('watching');
     }
-    if (rows.length === 0) return null;
-    return { made_by, after_id, scopeOf: (conversation) => scopeOf(conversation, own), rows };
+    const settled_at = settledAt(batch);
+    return settled_at !== null && settled_at <= clock.now() ? batch : null;
   }
 
   async function act(batch: Batch): Promise<void> {
@@ -89,7 +105,7 @@ export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
     await sleep(clock.mono() - began, signal);
   }
 
-  return { look, act };
+  return { look, act, due: async () => settledAt(await next()) };
 }
 
 /** Whether the index says what the passages say. */

@@ -123,10 +123,10 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
 export function after(
   id: number,
   most: number,
-): Query<Pick<Message, 'id' | 'corrects'> & { conversation: string }> {
+): Query<Pick<Message, 'id' | 'at' | 'corrects'> & { conversation: string }> {
   return {
     verb: 'message.after',
-    sql: 'SELECT id, conversation, corrects FROM message WHERE id > ? ORDER BY id LIMIT ?',
+    sql: 'SELECT id, conversation, at, corrects FROM message WHERE id > ? ORDER BY id LIMIT ?',
     args: [id, most],
   };
 }
