@@ -25,7 +25,7 @@ import * as task from '#shared/tables/task.ts';
 const RULES = 1;
 
 /** Some milliseconds of the write lock. */
-const BATCH = 200;
+const BATCH = 100;
 
 /** Nobody searches for what was just said, and whoever answers it needs the write lock more. */
 const SETTLE_ms = 1000;
