@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import * as wish from '#shared/tables/wish.ts';
+import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
 import { ask, unasked } from './asks.ts';
 import { expire } from './expiry.ts';
 import { rulesOf } from './rules.ts';
-import { CHAT, type Trial, trial } from './trial.ts';
 import { grant } from './wishes.ts';
+
+const trial = (t: TestContext) => trialOf(t, grant);
 
 const statuses = async (t: Trial) => (await t.memories()).map(({ text, status }) => `${text}: ${status}`);
 const told = (t: Trial) =>
