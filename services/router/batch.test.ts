@@ -143,7 +143,16 @@ async function desk(t: TestContext, own: { budget?: object; router?: object; lim
   const server = createServer(async (incoming, outgoing) => {
     const name = keyOf(incoming.headers) ?? '';
     const key = name === 'suite' ? null : ({ name, ...UNLIMITED, ...keys.get(name) } as AccessKey);
-    const caller = { name, key, turn_id: null, conversation: null, task: null, unasked: false, step: null };
+    const caller = {
+      name,
+      key,
+      turn_id: null,
+      conversation: null,
+      task: null,
+      unasked: false,
+      step: null,
+      day_nanousd: null,
+    };
     try {
       await batches(mine, caller, incoming, outgoing);
     } catch (error) {

@@ -28,6 +28,7 @@ const core: Caller = {
   task: null,
   unasked: false,
   step: null,
+  day_nanousd: null,
 };
 const laptop = {
   name: 'laptop',
