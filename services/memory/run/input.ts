@@ -92,8 +92,8 @@ export async function partsOf(store: Store, scope: string, { period, starts_at, 
   const within = (at: number) => days.some((day) => at >= (day.starts_at ?? 0) && at < (day.ends_at ?? 0));
   const sessions = all.filter((one) => one.period === 'session' && !within(one.starts_at ?? 0));
   const summaries = [...days, ...sessions].sort((a, b) => (a.starts_at ?? 0) - (b.starts_at ?? 0));
-  const cited = await store.read(memory_source.messagesOf(summaries.map(({ id }) => id)));
-  return { summaries, messages: cited.map(({ message_id }) => message_id) };
+  const cited = await store.read(memory_source.of(summaries.map(({ id }) => id)));
+  return { summaries, messages: [...new Set(cited.map(({ message_id }) => message_id))] };
 }
 
 /** A single summary is nothing to sum up. */
