@@ -209,10 +209,10 @@ export function plannedSince(at: number): Query<{ count: number }> {
   return {
     verb: 'memory_run.plannedSince',
     sql: `SELECT (SELECT count(*) FROM memory_run INDEXED BY memory_run_open
-              WHERE state IN ('planned', 'submitted', 'received') AND how <> 'rule' AND created_at >= ?1)
+              WHERE state IN ('planned', 'submitted', 'received') AND how <> 'rule' AND created_at >= ?)
             + (SELECT count(*) FROM memory_run INDEXED BY memory_run_asked
-              WHERE how <> 'rule' AND finished_at >= ?1 AND created_at >= ?1) AS count`,
-    args: [at],
+              WHERE how <> 'rule' AND finished_at >= ? AND created_at >= ?) AS count`,
+    args: [at, at, at],
   };
 }
 
