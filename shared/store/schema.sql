@@ -401,6 +401,8 @@ CREATE INDEX memory_scope ON memory (scope, status, kind);
 
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 
+CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';
+
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 
 CREATE TABLE memory_change (
@@ -466,6 +468,8 @@ CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT N
 CREATE INDEX memory_run_finished ON memory_run (finished_at);
 
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
+
+CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
 
 CREATE TABLE memory_source (
   memory_id    INTEGER NOT NULL REFERENCES memory (id) ON DELETE CASCADE,

@@ -197,10 +197,9 @@ export function over(now: number, overdue_at: number): Query<Memory> {
 export function known(scope: string, named: readonly number[], most: number): Query<Memory> {
   return {
     verb: 'memory.known',
-    sql: `SELECT m.* FROM memory m LEFT JOIN json_each(?) n ON n.value = m.id
-          WHERE m.scope = ? AND m.status IN ('active', 'disputed') AND m.kind <> 'summary'
-            AND (n.value IS NOT NULL OR m.slot IS NOT NULL OR m.pinned = 1)
-          ORDER BY n.value IS NULL, m.pinned DESC, m.id DESC LIMIT ?`,
+    sql: `SELECT * FROM (SELECT *, id IN (SELECT value FROM json_each(?)) AS named FROM memory
+            WHERE scope = ? AND status IN ('active', 'disputed') AND kind <> 'summary') t
+          WHERE named OR slot IS NOT NULL OR pinned = 1 ORDER BY named DESC, pinned DESC, id DESC LIMIT ?`,
     args: [JSON.stringify(named), scope, most],
   };
 }

@@ -21,6 +21,9 @@ import * as exchange from './exchange.ts';
 import * as externalCall from './external_call.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
+import * as memory from './memory.ts';
+import * as memory_cursor from './memory_cursor.ts';
+import * as memory_run from './memory_run.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
@@ -68,6 +71,8 @@ const SHORT = [
   'backup_request_open',
   'slot_open',
   'telling_open',
+  'memory_run_open',
+  'memory_run_batch',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -188,6 +193,21 @@ const verbs: (Op | Query<unknown>)[] = [
   batch.due(1),
   batch.unknown,
   batch.of('b'),
+  batch.ofStep('s'),
+  memory.known('s', [1], 9),
+  memory.named([1]),
+  memory.summaries('s', 1, 2),
+  memory.summarised(1),
+  memory_cursor.behind,
+  memory_cursor.moveModel('c', 1),
+  memory_run.open,
+  memory_run.ofInput('h'),
+  memory_run.collected,
+  memory_run.ofBatch('b'),
+  memory_run.taken('s', 'b', 1),
+  memory_run.plannedSince(1),
+  memory_run.yields(9),
+  memory_run.said('c', 1, 2, 9),
   batch.known(['b']),
   batch.page('k', { below: 9 }, 20),
   batch.page(null, { above: 1 }, 20),
@@ -285,7 +305,7 @@ for (const { verb, sql, args } of verbs) {
     const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
-      const own = /^SCAN (c|w|t|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
+      const own = /^SCAN (c|w|t|name|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
       assert.ok(!detail.startsWith('SCAN') || own || short, `${detail}\n${sql}`);
     }

@@ -46,7 +46,9 @@ export async function plan(ctx: Planner, isReal: () => Promise<boolean>, open = 
   const kept = within(ops, room);
   if (kept.length > 0) await store.commit(kept);
   const planned = Math.min(runs, room);
-  return runs === 0 ? nothing('nothing new was said') : { runs: planned, words: `${planned} runs planned` };
+  return runs === 0
+    ? nothing('nothing new was said')
+    : { runs: planned, words: planned === 1 ? '1 run planned' : `${planned} runs planned` };
 }
 
 const nothing = (words: string): Planned => ({ runs: 0, words });

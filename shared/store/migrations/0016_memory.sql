@@ -58,6 +58,7 @@ CREATE TABLE memory (
 ) STRICT;
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
+CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE INDEX memory_scope ON memory (scope, status, kind);
 CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
@@ -123,6 +124,7 @@ CREATE TABLE memory_run (
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
 CREATE INDEX memory_run_finished ON memory_run (finished_at);
 CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
+CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
 CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
 
 -- What was changed, in order, and what the row was before: ids and states, no words. So a run can be undone.
