@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import type { Clock } from '#shared/base/clock.ts';
 import { NANO } from '#shared/base/money.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { socketOf } from '#shared/runtime/home.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import type { Run } from '#shared/tables/memory_run.ts';
@@ -16,6 +17,7 @@ import type { Reply } from '#shared/testing/messages-script.ts';
 import { type Routers, startRouters } from '#shared/testing/routers.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { type Config, config } from '../config.ts';
+import { askerAt } from './ask.ts';
 import { periodAt } from './period.ts';
 import { runs } from './runs.ts';
 
@@ -328,7 +330,7 @@ test('of an answer with faults what is right counts, and each fault is named', a
   const [run] = await allRuns();
   assert.equal(run?.state, 'applied');
   assert.equal(run?.rejected, 9);
-  assert.match(run?.problem ?? '', /does not say "I have a boat".*known from there already/);
+  assert.match(run?.problem ?? '', /does not say "…".*known from there already/);
   for (const why of [
     /add 2: it cites message 999999/,
     /add 4: its date is none/,
@@ -503,6 +505,23 @@ test('without a real model, or switched off, nothing is asked and nothing is pas
   assert.equal(await reader(t).consolidate(), '1 run planned');
 });
 
+test('the rehearsal model is known from a real one', async (t) => {
+  const rehearsing = await buildHouse({ telegram: false, key: false });
+  t.after(() => rehearsing.close());
+  const its = await startRouters(rehearsing, 1);
+  t.after(() => its.stop());
+  const { signal } = new AbortController();
+  const isReal = (at: House, alias: string) => askerAt(socketOf(at.home, 'router'), 1, signal).isReal(alias);
+  assert.deepEqual(
+    await Promise.all(['default', 'quick', 'claude-haiku-5-5'].map((alias) => isReal(house, alias))),
+    [true, true, true],
+  );
+  assert.deepEqual(
+    await Promise.all(['default', 'claude-haiku-5-5'].map((alias) => isReal(rehearsing, alias))),
+    [false, false],
+  );
+});
+
 test('what is forgotten while it is read leaves nothing; the rest is asked about anew', async (t) => {
   const [id = 0, secret = 0] = await say(['I like tea', 'my locker is number 9']);
   house.model.script((request) => {
@@ -638,6 +657,49 @@ test('a batch that expires is submitted once more, then its runs are given up, a
   assert.deepEqual(
     bills.map(({ cost_nanousd }) => cost_nanousd),
     [0, 0],
+  );
+});
+
+test('a batch that is gone, or has ended without an answer to a run, is asked for again', async (t) => {
+  await say(['I like tea']);
+  house.model.script(() => remembers({}));
+  const memory = reader(t, { consolidate: 'batch' });
+  await memory.consolidate();
+  await memory.work();
+  await house.model.endBatch();
+  house.model.fault({ kind: 'not_found_error', endpoint: 'batch.results', calls: 2 });
+  memory.later(COLLECT_ms);
+  await memory.work();
+  const [run] = await allRuns();
+  assert.deepEqual([run?.state, run?.attempts], ['submitted', 2]);
+  assert.equal(
+    house.model
+      .calls()
+      .filter(({ method }) => method === 'DELETE')
+      .at(-1)?.status,
+    200,
+  );
+});
+
+test('what is forgotten while a batch has it leaves nothing of it, here or at the provider', async (t) => {
+  const [, secret = 0] = await say(['I like tea', 'my locker is number 9']);
+  house.model.script(() => remembers({ summaries: [{ session: 1, text: 'Tea, and locker 9.' }] }));
+  const memory = reader(t, { consolidate: 'batch' });
+  await memory.consolidate();
+  await memory.work();
+  await store.commit([passage.remove(secret)]);
+  await house.model.endBatch();
+  memory.later(COLLECT_ms);
+  await memory.work();
+  const [run] = await allRuns();
+  assert.deepEqual([run?.state, run?.attempts], ['submitted', 2]);
+  assert.deepEqual([await memories(), /locker/.test(JSON.stringify(run))], [[], false]);
+  assert.equal(
+    house.model
+      .calls()
+      .filter(({ method }) => method === 'DELETE')
+      .at(-1)?.status,
+    200,
   );
 });
 

@@ -88,7 +88,7 @@ export async function submit(ctx: Runner, runs: readonly Run[]): Promise<void> {
     const half = mine.slice(0, Math.ceil(mine.length / 2));
     if (verdict.kind === 'later' && verdict.budget && half.length < mine.length) {
       await replan(ctx, mine, { due_at: now, problem: messageOf(error), unpaid: true });
-      return submit(ctx, await again(ctx, half));
+      return submit(ctx, await asTheyAre(ctx, half));
     }
     await unanswered(ctx, mine, verdict, messageOf(error));
   }
@@ -107,7 +107,7 @@ async function begin(
   );
 }
 
-const again = async ({ store }: Runner, runs: readonly Run[]) =>
+const asTheyAre = async ({ store }: Runner, runs: readonly Run[]) =>
   (await store.read(memory_run.open)).filter(({ id }) => runs.some((run) => run.id === id));
 
 /** Takes what a batch has brought, once it has ended. */
@@ -163,7 +163,7 @@ export async function apply(ctx: Runner, run: Run): Promise<void> {
         changes: applied,
         rejected: rejected.length + left_out.length,
         problem:
-          [...(refused ? [refused] : []), ...left_out, ...rejected.map(({ why }) => why)]
+          [...(refused ? [refused] : []), ...left_out, ...rejected.map(({ why }) => wordless(why))]
             .slice(0, MOST_PROBLEMS)
             .join('; ') || null,
         now: ctx.clock.now(),
@@ -175,6 +175,8 @@ export async function apply(ctx: Runner, run: Run): Promise<void> {
 }
 
 const MOST_PROBLEMS = 20;
+/** What a run's row says stays when the words that it was about are forgotten. */
+const wordless = (why: string) => why.replace(/"[^"]*"?/g, '"…"');
 
 /** The batches of which all is applied go from the provider, and with them their copies of what was said. */
 export async function clear(ctx: Runner, ref: string): Promise<void> {
