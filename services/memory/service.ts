@@ -6,6 +6,7 @@ import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
 import { runs } from './run/runs.ts';
+import { indexing } from './indexing.ts';
 
 export const memory = service({
   name: 'memory',
@@ -13,6 +14,7 @@ export const memory = service({
   async start(ctx) {
     runs(ctx);
     ctx.doing('watching');
+    indexing(ctx);
   },
 });
 
