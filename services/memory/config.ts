@@ -13,7 +13,6 @@ export const config = section({
     'default',
     'The model that does it: an alias of [router.aliases], none of the complex tier.',
   ),
-  session_minutes: setting(integer(5, 1440), 60, 'A pause of so long ends a session.'),
   run_tokens: setting(integer(1000, 100_000), 12_000, 'It is asked about so many tokens at once, at most …'),
   runs_per_day: setting(integer(0, 1000), 12, '… and so often a day; what is more waits for the next.'),
   day_usd: setting(
@@ -25,6 +24,16 @@ export const config = section({
     integer(1, 60),
     5,
     'After so many runs in a row that brought nothing it rests for a day, then two, four … up to 32.',
+  ),
+  rules_after_s: setting(
+    integer(0, 86_400),
+    60,
+    'What was said is looked through for facts once a conversation has been still for so many seconds.',
+  ),
+  session_min: setting(
+    integer(1, 1440),
+    30,
+    'After so many minutes of silence the next message begins a new session; each long one is summed up.',
   ),
 });
 

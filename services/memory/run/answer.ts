@@ -146,7 +146,7 @@ function summaryOf({ spans }: Input, nth: number, text: string): Change[] {
       text,
       sources: messages.map((message_id) => ({ message_id, quote: null })),
       confidence: null,
-      valid_from: null,
+      valid_from: ends_at,
       due_at: null,
       period,
       starts_at,

@@ -38,7 +38,7 @@ export const PAGE = 2000;
 const CHARS_PER_TOKEN = 4;
 
 export const mostChars = ({ run_tokens }: Pick<Config, 'run_tokens'>) => run_tokens * CHARS_PER_TOKEN;
-export const gap_ms = ({ session_minutes }: Pick<Config, 'session_minutes'>) => session_minutes * 60_000;
+export const gap_ms = ({ session_min }: Pick<Config, 'session_min'>) => session_min * 60_000;
 
 /** null: nothing of it is left. */
 export async function inputOf(store: Store, config: Config, run: Of): Promise<Input | null> {

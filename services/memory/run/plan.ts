@@ -1,7 +1,7 @@
 /**
  * What a model shall read next: of each conversation the sessions that are over and that it has not read, packed into runs;
  * and when nothing of that is left, days and weeks of which the sessions are summed up, but not they. The cursor moves in
- * the commit that plans, so a run that fails costs its own messages a reading, and never the conversation.
+ * the commit that plans, so a run that fails costs its own messages a reading, and never the conversation's rest.
  */
 
 import { periodOf } from '#shared/base/period.ts';
@@ -19,7 +19,8 @@ import { isWorth, packed, type Said, sittingsOf } from './sitting.ts';
 
 export type Planner = Pick<Context<Config>, 'store' | 'clock' | 'config' | 'log'>;
 
-export type Planned = { runs: number; words: string };
+/** Whoever asked for them commits the `ops`, with the end of what it was asked for. */
+export type Planned = { ops: readonly Op[]; runs: number; words: string };
 
 /**
  * @param isReal whether a model is there; asked only when there is something for it
@@ -43,15 +44,14 @@ export async function plan(ctx: Planner, isReal: () => Promise<boolean>, open = 
   const runs = ops.filter(({ verb }) => verb === 'memory_run.plan').length;
   if (runs > 0 && room <= 0) return nothing(`the ${config.runs_per_day} runs of today are made`);
   if (runs > 0 && !(await isReal())) return nothing('there is no model but the rehearsal');
-  const kept = within(ops, room);
-  if (kept.length > 0) await store.commit(kept);
+  // What is not worth asking about is passed over all the same.
+  if (runs === 0) return { ...nothing('nothing new was said'), ops };
   const planned = Math.min(runs, room);
-  return runs === 0
-    ? nothing('nothing new was said')
-    : { runs: planned, words: planned === 1 ? '1 run planned' : `${planned} runs planned` };
+  const words = planned === 1 ? '1 run planned' : `${planned} runs planned`;
+  return { ops: within(ops, room), runs: planned, words };
 }
 
-const nothing = (words: string): Planned => ({ runs: 0, words });
+const nothing = (words: string): Planned => ({ ops: [], runs: 0, words });
 
 /** Up to the one that is one too many: what comes after it, its cursor too, is for another day. */
 function within(ops: readonly Op[], room: number): readonly Op[] {

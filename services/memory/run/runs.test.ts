@@ -4,19 +4,23 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import type { Clock } from '#shared/base/clock.ts';
+import type { Log } from '#shared/base/log.ts';
 import { NANO } from '#shared/base/money.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import type { Run } from '#shared/tables/memory_run.ts';
+import * as memory_run from '#shared/tables/memory_run.ts';
 import * as passage from '#shared/tables/passage.ts';
 import * as slot from '#shared/tables/slot.ts';
+import * as wish from '#shared/tables/wish.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import type { Reply } from '#shared/testing/messages-script.ts';
 import { type Routers, startRouters } from '#shared/testing/routers.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { type Config, config } from '../config.ts';
+import { applyChanges } from '../keep.ts';
 import { askerAt } from './ask.ts';
 import { periodAt } from './period.ts';
 import { runs } from './runs.ts';
@@ -84,6 +88,16 @@ const memories = () => rows<Memory>('SELECT * FROM memory ORDER BY id');
 const asked = () =>
   house.model.calls().filter(({ method, path }) => method === 'POST' && /messages(\/batches)?$/.test(path));
 
+const silent: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  fatal() {},
+  dropped: 0,
+  async close() {},
+};
+
 type Reader = {
   /** Does the next step; false when there is none. */
   step(): Promise<boolean>;
@@ -100,8 +114,7 @@ function reader(t: TestContext, own: Partial<Config> = {}, at = { ahead_ms: 0 })
   const ending = new AbortController();
   t.after(() => ending.abort());
   const clock: Clock = { now: () => Date.now() + at.ahead_ms, mono: () => performance.now() };
-  const silent = () => {};
-  let work: Parameters<Context<Config>['work']>[0] | undefined;
+  const works: Parameters<Context<Config>['work']>[0][] = [];
   const ctx = {
     store,
     persist: store.commit,
@@ -109,19 +122,25 @@ function reader(t: TestContext, own: Partial<Config> = {}, at = { ahead_ms: 0 })
     home: house.home,
     config: config.parse({ consolidate: 'now', alias: 'claude-haiku-5-5', ...own }),
     signal: ending.signal,
-    log: { debug: silent, info: silent, warn: silent, error: silent },
-    work: (given: typeof work) => {
-      work = given;
-    },
+    log: silent,
+    work: (work: (typeof works)[0]) => void works.push(work),
   } as unknown as Context<Config>;
-  const { consolidate } = runs(ctx);
+  runs(ctx);
+  const [work, wishes] = works;
+  const once = async (of: typeof work) => {
+    const piece = await of?.look();
+    if (piece) await of?.act(piece);
+    return Boolean(piece);
+  };
   const self: Reader = {
-    consolidate,
-    async step() {
-      const piece = await work?.look();
-      if (piece) await work?.act(piece);
-      return Boolean(piece);
+    async consolidate() {
+      const asked = { kind: 'consolidate', scope: 'owner', given_by: 'test', at: clock.now() } as const;
+      const [[posted]] = await core.commit([wish.post(asked)]);
+      await once(wishes);
+      const [row] = await core.read(wish.of(posted?.id ?? 0));
+      return row?.outcome ?? '';
     },
+    step: () => once(work),
     async work() {
       for (let steps = 0; await self.step(); steps += 1) assert.ok(steps < 50, 'it goes round in circles');
     },
@@ -221,6 +240,34 @@ test('what was said becomes memories and a summary, in one question, paid once',
   assert.equal(asked().length, before + 1);
 });
 
+test('the summary that rules have made of a session makes way for the model’s', async (t) => {
+  const [id = 0, last = 0] = await say(['I planted two pear trees', { text: 'Lovely.', role: 'assistant' }]);
+  const common = { scope: 'owner', conversation: HERE, after_id: 0, upto_id: last, created_at: Date.now() };
+  const memory = reader(t);
+  await applyChanges(
+    { store, clock: { now: Date.now, mono: Date.now }, log: silent, home: house.home },
+    { run: { how: 'rule', input_hash: 'r' }, opening: [memory_run.ruled({ ...common, input_hash: 'r' })] },
+    'owner',
+    [
+      {
+        ...{ op: 'add', kind: 'summary', slot: null, text: 'I planted two pear trees', confidence: null },
+        ...{ sources: [{ message_id: id, quote: null }], valid_from: noon() + MINUTE_ms, due_at: null },
+        ...{ period: 'session', starts_at: noon(), ends_at: noon() + MINUTE_ms },
+      },
+    ],
+  );
+  house.model.script(() => remembers({ summaries: [{ session: 1, text: 'Two pear trees were planted.' }] }));
+  await memory.consolidate();
+  await memory.work();
+  assert.deepEqual(
+    (await memories()).map(({ text, status, origin }) => [text, status, origin]),
+    [
+      ['I planted two pear trees', 'superseded', 'rule'],
+      ['Two pear trees were planted.', 'active', 'model'],
+    ],
+  );
+});
+
 test('a night without anything new costs nothing: no model is asked', async (t) => {
   await say(['My sister is called Ada']);
   house.model.script(() => remembers({}));
@@ -257,7 +304,7 @@ test('strangers’ words are neither shown nor a reason to ask', async (t) => {
 
 test('a session that goes on is left alone until it is over', async (t) => {
   const memory = reader(t);
-  await say(['I am writing this right now'], Date.now() - 59 * MINUTE_ms);
+  await say(['I am writing this right now'], Date.now() - 29 * MINUTE_ms);
   await cron.commit([
     slot.make({
       job: 'consolidate memory',
@@ -293,7 +340,7 @@ test('a session that goes on is left alone until it is over', async (t) => {
 });
 
 test('where it is wanted, a session is read as soon as it is over', async (t) => {
-  await say(['I am off'], Date.now() - 61 * MINUTE_ms);
+  await say(['I am off'], Date.now() - 31 * MINUTE_ms);
   house.model.script(() => remembers({}));
   await reader(t).work();
   assert.equal((await allRuns()).length, 0);
@@ -330,7 +377,7 @@ test('of an answer with faults what is right counts, and each fault is named', a
   const [run] = await allRuns();
   assert.equal(run?.state, 'applied');
   assert.equal(run?.rejected, 9);
-  assert.match(run?.problem ?? '', /does not say "…".*known from there already/);
+  assert.match(run?.problem ?? '', /does not say so.*known from there already/);
   for (const why of [
     /add 2: it cites message 999999/,
     /add 4: its date is none/,
@@ -790,7 +837,7 @@ test('what one of a real service’s processes was asking when it was killed, th
   await second.stop();
   assert.equal(asked().length, before + 1);
   assert.deepEqual(
-    (await memories()).map(({ text }) => text),
+    (await memories()).filter(({ origin }) => origin === 'model').map(({ text }) => text),
     ['Likes tea'],
   );
   const bills = await rows<{ cost_nanousd: number }>('SELECT cost_nanousd FROM call');

@@ -7,9 +7,13 @@ import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
+import type { Op } from '#shared/tables/op.ts';
+import * as outbound from '#shared/tables/outbound.ts';
 import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
+import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
+import { placeOf } from '../place.ts';
 import { askerAt } from './ask.ts';
 import { gap_ms } from './input.ts';
 import { type Planned, plan } from './plan.ts';
@@ -21,8 +25,7 @@ const IDLE_ms = 10 * 60_000;
 
 type Step = () => Promise<unknown>;
 
-/** @returns plans what there is at once, sessions that are not over included, for whoever wishes it */
-export function runs(ctx: Context<Config>): { consolidate(): Promise<string> } {
+export function runs(ctx: Context<Config>): void {
   const asker = askerAt(socketOf(ctx.home, 'router'), ctx.config.day_usd, ctx.signal);
   const runner: Runner = { ...ctx, asker };
   const isReal = () => asker.isReal(ctx.config.alias);
@@ -44,13 +47,12 @@ export function runs(ctx: Context<Config>): { consolidate(): Promise<string> } {
       const step = stepOf(runner, isReal, open, now);
       if (step) return step;
       const due = (await ctx.store.read(slot.openFor('memory'))).find(({ job }) => job === JOB);
-      if (due) return () => nightly(ctx, due, () => plan(ctx, isReal));
+      if (due) return async () => nightly(ctx, due, await plan(ctx, isReal));
       if (!ctx.config.when_idle || now < idle_at) return null;
       idle_at = now + IDLE_ms;
       const behind = await ctx.store.read(memory_cursor.behind);
-      return behind.some(({ last_at }) => now - last_at >= gap_ms(ctx.config))
-        ? () => plan(ctx, isReal)
-        : null;
+      if (!behind.some(({ last_at }) => now - last_at >= gap_ms(ctx.config))) return null;
+      return async () => commit(ctx, (await plan(ctx, isReal)).ops);
     },
     act: async (step) => void (await step()),
     async due() {
@@ -58,8 +60,18 @@ export function runs(ctx: Context<Config>): { consolidate(): Promise<string> } {
       return open.length > 0 ? Math.min(...open.map(({ due_at }) => due_at)) : null;
     },
   });
-  return { consolidate: async () => (await plan(ctx, isReal, true)).words };
+  ctx.work<wish.Wish>({
+    name: 'wishes to consolidate',
+    queue: 'wish',
+    halts: true,
+    look: async () => (await ctx.store.read(wish.next(['consolidate'])))[0],
+    // Whoever wishes it now means what was said just now too.
+    act: async (one) => granted(ctx, one, await plan(ctx, isReal, true)),
+  });
 }
+
+const commit = async ({ persist }: Pick<Context<Config>, 'persist'>, ops: readonly Op[]) =>
+  ops.length > 0 ? persist(ops) : [];
 
 /** What is paid for is fetched also when nothing more is to be asked. */
 const isWanted = ({ consolidate }: Config, { state }: memory_run.Run) =>
@@ -88,10 +100,23 @@ function stepOf(
   return () => collect(ctx, batch_ref, together);
 }
 
-async function nightly(ctx: Context<Config>, { id }: slot.Slot, work: () => Promise<Planned>): Promise<void> {
-  const tell = (state: slot_outcome.Outcome['state'], reason: string | null) =>
-    ctx.persist([slot_outcome.tell({ slot_id: id, service: 'memory', state, reason, at: ctx.clock.now() })]);
-  await tell('started', null);
-  const { runs, words } = await work();
-  await tell(runs > 0 ? 'done' : 'skipped', words);
+async function nightly(
+  ctx: Context<Config>,
+  { id }: slot.Slot,
+  { ops, runs, words }: Planned,
+): Promise<void> {
+  const state = runs > 0 ? 'done' : 'skipped';
+  const told = { slot_id: id, service: 'memory', state, reason: words, at: ctx.clock.now() } as const;
+  await ctx.persist([...ops, slot_outcome.tell(told)]);
+}
+
+async function granted(ctx: Context<Config>, one: wish.Wish, { ops, runs, words }: Planned): Promise<void> {
+  const now = ctx.clock.now();
+  const place = one.conversation === null ? null : placeOf(one.conversation);
+  const told = { key: `wish:${one.id}`, kind: 'notice', turn_id: null, message_ref: null } as const;
+  await ctx.persist([
+    ...ops,
+    wish.settle(one.id, { state: runs > 0 ? 'done' : 'refused', outcome: words, now }),
+    ...(place ? [outbound.post({ ...told, ...place, text: `Memory: ${words}.`, now })] : []),
+  ]);
 }
