@@ -1,6 +1,6 @@
 /**
  * Fits the weights of the ranking (shared/recall/weights.ts), and says what they are worth on conversations that they were
- * not fitted on: each conversation in turn is left out, ranked by what was fitted on the others.
+ * not fitted on: one conversation of each set in turn is left out, and ranked by what was fitted on the others.
  *
  *   node bench/recall/fit.ts <dataset.json>… [--write] [--without feature,…]
  *
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Feature, FIRST, firstLook, SECOND, secondLook } from '#shared/recall/features.ts';
 import { find } from '#shared/recall/find.ts';
+import { FIRST_WEIGHTS } from '#shared/recall/weights.ts';
 import { table } from '../table.ts';
 import { type Conversation, readConversations } from './locomo.ts';
 import { BUDGETS, FIRST as FIRSTS, type Measured, meanOf, sharesOf, storeOf } from './measure.ts';
@@ -27,7 +28,9 @@ if (positionals.length === 0) {
 }
 const without = (values.without ?? '').split(',');
 const L2 = Number(values.l2 ?? 0.002);
-const ROUNDS = 120;
+const ROUNDS = 60;
+/** Of each question so many candidates are fitted on, the best by the weights there are: what is far off teaches nothing. */
+const NEAR = 80;
 const ALL: readonly Feature[] = [...FIRST, ...SECOND];
 
 /** A question with its candidates, a row of features each. */
@@ -38,7 +41,9 @@ type Case = {
   category: string;
   conversation: string;
   evidence: ReadonlySet<number>;
+  /** Its best candidates, and which of all they are. */
   candidates: { id: number; text: string }[];
+  kept: number[];
   first: Float64Array[];
   /** By fold that is left out (the last: none), since the second look rests on the weights of the first. */
   both: Float64Array[][];
@@ -56,6 +61,11 @@ const weightOf = (file: string) => 1 / Math.sqrt(questions(file));
 const cases: Case[] = [];
 await look(async (one, { asked, idf, candidates }, fold, file, evidence) => {
   const looked = firstLook(asked, idf, candidates);
+  const scores = looked.map(({ first }) => FIRST.reduce((sum, f) => sum + FIRST_WEIGHTS[f] * first[f], 0));
+  const kept = looked
+    .map((_, i) => i)
+    .sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0))
+    .filter((i, place) => place < NEAR || evidence.has(looked[i]?.candidate.id ?? 0));
   cases.push({
     fold,
     set: file,
@@ -63,16 +73,17 @@ await look(async (one, { asked, idf, candidates }, fold, file, evidence) => {
     category: one.category,
     conversation: one.conversation,
     evidence,
-    candidates: looked.map(({ candidate, part }) => ({ id: candidate.id, text: part })),
+    candidates: kept.map((i) => ({ id: looked[i]?.candidate.id ?? 0, text: looked[i]?.part ?? '' })),
+    kept,
     first: looked.map(({ first }) => Float64Array.from(FIRST, (name) => first[name])),
     both: [],
   });
 });
-const NONE = conversations.length;
-const firsts = [...conversations, null].map((_, left) =>
+const NONE = Math.max(...sets.map(({ conversations }) => conversations.length));
+const firsts = Array.from({ length: NONE + 1 }, (_, left) =>
   fit(
     cases.filter(({ fold }) => fold !== left),
-    ({ first }) => first,
+    ({ first, kept }) => kept.map((i) => first[i] ?? new Float64Array()),
     FIRST,
   ),
 );
@@ -82,11 +93,8 @@ await look(async (_, { asked, idf, candidates }) => {
   const one = cases[nth++];
   for (const weights of firsts) {
     const scores = (one?.first ?? []).map((row) => dot(weights, row));
-    one?.both.push(
-      secondLook(asked, idf, looked, scores).map((features) =>
-        Float64Array.from(ALL, (name) => features[name]),
-      ),
-    );
+    const both = secondLook(asked, idf, looked, scores);
+    one?.both.push(one.kept.map((i) => Float64Array.from(ALL, (name) => both[i]?.[name] ?? 0)));
   }
 });
 const fitted = firsts.map((_, left) =>
@@ -132,7 +140,9 @@ async function look(
     evidence: ReadonlySet<number>,
   ) => Promise<void>,
 ): Promise<void> {
-  for (const [fold, { file, each }] of conversations.entries()) await lookAt(each, fold, file);
+  for (const { file, conversations } of sets) {
+    for (const [fold, each] of conversations.entries()) await lookAt(each, fold, file);
+  }
   async function lookAt(conversation: Conversation, fold: number, file: string) {
     const { store, close } = await storeOf(conversation);
     const { scope, now, name } = conversation;

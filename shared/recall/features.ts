@@ -92,13 +92,20 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   const most = Math.max(...idf, Number.MIN_VALUE);
   const words = matcherOf(terms);
   const authors = new Set(candidates.flatMap(({ author }) => stemsOf(author)));
+  // Most lines are met several times: as a text of their own, and beside others.
+  const lines = new Map<string, string[]>();
+  const stemsIn = (text: string): string[] => {
+    const found = lines.get(text) ?? stemsOf(text);
+    lines.set(text, found);
+    return found;
+  };
   const read = candidates.map((candidate) => {
     const [before = '', after = ''] = candidate.context.split('\n\n');
     const part = partOf(candidate.text.slice(0, LONGEST_chars), words, idf);
-    return { candidate, before, after, part, stems: stemsOf(part), author: stemsOf(candidate.author) };
+    return { candidate, before, after, part, stems: stemsIn(part), author: stemsIn(candidate.author) };
   });
-  const stemsBefore = read.map(({ before }) => stemsOf(before));
-  const stemsAfter = read.map(({ after }) => stemsOf(after));
+  const stemsBefore = read.map(({ before }) => before.split('\n').flatMap(stemsIn));
+  const stemsAfter = read.map(({ after }) => after.split('\n').flatMap(stemsIn));
   const mean = mean1(read.map(({ stems }) => stems.length));
   const meanBeside = mean1([...stemsBefore, ...stemsAfter].map(({ length }) => length));
   const pairs = new Set(asked.pairs);
