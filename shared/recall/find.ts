@@ -1,5 +1,7 @@
 /** What could bear on a question: a few hundred candidates out of all that was said, and how rare its words are there. */
 
+import type { Cited } from '#shared/tables/memory.ts';
+import * as memory from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import type { Candidate } from './features.ts';
 import { type Asked, isIdle, understand } from './question.ts';
@@ -10,10 +12,12 @@ export type Field = {
   /** How rare each term is. */
   idf: readonly number[];
   candidates: Candidate[];
+  memories: Cited[];
 };
 
 /** So many are looked at closely. */
 const CANDIDATES = 240;
+const MEMORIES = 40;
 /** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
  *  stands nearly everywhere is read in the newest part only. */
 const POSTINGS = 24_000;
@@ -24,7 +28,7 @@ const PAIR_weight = 3;
 
 export async function find(read: Read, question: Question): Promise<Field> {
   const asked = understand(question.text, question.now);
-  if (isIdle(asked)) return { asked, idf: [], candidates: [] };
+  if (isIdle(asked)) return { asked, idf: [], candidates: [], memories: [] };
   const terms = asked.terms.map(({ word, kin }) => anyOf([word, ...kin.forms]));
   const kin = asked.terms.map(({ kin }) => anyOf(kin.fields));
   const days = asked.periods.map(daysOf);
@@ -52,7 +56,9 @@ export async function find(read: Read, question: Question): Promise<Field> {
       limit: CANDIDATES,
     }),
   );
-  return { asked, idf, candidates };
+  const words = terms.length === 0 ? '' : terms.join(' OR ');
+  const memories = words === '' ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
+  return { asked, idf, candidates, memories };
 }
 
 /** Each match with the oldest id it is looked for from: the rare ones anywhere, the others as far back as can be afforded. */
