@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Feature, FIRST, firstLook, SECOND, secondLook } from '#shared/recall/features.ts';
 import { find } from '#shared/recall/find.ts';
-import { FIRST_WEIGHTS } from '#shared/recall/weights.ts';
+import { FIRST_WEIGHTS, WEIGHTS } from '#shared/recall/weights.ts';
 import { table } from '../table.ts';
 import { type Conversation, readConversations } from './locomo.ts';
 import { BUDGETS, FIRST as FIRSTS, type Measured, meanOf, sharesOf, storeOf } from './measure.ts';
@@ -197,8 +197,13 @@ function fit(
       w[f] = (w[f] ?? 0) - (step * m) / (Math.sqrt(s) + 1e-8);
     }
   }
-  return w.map((weight, f) => weight / (spread[f] ?? 1));
+  // What occurs nowhere in the data keeps the weight it has.
+  return w.map((weight, f) => (spread[f] === RARE ? was(names[f]) : weight / (spread[f] ?? 1)));
 }
+
+const was = (name: Feature | undefined) => (name === undefined ? 0 : WEIGHTS[name]);
+/** What hardly ever occurs would be blown up. */
+const RARE = 0.02;
 
 function deviations(rows: readonly Float64Array[], size: number): Float64Array {
   const mean = new Float64Array(size);
@@ -210,8 +215,7 @@ function deviations(rows: readonly Float64Array[], size: number): Float64Array {
       square[f] = (square[f] ?? 0) + ((row[f] ?? 0) - (mean[f] ?? 0)) ** 2 / rows.length;
     }
   }
-  // What hardly occurs would else be blown up.
-  return square.map((s) => Math.max(0.02, Math.sqrt(s)));
+  return square.map((s) => Math.max(RARE, Math.sqrt(s)));
 }
 
 function dot(weights: Float64Array, row: Float64Array): number {
