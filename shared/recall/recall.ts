@@ -1,7 +1,13 @@
-/** What of all that was said and is remembered bears on a question: by its words alone, without a model. */
+/** What of all that was said and is remembered bears on a question: by its words, without a model; where vectors help, by those too. */
 
+import * as memory from '#shared/tables/memory.ts';
 import type { Trust } from '#shared/tables/message.ts';
 import type { Query } from '#shared/tables/op.ts';
+import { fill } from './fill.ts';
+import { find } from './find.ts';
+import { asCandidate, sourcesOf, weigh } from './memories.ts';
+import { addNear, type Meaning, withNear } from './near.ts';
+import { rank } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
@@ -13,6 +19,10 @@ export type Question = {
   budget_tokens: number;
   /** What the model is told word for word anyway. */
   except_turns?: readonly string[];
+  /** What it means, as a vector: only where that is known to help. */
+  meaning?: Meaning;
+  /** What was said alone, and whether it still is so or not. */
+  messages_only?: boolean;
 };
 
 export type Found = {
@@ -23,13 +33,64 @@ export type Found = {
   author: string | null;
   at: number;
   trust: Trust;
+  /** Of a long message, the part that bears on it. */
   text: string;
   score: number;
   /** What it scored by, feature by feature. */
   why: Readonly<Record<string, number>>;
 };
 
+/** Of so many of the best it is asked whether something has replaced what they say. */
+const CHECKED = 60;
+
+/** What speaks so much less for a candidate than for the best does not bear on the question. */
+const FAR = 12;
+
 /** The best first, each once, as many as fit into the budget. Nothing when nothing bears on it. */
-export async function recall(_read: Read, _question: Question): Promise<Found[]> {
-  return [];
+export async function recall(read: Read, question: Question): Promise<Found[]> {
+  const { scope, now, budget_tokens, meaning, messages_only } = question;
+  const field = await withNear(read, question, await find(read, question));
+  const { asked, idf, candidates, memories, near } = field;
+  if (candidates.length + memories.length === 0) return [];
+  const byWords = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
+  const first = meaning ? addNear(byWords, near, meaning.weight) : byWords;
+  const said = first.flatMap(({ candidate: { id } }) => (id > 0 ? [id] : [])).slice(0, CHECKED);
+  const replacing = messages_only ? [] : await read(memory.replacing(scope, said));
+  // What has taken a message's place is told with it, also where it has none of the question's words.
+  const known = new Map(memories.map((each) => [each.id, each]));
+  const replaced = new Map<number, number | null>();
+  for (const row of replacing) {
+    replaced.set(row.message_id, row.id ?? replaced.get(row.message_id) ?? null);
+    if (row.id !== null) known.set(row.id, row);
+  }
+  const unranked = [...known.values()].filter(
+    ({ id }) => !first.some(({ candidate }) => candidate.id === -id),
+  );
+  const all = [
+    ...first,
+    ...unranked.map((each) => ({
+      candidate: asCandidate(each),
+      part: each.text,
+      score: first.at(-1)?.score ?? 0,
+      why: {},
+    })),
+  ];
+  const ranked = weigh(all, [...known.values()], replaced, now);
+  const best = ranked[0]?.score ?? 0;
+  const found = ranked
+    .filter(({ score }) => score >= best - FAR)
+    .map(({ candidate, part, score, why }): Found => {
+      const { id, role, author, at, trust } = candidate;
+      return id < 0
+        ? { kind: 'memory', id: -id, role: null, author: null, at, trust, text: part, score, why }
+        : { kind: 'message', id, role, author: author || null, at, trust, text: part, score, why };
+    });
+  // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many.
+  return fill(found, budget_tokens, ({ kind, id }) => {
+    if (kind === 'message') return [`message ${id}`];
+    const cited = known.get(id);
+    const told =
+      cited && cited.kind !== 'summary' ? sourcesOf(cited).map((source) => `message ${source}`) : [];
+    return [`memory ${id}`, ...told];
+  });
 }

@@ -6,13 +6,14 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Meaning } from '#shared/recall/near.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { type Read, recall } from '#shared/recall/recall.ts';
 import { isStop, stemsOf, wordsOf } from '#shared/recall/terms.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Vector } from '#shared/tables/embedding.ts';
-import * as embedding_trial from '#shared/tables/embedding_trial.ts';
 import type { Trial } from '#shared/tables/embedding_trial.ts';
+import * as embedding_trial from '#shared/tables/embedding_trial.ts';
 
 /** A question, what is to be found by it, and the turn that it was asked in, which is not. */
 export type Pair = { scope: string; text: string; except_turns: string[]; refs: readonly number[] };
@@ -69,7 +70,15 @@ export async function tried(
     }
     sums = summed(await each(judging, by(0)), await each(judging, by(weight)));
   }
-  return { at: now, alias, model, weight, ...sums, pairs: judging.length, ...verdictOn({ ...sums, pairs: judging.length, was_used }) };
+  return {
+    at: now,
+    alias,
+    model,
+    weight,
+    ...sums,
+    pairs: judging.length,
+    ...verdictOn({ ...sums, pairs: judging.length, was_used }),
+  };
 }
 
 type Sums = Pick<Trial, 'by_words' | 'by_both' | 'better' | 'worse'>;
@@ -94,7 +103,8 @@ export function verdictOn({
 }
 
 function summed(words: readonly number[], both: readonly number[]): Sums {
-  const differ = (how: (a: number, b: number) => boolean) => words.filter((one, i) => how(both[i] ?? 0, one)).length;
+  const differ = (how: (a: number, b: number) => boolean) =>
+    words.filter((one, i) => how(both[i] ?? 0, one)).length;
   return {
     by_words: mean(words),
     by_both: mean(both),
@@ -164,13 +174,24 @@ export function usedIn(rows: readonly embedding_trial.Answered[]): Pair[] {
     if (!first) continue;
     const asked = new Set(stemsOf(first.question));
     const refs = all.filter(({ told, answer }) => {
-      const own = new Set(stemsOf(wordsOf(told).filter((word) => !isStop(word)).join(' ')));
+      const own = new Set(
+        stemsOf(
+          wordsOf(told)
+            .filter((word) => !isStop(word))
+            .join(' '),
+        ),
+      );
       const said = new Set(stemsOf(answer));
       return [...own].filter((stem) => said.has(stem) && !asked.has(stem)).length >= TAKEN;
     });
     if (refs.length === 0) continue;
     const { scope, question, turn_id } = first;
-    pairs.push({ scope, text: question, except_turns: [turn_id], refs: [...new Set(refs.map(({ ref }) => ref))] });
+    pairs.push({
+      scope,
+      text: question,
+      except_turns: [turn_id],
+      refs: [...new Set(refs.map(({ ref }) => ref))],
+    });
   }
   return pairs;
 }
