@@ -31,12 +31,13 @@ export function stretch(
   most: number,
 ): Query<Row & { id: number }> {
   const [sign, text] =
-    of === 'passage' ? ['', 's.text'] : ['-', `CASE WHEN s.status IN ('active', 'disputed') THEN s.text END`];
+    of === 'passage' ? ['', 'text'] : ['-', `CASE WHEN status IN ('active', 'disputed') THEN text END`];
   return {
     verb: 'embedding.stretch',
-    sql: `SELECT s.id, ${sign}s.id AS ref, CASE WHEN e.ref IS NULL THEN ${text} END AS text
-          FROM (SELECT * FROM ${of} WHERE id < ? ORDER BY id DESC LIMIT ?) s
-          LEFT JOIN embedding e ON e.ref = ${sign}s.id AND e.model = ? ORDER BY s.id DESC`,
+    sql: `WITH stretch (id, ref, text) AS MATERIALIZED (
+            SELECT id, ${sign}id, ${text} FROM ${of} WHERE id < ? ORDER BY id DESC LIMIT ?)
+          SELECT id, stretch.ref, CASE WHEN e.ref IS NULL THEN text END AS text
+          FROM stretch LEFT JOIN embedding e ON e.ref = stretch.ref AND e.model = ? ORDER BY id DESC`,
     args: [before, most, model],
   };
 }
@@ -76,7 +77,7 @@ export function near(of: {
             UNION SELECT ref FROM embedding WHERE scope = ? AND model = ? AND ref < 0
             UNION SELECT ref FROM given
           ), compared AS MATERIALIZED (
-            SELECT e.ref, dot(e.vector, ?) / e.norm AS nearness FROM looked l CROSS JOIN embedding e ON e.ref = l.ref
+            SELECT e.ref, dot(e.vector, ?) / e.norm AS nearness FROM looked CROSS JOIN embedding e ON e.ref = looked.ref
             WHERE e.model = ? AND length(e.vector) = ?
           )
           SELECT * FROM (SELECT * FROM compared ORDER BY nearness DESC, ref DESC LIMIT ?)

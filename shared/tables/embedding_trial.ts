@@ -40,7 +40,7 @@ export function add(trial: Omit<Trial, 'id'>): Op {
 
 export const latest: Query<Trial> = {
   verb: 'embedding_trial.latest',
-  sql: 'SELECT * FROM embedding_trial ORDER BY id DESC LIMIT 1',
+  sql: 'SELECT * FROM embedding_trial WHERE id = (SELECT max(id) FROM embedding_trial)',
   args: [],
 };
 

@@ -255,8 +255,8 @@ export function bearing(scope: string, match: string, limit: number): Query<Cite
 export function inForce(scope: string, ids: readonly number[]): Query<Cited> {
   return {
     verb: 'memory.inForce',
-    sql: `SELECT m.*, ${SOURCES} FROM json_each(?) q CROSS JOIN memory m ON m.id = q.value
-          WHERE m.scope = ? AND m.status IN ('active', 'disputed')`,
+    sql: `SELECT m.*, ${SOURCES} FROM memory m WHERE m.id IN (SELECT value FROM json_each(?))
+            AND m.scope = ? AND m.status IN ('active', 'disputed')`,
     args: [JSON.stringify(ids), scope],
   };
 }

@@ -164,8 +164,8 @@ export function named(
 ): Query<Passage> {
   return {
     verb: 'passage.named',
-    sql: `SELECT p.* FROM json_each(?) q CROSS JOIN passage p ON p.id = q.value
-          WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?))`,
+    sql: `SELECT * FROM passage WHERE id IN (SELECT value FROM json_each(?))
+            AND scope = ? AND turn_id NOT IN (SELECT value FROM json_each(?))`,
     args: [JSON.stringify(ids), scope, JSON.stringify(except_turns)],
   };
 }

@@ -86,8 +86,8 @@ export function maker(ctx: Making, ask: Embed) {
 
   /** What has just come is among the newest. */
   async function newest(model: string): Promise<embedding.Bare[] | null> {
-    for (const of of ['passage', 'memory'] as const) {
-      const bare = bareIn(await store.read(embedding.stretch(of, model, Number.MAX_SAFE_INTEGER, STRETCH)));
+    for (const kind of ['passage', 'memory'] as const) {
+      const bare = bareIn(await store.read(embedding.stretch(kind, model, Number.MAX_SAFE_INTEGER, STRETCH)));
       if (bare.length > 0) return bare;
     }
     return null;
