@@ -1,9 +1,9 @@
 /** Whom to tell: those whom the config names, and those who were let in by a code. */
 
 import * as z from 'zod/mini';
-import { readSection } from '#shared/runtime/config.ts';
-import type { Store } from '#shared/store/store.ts';
-import * as member from '#shared/tables/member.ts';
+import type { Store } from '../store/store.ts';
+import * as member from '../tables/member.ts';
+import { readSection } from './config.ts';
 
 /** As much of the bridge's section as it needs. */
 const people = z.looseObject({ owners: z._default(z.array(z.number()), []) });
