@@ -70,7 +70,7 @@ export function getter(
       const location = answer.headers.get('location');
       const next =
         follow && answer.status >= 300 && answer.status < 400 && location !== null
-          ? URL.parse(location, at)
+          ? URL.parse(location, at.href)
           : null;
       const incoming = answer.body as unknown as AsyncIterable<Buffer> & { destroy(): void };
       if (next === null) {
