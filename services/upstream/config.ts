@@ -100,7 +100,7 @@ export const config = section({
   pages: setting(
     z.record(z.string().check(z.regex(/^[\w-]{1,40}$/)), page),
     {},
-    'Pages and feeds of your own, by name: [upstream.pages.kernel] url = "https://www.kernel.org/", every_minutes = 60, and when: "changes", "new items" (of a feed), { contains = "in stock" }, { lacks = "sold out" }.',
+    'Pages and feeds of your own, by name: [upstream.pages.kernel] url = "https://www.kernel.org/", and if need be every_minutes (60) and when: "changes", "new items" (of a feed), { contains = "in stock" }, or lacks instead.',
   ),
 });
 
