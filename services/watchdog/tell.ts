@@ -14,6 +14,7 @@ import * as telling from '#shared/tables/telling.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { FLAPPING_ms } from './calm.ts';
 import type { Config } from './config.ts';
+import { joined, partOf } from './joined.ts';
 import { sift } from './news.ts';
 import { hasSecond, nextStep, type Standing } from './route.ts';
 import { hasSecondRoute, sendDirect, sendSecond, type Word } from './send.ts';
@@ -39,10 +40,14 @@ export async function tellAll(ctx: Watchdog, audience: Audience): Promise<void> 
 async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
   const now = ctx.clock.now();
   const due = await ctx.store.read(telling.due(now - NEWS_ms, now - FLAPPING_ms));
-  const { say, drop } = sift(due, now);
+  const { alone, join } = due.some((one) => partOf(one) !== null)
+    ? joined(due, await ctx.store.read(telling.recent))
+    : { alone: due, join: [] };
+  const { say, drop } = sift(alone, now);
   const unsaid = (one: telling.Due, told: telling.Routes) =>
     telling.post({ incident_id: one.id, phase: one.phase, message: uuid(now), now, told });
-  if (drop.length > 0) await ctx.store.commit(drop.map((one) => unsaid(one, {})));
+  const quietly = [...drop.map((one) => unsaid(one, {})), ...join.map((one) => unsaid(one, { with: now }))];
+  if (quietly.length > 0) await ctx.store.commit(quietly);
   const news: telling.Due[] = [];
   for (const one of say) {
     if (await saidInChat(ctx, one, owners)) await ctx.store.commit([unsaid(one, { sender: now })]);
@@ -74,12 +79,19 @@ function posted(of: { message: string; owner: number; told: readonly telling.Due
   });
 }
 
-/** Of a turn that is held, core has told its sender itself; what came of it is their own doing. */
+/**
+ * Of a turn that is held, core has told its sender itself; what came of it is their own doing. So it has where an answer is
+ * late, because the model is away; that it is back the answer says.
+ */
 async function saidInChat(
   ctx: Watchdog,
-  { cause, service }: telling.Due,
+  { cause, service, phase }: telling.Due,
   owners: readonly number[],
 ): Promise<boolean> {
+  if (phase === 'begun' && /^(breaker|provider) /.test(cause)) {
+    const waiting = await ctx.store.read(turn.toldToWait);
+    return waiting.some(({ chat }) => owners.includes(Number(chat)));
+  }
   if (service !== 'core' || !cause.startsWith('turn ')) return false;
   const [held] = await ctx.store.read(turn.of(cause.slice('turn '.length)));
   return held?.channel === 'telegram' && owners.includes(Number(held.chat));

@@ -376,3 +376,11 @@ export function finish(turn: Turn, how: { now: number; state: 'done' | 'dead'; e
     durable: true,
   };
 }
+
+/** The chats in which somebody was told that the answer will be late, and waits for it. */
+export const toldToWait: Query<{ chat: string }> = {
+  verb: 'turn.toldToWait',
+  sql: `SELECT DISTINCT chat FROM turn INDEXED BY turn_due
+        WHERE state IN ('running', 'waiting') AND told_at IS NOT NULL AND channel = 'telegram' AND chat IS NOT NULL`,
+  args: [],
+};
