@@ -52,9 +52,14 @@ test('what has been told speaks for whatever shows the same trouble later', () =
   assert.deepEqual(fates([row(1, 'breaker a/x', { told: 'with' }), row(2, 'provider a')]), [
     'provider a begun: alone',
   ]);
+  // Its end waits for the broader one, and so nothing has ended.
   assert.deepEqual(fates([row(1, 'breaker a/x', over('itself')), row(2, 'provider a')]), [
-    'breaker a/x over: alone',
-    'provider a begun: alone',
+    'breaker a/x over: wait',
+    'provider a begun: join',
+  ]);
+  assert.deepEqual(fates([row(1, 'provider a', over('itself')), row(2, 'breaker a/x')]), [
+    'provider a over: alone',
+    'breaker a/x begun: alone',
   ]);
 });
 

@@ -63,10 +63,13 @@ function fateOf<T extends Item & { text: string }>(
     return goesOn ? 'wait' : 'alone';
   }
   const speaks = related.some((other) => {
-    if (!together(one, other)) return false;
+    const unsaid = due.some(({ id }) => id === other.id);
+    // An end that waits for a broader one has not been told: all of it goes on.
+    const goesOn = one.phase === 'begun' && unsaid && other.breadth > part.breadth;
+    if (!goesOn && !together(one, other)) return false;
     if (other.told === 'itself') return true;
     const before = other.breadth < part.breadth || (other.breadth === part.breadth && other.id < one.id);
-    return before && due.some(({ id }) => id === other.id);
+    return before && unsaid;
   });
   return speaks ? 'join' : 'alone';
 }
