@@ -72,7 +72,7 @@ function itemOf(block: string): Item {
 
 /** Atom has the address in an attribute, and others beside it. */
 function linkOf(block: string): string {
-  const tags = [...block.matchAll(/<link\b([^>]{0,2000})>/gi)].map(([, attributes = '']) => attributes);
+  const tags = [...block.matchAll(/<link\b([^<>]{0,2000})>/gi)].map(([, attributes = '']) => attributes);
   const main = tags.find(
     (attributes) => /href=/.test(attributes) && !/rel=["'](?!alternate)/.test(attributes),
   );
@@ -88,7 +88,7 @@ function timeOf(text: string): number | null {
 /** The insides of these elements, in the order in which they stand. None of them nests. */
 function blocks(xml: string, names: readonly string[]): string[] {
   const found: string[] = [];
-  const open = new RegExp(`<(${names.join('|')})(?:\\s[^>]{0,2000})?>`, 'gi');
+  const open = new RegExp(`<(${names.join('|')})(?:\\s[^<>]{0,2000})?>`, 'gi');
   for (let match = open.exec(xml); match && found.length < MOST_items; match = open.exec(xml)) {
     const end = xml.indexOf(`</${match[1]}`, open.lastIndex);
     if (end < 0) break;

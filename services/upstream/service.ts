@@ -174,8 +174,10 @@ async function lookAt(
       slept
         ? probe.hasten(name, now + SETTLING_ms)
         : probe.failed(name, { now, due_at, error: reasonOf(error) }),
-      // Whether it is the network is what decides.
-      ...(watch.reach && name !== 'network' ? [probe.hasten('network', now)] : []),
+      // Whether it is the network, and what the provider itself says of it, is what is to know now.
+      ...(watch.reach && name !== 'network'
+        ? [probe.hasten('network', now), probe.hasten(name.replace('provider ', 'status '), now)]
+        : []),
     ]);
   }
 }

@@ -68,7 +68,7 @@ function ofReach({ config, probes, breakers }: Facts): Verdict {
   const causes = reach.map(({ watch }) => causeOf(watch));
   const offline = network ? offlineFrom(network, reach, again_ms) : 'up';
   if (network && offline === 'down') {
-    const text = `The network cannot be reached: ${network.error}. Nobody outside can be, so that messages and answers wait.`;
+    const text = `The network does not lead outside: ${network.error}. Nobody outside can be, so that messages and answers wait.`;
     const cure = 'Look at the router or the Wi-Fi, or sign in where a network asks for it.';
     return {
       found: [{ cause: 'network', kind: 'outage', severity: 'critical', text, cure }],

@@ -144,7 +144,8 @@ async function lookAtNetwork(get: Get, url: string, says: string): Promise<Sight
   const { status, text, latency_ms, header } = await get(url, { follow: false });
   const right = says === '' ? status === 204 && text === '' : status === 200 && text.includes(says);
   if (right) return { latency_ms };
-  const host = URL.parse(header('location') ?? '', url)?.host;
+  const location = header('location');
+  const host = location !== null && URL.parse(location, url)?.host;
   throw new Error(
     `somebody else answers in its place (HTTP ${status}${host ? `, to ${quoted(host, 100)}` : ''}): a network that wants you to sign in first`,
   );
