@@ -179,6 +179,37 @@ test('a provider that is away is told once by the whole house, with what its pag
   assert.deepEqual(more, []);
 });
 
+test('an owner who waits for an answer hears of it from core alone, and of the end by the answer', async (t) => {
+  const world = await outside(t);
+  const watchdog = '[watchdog]\nlook_s = 0.3\ngrace_s = 0.3\ncalm_s = 1\ncanary_s = 1\n';
+  const house = await houseOf(t, `${settings(world)}${watchdog}[router]\nbreaker_recovery_s = 2\n`);
+  for (const name of ['router', 'core', 'telegram', 'watchdog', 'upstream'] as const) await house.serve(name);
+  await lookedAgain(house, 'network');
+  await house.model.network('down');
+  world.answers['/v1/models'] = (_request, response) => response.writeHead(503).end();
+  world.answers['/status'] = says('critical');
+  await house.bot.say({ chat_id: OWNER, text: 'hello' });
+  const heard = async () =>
+    (await house.bot.sent({ chat_id: OWNER, method: 'sendMessage' })).map(({ text }) => String(text));
+  const told = () =>
+    house.read<{ cause: string; routes_json: string }>(
+      'SELECT cause, phase, routes_json FROM telling JOIN incident ON id = incident_id ORDER BY phase, cause',
+    );
+  await until('provider and breaker count as told', async () => (await told()).length === 2, 40_000);
+  await house.model.network('up');
+  world.answers['/v1/models'] = (_request, response) => response.writeHead(401).end();
+  world.answers['/status'] = says('none');
+  await until('the ends count as told', async () => (await told()).length === 4, 40_000);
+  assert.deepEqual(
+    (await told()).map(({ cause }) => cause.split('/')[0]),
+    [...['breaker anthropic', 'provider anthropic'], ...['breaker anthropic', 'provider anthropic']],
+  );
+  await until('the answer is there', async () => (await heard()).length > 1, 40_000);
+  const [waits = '', ...more] = await heard();
+  assert.match(waits, /^I cannot reach the model at the moment/);
+  assert.equal(more.length, 1, `the answer, and nothing else: ${more.join(' | ')}`);
+});
+
 test('releases, advisories, pages and the ends of models are told in messages, once, over a restart', async (t) => {
   const world = await outside(t);
   let body = '';

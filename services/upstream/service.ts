@@ -174,12 +174,15 @@ async function lookAt(
       slept
         ? probe.hasten(name, now + SETTLING_ms)
         : probe.failed(name, { now, due_at, error: reasonOf(error) }),
-      // Whether it is the network, and what the provider itself says of it, is what is to know now.
-      ...(watch.reach && name !== 'network'
-        ? [probe.hasten('network', now), probe.hasten(name.replace('provider ', 'status '), now)]
-        : []),
+      ...witnessesOf(watch).map((witness) => probe.hasten(witness, now)),
     ]);
   }
+}
+
+/** Who knows more of what has just failed: whether it is the network, and what the provider says of itself. */
+function witnessesOf({ name, reach }: Watch): string[] {
+  if (!reach || name === 'network') return [];
+  return name.startsWith('provider ') ? ['network', name.replace('provider', 'status')] : ['network'];
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -26,6 +26,8 @@ type Watchdog = Context<Config>;
 const RETRY = { first_ms: 2_000, most_ms: 20_000 };
 /** What ended longer ago is history. */
 const NEWS_ms = 86_400_000;
+/** Core tells of an answer that is late by 10 s. */
+const SOON_ms = 30_000;
 
 export type Audience = { owners: readonly number[]; bridge: boolean };
 
@@ -50,7 +52,10 @@ async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
   if (quietly.length > 0) await ctx.store.commit(quietly);
   const news: telling.Due[] = [];
   for (const one of say) {
-    if (await saidInChat(ctx, one, owners)) await ctx.store.commit([unsaid(one, { sender: now })]);
+    const ofModel = await saidOfModel(ctx, one, owners);
+    if (ofModel === 'soon') continue;
+    if (ofModel === 'said' || (await saidInChat(ctx, one, owners)))
+      await ctx.store.commit([unsaid(one, { sender: now })]);
     else news.push(one);
   }
   const classes = Map.groupBy(news, ({ severity }) => severity === 'critical');
@@ -79,22 +84,30 @@ function posted(of: { message: string; owner: number; told: readonly telling.Due
   });
 }
 
-/**
- * Of a turn that is held, core has told its sender itself; what came of it is their own doing. So it has where an answer is
- * late, because the model is away; that it is back the answer says.
- */
+/** Of a turn that is held, core has told its sender itself; what came of it is their own doing. */
 async function saidInChat(
   ctx: Watchdog,
-  { cause, service, phase }: telling.Due,
+  { cause, service }: telling.Due,
   owners: readonly number[],
 ): Promise<boolean> {
-  if (phase === 'begun' && /^(breaker|provider) /.test(cause)) {
-    const waiting = await ctx.store.read(turn.toldToWait);
-    return waiting.some(({ chat }) => owners.includes(Number(chat)));
-  }
   if (service !== 'core' || !cause.startsWith('turn ')) return false;
   const [held] = await ctx.store.read(turn.of(cause.slice('turn '.length)));
   return held?.channel === 'telegram' && owners.includes(Number(held.chat));
+}
+
+/**
+ * A model that is away: whoever waits for an answer hears so from core, once it is late, and of the end by the answer. An
+ * owner who does needs no second word; while it is not late yet, neither is this.
+ */
+async function saidOfModel(
+  ctx: Watchdog,
+  { cause, phase, opened_at }: telling.Due,
+  owners: readonly number[],
+): Promise<'said' | 'soon' | 'no'> {
+  if (phase !== 'begun' || !/^(breaker|provider) /.test(cause)) return 'no';
+  const waiting = (await ctx.store.read(turn.unanswered)).filter(({ chat }) => owners.includes(Number(chat)));
+  if (waiting.some(({ told_at }) => told_at !== null)) return 'said';
+  return waiting.length > 0 && ctx.clock.now() - opened_at < SOON_ms ? 'soon' : 'no';
 }
 
 async function carryOn(

@@ -126,7 +126,7 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.open('t', lease),
   turn.resume(lease),
   turn.due(1),
-  turn.toldToWait,
+  turn.unanswered,
   turn.nextDue,
   turn.adopt('o', 1),
   turn.renew(aTurn, 1),

@@ -377,10 +377,10 @@ export function finish(turn: Turn, how: { now: number; state: 'done' | 'dead'; e
   };
 }
 
-/** The chats in which somebody was told that the answer will be late, and waits for it. */
-export const toldToWait: Query<{ chat: string }> = {
-  verb: 'turn.toldToWait',
-  sql: `SELECT DISTINCT chat FROM turn INDEXED BY turn_due
-        WHERE state IN ('running', 'waiting') AND told_at IS NOT NULL AND channel = 'telegram' AND chat IS NOT NULL`,
+/** Those in chats that are not over, and when their sender was told that the answer will be late. */
+export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
+  verb: 'turn.unanswered',
+  sql: `SELECT chat, told_at FROM turn INDEXED BY turn_due
+        WHERE state IN ('running', 'waiting') AND channel = 'telegram' AND chat IS NOT NULL`,
   args: [],
 };
