@@ -102,7 +102,7 @@ test('time zone: set, or what the machine says', async (t) => {
 
 test('prices: 90 days old, and 91', async (t) => {
   const day = 86_400_000;
-  const since = Date.parse((await import('../../services/router/price.ts')).PRICE_REV);
+  const since = Date.parse((await import('#shared/base/models.ts')).PRICE_REV);
   await found(config.prices, facts(t, { now: since + 90 * day }), 'fine', /as of/);
   await found(config.prices, facts(t, { now: since + 91 * day }), 'warning', /91 days old/, /router\.prices/);
 });

@@ -26,6 +26,10 @@ const refused: Act = async ({ store, clock }, pressed, rest) => {
   return effectOf(pressed, found, clock.now());
 };
 
+/** Nothing is ever installed by a press. */
+const howToUpgrade: Act = async (_desk, _pressed, version) =>
+  only('told', `With the release ${version} on this machine: vigil upgrade <its folder or tarball>`);
+
 type Verb = { act: Act; owner?: true };
 
 const BUTTONS: Record<string, Verb> = {
@@ -42,6 +46,7 @@ const BUTTONS: Record<string, Verb> = {
   deny: { act: ruled('deny'), owner: true },
   answer: { act: answer, owner: true },
   forget: { act: forgotten },
+  upgrade: { act: howToUpgrade, owner: true },
   'task-pause': { act: steered('pause'), owner: true },
   'task-resume': { act: steered('resume'), owner: true },
   'task-cancel': { act: steered('cancel'), owner: true },

@@ -16,6 +16,7 @@ import { table as draft } from './draft.ts';
 import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
+import { table as finding } from './finding.ts';
 import { table as fire } from './fire.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
@@ -40,6 +41,8 @@ import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
+import { table as probe } from './probe.ts';
+import { table as probeRequest } from './probe_request.ts';
 import { table as profile } from './profile.ts';
 import { table as rating } from './rating.ts';
 import { table as recalled } from './recalled.ts';
@@ -126,5 +129,8 @@ export const tables: readonly Table[] = [
   profile,
   recalled,
   passage,
+  probe,
+  probeRequest,
+  finding,
   passageCursor,
 ];
