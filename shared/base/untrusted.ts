@@ -7,5 +7,14 @@
 /** @param source where they come from: `web https://example.com/`, `file notes.txt`, `mcp mail`, `forwarded from Ann` */
 export function untrusted(source: string, text: string): string {
   const from = source.replace(/[\s<>"]+/g, ' ').slice(0, 200);
-  return `<untrusted source="${from}">\n${text.replace(/<(\/?untrusted)/gi, '&lt;$1')}\n</untrusted>`;
+  return `<untrusted source="${from}">\n${harmless(text)}\n</untrusted>`;
+}
+
+/** What is remembered: data too, in a frame of its own. Each item says where it is from. */
+export function remembered(text: string): string {
+  return `<memory>\n${harmless(text)}\n</memory>`;
+}
+
+function harmless(text: string): string {
+  return text.replace(/<(\/?(?:untrusted|memory))/gi, '&lt;$1');
 }
