@@ -7,6 +7,7 @@
 import { uuid } from '#shared/base/ids.ts';
 import type { Found } from '#shared/recall/recall.ts';
 import { scopeAt } from '#shared/recall/scope.ts';
+import { toldOf } from '#shared/recall/told.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import * as attachment from '#shared/tables/attachment.ts';
 import * as call from '#shared/tables/call.ts';
@@ -36,7 +37,7 @@ import { heardOf, isEmpty } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, type News, sizeOf, told } from './history.ts';
 import { commandOf } from './job.ts';
 import { type Prompt, promptOf } from './prompt.ts';
-import { askedOf, NOTHING, type Recollection, recollect } from './recall.ts';
+import { askedOf, recollect } from './recall.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
 import { isSpent } from './task/bill.ts';
 
@@ -233,9 +234,10 @@ async function asked(
     ...taints.map(({ source }) => source),
     ...(told_before?.taint ? [told_before.taint] : []),
   ].map((source) => `earlier: ${source.replace(/^(earlier: )+/, '')}`);
-  const { content, found, sources } = await remembering(ctx, mine, stand, { scope, turns, fresh_at });
+  stand.found = await remembering(ctx, mine, stand, { scope, turns, fresh_at });
+  const { texts, sources } = toldOf(stand.found);
+  const content = texts.map((text): Text => ({ type: 'text', text }));
   if (content.length > 0) stand.news.push({ round: stand.round, kind: 'recalled', content });
-  stand.found = found;
   stand.sources.push(...inherited, ...sources);
   const { system, tools: offered }: Prompt = promptOf({
     persona: desk.persona(),
@@ -276,9 +278,9 @@ async function remembering(
   mine: turn.Turn,
   { own }: Stand,
   { scope, turns, fresh_at }: { scope: string; turns: readonly string[]; fresh_at: number },
-): Promise<Recollection> {
+): Promise<Found[]> {
   const budget_tokens = ctx.config.recall_tokens;
-  if (own === '' || budget_tokens === 0) return NOTHING;
+  if (own === '' || budget_tokens === 0) return [];
   const [before] = await ctx.store.read(message.before(mine.id, mine.conversation, fresh_at));
   const text = askedOf(own, before?.text);
   const except_turns = [...turns, mine.id];

@@ -1,38 +1,28 @@
-/**
- * What is remembered of what a turn is asked, as the model is told it: quoted, with who said it and when. It is told behind
- * the question, and in this turn alone. What cannot be believed stands in a stranger's frame, and taints the turn. A memory
- * that fails or is slow leaves the turn without one.
- */
+/** What is remembered of what a turn is asked. A memory that fails or is slow leaves the turn without one, and no more. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { remembered, untrusted } from '#shared/base/untrusted.ts';
 import { type Found, type Question, recall } from '#shared/recall/recall.ts';
 import * as recalled from '#shared/tables/recalled.ts';
-import type { Text } from './content.ts';
 import type { Core } from './loop.ts';
-import { dayOf } from './time.ts';
 
 /** An answer does not wait longer for what is remembered. */
 const PATIENCE_ms = 500;
 
-export type Recollection = { found: Found[]; content: Text[]; sources: string[] };
-
-export const NOTHING: Recollection = { found: [], content: [], sources: [] };
-
 /** @param turn_id what was told in it already is not told again */
 export async function recollect(
-  ctx: Pick<Core, 'store' | 'log'>,
+  { store, log }: Pick<Core, 'store' | 'log'>,
   turn_id: string,
   question: Question,
-): Promise<Recollection> {
+  find: typeof recall = recall,
+): Promise<Found[]> {
   const patience = new AbortController();
   try {
-    const all = await Promise.race([recall(ctx.store.read, question), late(patience.signal)]);
-    const before = await ctx.store.read(recalled.ofTurn(turn_id));
-    return toldOf(all.filter(({ kind, id }) => !before.some((one) => one.kind === kind && one.ref === id)));
+    const found = await Promise.race([find(store.read, question), late(patience.signal)]);
+    const before = await store.read(recalled.ofTurn(turn_id));
+    return found.filter(({ kind, id }) => !before.some((one) => one.kind === kind && one.ref === id));
   } catch (error) {
-    ctx.log.warn('recall.failed', { error });
-    return NOTHING;
+    log.warn('recall.failed', { error });
+    return [];
   } finally {
     patience.abort();
   }
@@ -41,35 +31,6 @@ export async function recollect(
 async function late(signal: AbortSignal): Promise<never> {
   await sleep(PATIENCE_ms, undefined, { signal });
   throw new Error(`recall took more than ${PATIENCE_ms} ms`);
-}
-
-/** The oldest first, so that what is newer reads as such. Pure. */
-export function toldOf(found: Found[]): Recollection {
-  const lines = (believed: boolean) =>
-    found
-      .filter(({ trust }) => trust >= 2 === believed)
-      .toSorted((a, b) => a.at - b.at)
-      .map(line)
-      .join('\n');
-  const [known, doubtful] = [lines(true), lines(false)];
-  return {
-    found,
-    content: [
-      ...(known ? [text(remembered(known))] : []),
-      ...(doubtful ? [text(untrusted('memory', doubtful))] : []),
-    ],
-    sources: doubtful ? ['memory'] : [],
-  };
-}
-
-function text(words: string): Text {
-  return { type: 'text', text: words };
-}
-
-/** Its own lines stand back, so that none passes for another item. */
-export function line({ kind, role, author, at, text }: Found): string {
-  const who = role === 'assistant' ? 'you said' : `${author ?? 'the owner'} said`;
-  return `- [${kind === 'memory' ? 'remembered' : who}, ${dayOf(at)}] ${text.trim().replace(/\n+/g, '\n  ')}`;
 }
 
 /** What points back at what was said before, and words that mean nothing alone. */

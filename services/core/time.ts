@@ -28,11 +28,6 @@ export function stamp(at: number): string {
   }).format(at);
 }
 
-/** Sun, 22 Nov 2026. */
-export function dayOf(at: number): string {
-  return formatOf('day', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).format(at);
-}
-
 /** Europe/Berlin. */
 export function zone(): string {
   return formatOf('words', { dateStyle: 'full', timeStyle: 'short' }).resolvedOptions().timeZone;
