@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Found, type Question, recall } from '#shared/recall/recall.ts';
+import { isSmallTalk, isStop, wordsOf } from '#shared/recall/terms.ts';
 import * as recalled from '#shared/tables/recalled.ts';
 import type { Core } from './loop.ts';
 
@@ -33,15 +34,16 @@ async function late(signal: AbortSignal): Promise<never> {
   throw new Error(`recall took more than ${PATIENCE_ms} ms`);
 }
 
-/** What points back at what was said before, and words that mean nothing alone. */
+/** Words that point back at what was said before. */
 const BACK =
   /\?|^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
-const EMPTY =
-  /^(\p{L}{1,2}|the|and|but|for|was|are|did|does|has|had|have|not|you|your|its|that|this|they|them|their|she|him|his|hers?|there|those|these|then|what|when|where|which|who|whom|why|how|about|with|from|und|aber|oder|der|die|das|den|dem|dies|sie|ihn|ihm|ihr|ist|war|wer|wie|was|wann|warum|welche[rsnm]?|dort|davon|mit|von)$/iu;
 const FEW_words = 3;
 
 /** What to look for: the words alone, or with those before them when they say too little. Pure. */
 export function askedOf(words: string, before: string | undefined): string {
-  const said = words.match(/\p{L}+/gu)?.filter((word) => !EMPTY.test(word)) ?? [];
-  return before !== undefined && said.length < FEW_words && BACK.test(words) ? `${before}\n${words}` : words;
+  const all = wordsOf(words);
+  const said = all.filter((word) => !isStop(word));
+  const idle = all.some(isSmallTalk) && said.every(isSmallTalk);
+  if (before === undefined || idle || said.length >= FEW_words || !BACK.test(words)) return words;
+  return `${before}\n${words}`;
 }
