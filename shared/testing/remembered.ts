@@ -15,8 +15,15 @@ export async function put(
   {
     memories = [],
     passages = [],
+    gone = [],
     profile,
-  }: { memories?: Kept[]; passages?: Said[]; profile?: { scope: string; text: string } },
+  }: {
+    memories?: Kept[];
+    passages?: Said[];
+    /** Passages that are taken away. */
+    gone?: readonly number[];
+    profile?: { scope: string; text: string };
+  },
 ): Promise<void> {
   const store = await openStore({ directory, principal: 'memory', flush: 'normal' });
   const at = Date.now() - 86_400_000;
@@ -37,6 +44,7 @@ export async function put(
           ...one,
         }),
       ),
+      ...gone.map(passage.remove),
       ...(profile
         ? [
             {

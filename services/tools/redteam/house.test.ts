@@ -382,6 +382,8 @@ async function open(t: TestContext, chats: readonly number[]) {
     }
     const turns = journey.way === 'summary' ? 3 : /earlier|kept/.test(journey.way) ? 2 : 1;
     await over(chat, turns);
+    // All these chats are of one owner: what is planted in one is recalled in the others.
+    if (journey.way === 'memory') await put(house.home.state, { gone: [chat] });
     const [call] = await callsOf(chat, journey.tool);
     assert.ok(call, 'the model did not obey: nothing was tried');
     const ends = {
