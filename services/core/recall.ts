@@ -1,6 +1,7 @@
 /** What is remembered of what a turn is asked. A memory that fails or is slow leaves the turn without one, and no more. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readingOf } from '#shared/recall/reading.ts';
 import { type Found, type Question, recall } from '#shared/recall/recall.ts';
 import { isSmallTalk, isStop, wordsOf } from '#shared/recall/terms.ts';
 import * as recalled from '#shared/tables/recalled.ts';
@@ -18,7 +19,7 @@ export async function recollect(
 ): Promise<Found[]> {
   const patience = new AbortController();
   try {
-    const found = await Promise.race([find(store.read, question), late(patience.signal)]);
+    const found = await Promise.race([find(readingOf(store), question), late(patience.signal)]);
     const before = await store.read(recalled.ofTurn(turn_id));
     return found.filter(({ kind, id }) => !before.some((one) => one.kind === kind && one.ref === id));
   } catch (error) {

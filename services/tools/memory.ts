@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod/mini';
+import { readingOf } from '#shared/recall/reading.ts';
 import { type Found, recall as recalled } from '#shared/recall/recall.ts';
 import { scopeAt } from '#shared/recall/scope.ts';
 import { lineOf, toldOf } from '#shared/recall/told.ts';
@@ -54,7 +55,7 @@ export const recall = tool({
   async run(call, { ctx }) {
     const scope = await scopeIn(ctx, call.conversation);
     const found = call.input.query
-      ? await recalled(ctx.store.read, {
+      ? await recalled(readingOf(ctx.store), {
           scope,
           text: call.input.query,
           now: ctx.clock.now(),

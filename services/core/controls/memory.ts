@@ -4,6 +4,7 @@
  */
 
 import { readCommand } from '#shared/commands.ts';
+import { readingOf } from '#shared/recall/reading.ts';
 import { recall } from '#shared/recall/recall.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import { pairsOf } from '#shared/recall/terms.ts';
@@ -77,7 +78,7 @@ const WAITING = { statuses: ['proposed'], kind: null, conversation: null, most: 
 
 async function searched({ store, clock }: Desk, scope: string, text: string): Promise<Control> {
   const question = { scope, text, now: clock.now(), budget_tokens: MOST_tokens };
-  const found = await recall(store.read, question);
+  const found = await recall(readingOf(store), question);
   return only('told', found.map(lineOf).join('\n') || 'I find nothing of that.');
 }
 
