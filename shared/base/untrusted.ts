@@ -10,9 +10,17 @@ export function untrusted(source: string, text: string): string {
   return `<untrusted source="${from}">\n${harmless(text)}\n</untrusted>`;
 }
 
+/** As strangers, the source of what is remembered of them. */
+export const MEMORY = 'memory';
+
 /** What is remembered: data too, in a frame of its own. Each item says where it is from. */
 export function remembered(text: string): string {
   return `<memory>\n${harmless(text)}\n</memory>`;
+}
+
+/** Whether a text was not said, but is what is remembered of what was said. */
+export function isRemembered(text: string): boolean {
+  return text.startsWith('<memory>\n') || text.startsWith(`<untrusted source="${MEMORY}">\n`);
 }
 
 function harmless(text: string): string {

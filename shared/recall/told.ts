@@ -3,11 +3,8 @@
  * frame. Pure.
  */
 
-import { remembered, untrusted } from '../base/untrusted.ts';
+import { MEMORY, remembered, untrusted } from '../base/untrusted.ts';
 import type { Found } from './recall.ts';
-
-/** As the turn's taint. */
-const SOURCE = 'memory';
 
 export type Told = {
   texts: string[];
@@ -25,8 +22,8 @@ export function toldOf(found: readonly Found[]): Told {
       .join('\n');
   const [known, doubtful] = [lines(true), lines(false)];
   return {
-    texts: [...(known ? [remembered(known)] : []), ...(doubtful ? [untrusted(SOURCE, doubtful)] : [])],
-    sources: doubtful ? [SOURCE] : [],
+    texts: [...(known ? [remembered(known)] : []), ...(doubtful ? [untrusted(MEMORY, doubtful)] : [])],
+    sources: doubtful ? [MEMORY] : [],
   };
 }
 
