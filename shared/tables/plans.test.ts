@@ -22,6 +22,9 @@ import * as externalCall from './external_call.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
 import * as memory from './memory.ts';
+import * as memory_change from './memory_change.ts';
+import * as memory_cursor from './memory_cursor.ts';
+import * as memory_run from './memory_run.ts';
 import * as memory_source from './memory_source.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
@@ -49,6 +52,7 @@ import * as throttle from './throttle.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
+import * as wish from './wish.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
 const SHORT = [
@@ -74,6 +78,10 @@ const SHORT = [
   'backup_request_open',
   'slot_open',
   'telling_open',
+  'memory_run_open',
+  'memory_run_batch',
+  'wish_pending',
+  'memory_unasked',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -212,6 +220,21 @@ const verbs: (Op | Query<unknown>)[] = [
   batch.due(1),
   batch.unknown,
   batch.of('b'),
+  batch.ofStep('s'),
+  memory.known('s', [1], 9),
+  memory.named([1]),
+  memory.summaries('s', 1, 2),
+  memory.summarised(1),
+  memory_cursor.behind,
+  memory_cursor.moveModel('c', 1),
+  memory_run.open,
+  memory_run.ofInput('h'),
+  memory_run.collected,
+  memory_run.ofBatch('b'),
+  memory_run.taken('s', 'b', 1),
+  memory_run.plannedSince(1),
+  memory_run.yields(9),
+  memory_run.said('c', 1, 2, 9),
   batch.known(['b']),
   batch.page('k', { below: 9 }, 20),
   batch.page(null, { above: 1 }, 20),
@@ -299,6 +322,29 @@ const verbs: (Op | Query<unknown>)[] = [
   slot.spentBy('n', 1),
   slot.start(1, 1),
   slot.end(1, { state: 'done', reason: null, now: 1 }),
+  wish.next(['remember']),
+  wish.settle(1, { state: 'done', outcome: '', now: 1 }),
+  memory.touched('s', { hashes: ['h'], slots: ['x'], ids: [1], starts: [1] }),
+  memory.rivals({ id: 1, scope: 's', slot: 'x', hash: 'h' }),
+  memory.countActive('s'),
+  memory.standing('s'),
+  memory.unasked,
+  memory.asked([1], 1),
+  memory.over(1, 1),
+  memory.replacedBy('u', 'v'),
+  memory_source.put('u', { message_id: 1, quote_from: null, quote_to: null }),
+  memory_source.drop('u', [1]),
+  memory_source.of([1]),
+  memory_change.undoable(1),
+  memory_cursor.unruled(1),
+  memory_cursor.ruled('c', 0, 1),
+  memory_cursor.low,
+  memory_cursor.reached(1),
+  memory_run.counted('h', { changes: 1, rejected: 0, problem: null }),
+  memory_run.of(1),
+  message.cited([1]),
+  message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
+  profile.of('s'),
 ];
 
 const db = new Database(':memory:');
@@ -309,7 +355,7 @@ for (const { verb, sql, args } of verbs) {
     const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
-      const own = /^SCAN (c|w|t|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
+      const own = /^SCAN (c|w|t|name|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
       // A full-text index that is asked for words.
       const matched = /VIRTUAL TABLE INDEX \d+:M/.test(detail);
