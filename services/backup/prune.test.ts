@@ -106,6 +106,7 @@ function over({ name }: Table): Record<string, string | number> {
     approval: { state: 'denied' },
     preview: { state: 'ended' },
     outbound: { channel: 'canary' },
+    memory_change: { op: 'add' },
   };
   return values[name] ?? {};
 }
