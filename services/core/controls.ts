@@ -15,7 +15,7 @@ import { type Act, type Control, type Desk, only } from './controls/control.ts';
 import { fresh, model, persona } from './controls/conversation.ts';
 import { cost } from './controls/cost.ts';
 import { jobs } from './controls/job.ts';
-import { forget, forgotten, memory } from './controls/memory.ts';
+import { forget, forgotten, judged, memory, remember } from './controls/memory.ts';
 import { steered, tasks } from './controls/task.ts';
 import { drop, rate, retry, stopHere, stopTurn } from './controls/turn.ts';
 
@@ -47,6 +47,7 @@ const BUTTONS: Record<string, Verb> = {
   answer: { act: answer, owner: true },
   forget: { act: forgotten },
   upgrade: { act: howToUpgrade, owner: true },
+  memory: { act: judged, owner: true },
   'task-pause': { act: steered('pause'), owner: true },
   'task-resume': { act: steered('resume'), owner: true },
   'task-cancel': { act: steered('cancel'), owner: true },
@@ -60,6 +61,7 @@ const COMMANDS: Record<string, Verb> = {
   jobs: { act: jobs },
   task: { act: tasks, owner: true },
   memory: { act: memory },
+  remember: { act: remember },
   forget: { act: forget },
   approve: { act: approve, owner: true },
   persona: { act: persona, owner: true },

@@ -518,18 +518,6 @@ CREATE INDEX message_inbound ON message (inbound_id) WHERE inbound_id IS NOT NUL
 
 CREATE INDEX message_turn ON message (turn_id);
 
-CREATE TABLE note (
-  id            INTEGER PRIMARY KEY,
-  kind          TEXT NOT NULL CHECK (kind IN ('remember', 'forget')),
-  text          TEXT NOT NULL,
-  forgets       INTEGER,
-  conversation  TEXT NOT NULL,
-  turn_id       TEXT,
-  tainted       INTEGER NOT NULL,
-  given_by      TEXT NOT NULL,
-  at            INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
   key           TEXT NOT NULL UNIQUE,

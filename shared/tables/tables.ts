@@ -30,7 +30,6 @@ import { table as memoryCursor } from './memory_cursor.ts';
 import { table as memoryRun } from './memory_run.ts';
 import { table as memorySource } from './memory_source.ts';
 import { table as message } from './message.ts';
-import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
@@ -92,7 +91,6 @@ export const tables: readonly Table[] = [
   mcpServer,
   member,
   message,
-  note,
   outbound,
   pairing,
   pairingAttempt,
