@@ -18,6 +18,7 @@ import { table as embeddingTrial } from './embedding_trial.ts';
 import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
+import { table as finding } from './finding.ts';
 import { table as fire } from './fire.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
@@ -31,7 +32,6 @@ import { table as memoryCursor } from './memory_cursor.ts';
 import { table as memoryRun } from './memory_run.ts';
 import { table as memorySource } from './memory_source.ts';
 import { table as message } from './message.ts';
-import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
@@ -42,6 +42,8 @@ import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
+import { table as probe } from './probe.ts';
+import { table as probeRequest } from './probe_request.ts';
 import { table as profile } from './profile.ts';
 import { table as rating } from './rating.ts';
 import { table as recalled } from './recalled.ts';
@@ -93,7 +95,6 @@ export const tables: readonly Table[] = [
   mcpServer,
   member,
   message,
-  note,
   outbound,
   pairing,
   pairingAttempt,
@@ -130,5 +131,8 @@ export const tables: readonly Table[] = [
   profile,
   recalled,
   passage,
+  probe,
+  probeRequest,
+  finding,
   passageCursor,
 ];
