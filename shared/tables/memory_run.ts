@@ -7,6 +7,13 @@ export const table: Table = {
   about: 'the passes over new messages, and what they brought',
   pen: { record: 'memory' },
   keeps: 'until forgotten',
+  // What is on its way from a model about it is not waited for.
+  erase: {
+    where: 'id IN gone_run',
+    set: `answer_json = NULL, problem = CASE WHEN state IN ('planned', 'submitted', 'received') THEN 'what it read was forgotten' ELSE problem END,
+      finished_at = coalesce(finished_at, CASE WHEN state IN ('planned', 'submitted', 'received') THEN due_at END),
+      state = CASE WHEN state IN ('planned', 'submitted', 'received') THEN 'failed' ELSE state END`,
+  },
 };
 
 export type Run = {

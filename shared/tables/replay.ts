@@ -10,6 +10,7 @@ export const table: Table = {
   about: 'the answers to the steps of turns, for whoever asks again',
   pen: { record: 'router' },
   keeps: 'an hour after the end of the turn, 7 days at most',
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type Kept = {
