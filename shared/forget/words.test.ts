@@ -7,7 +7,12 @@ test('sentences and long numbers are looked for; short words and single ones are
   assert.deepEqual(phrasesOf(['eleven char']), []);
   assert.deepEqual(
     phrasesOf(['My locker opens with ZEBRA. Thanks!\nAccount DE02120300000000202051, please.']),
-    ['My locker opens with ZEBRA', 'Account DE02120300000000202051, please', 'DE02120300000000202051'],
+    [
+      'My locker opens with ZEBRA',
+      'Account DE02120300000000202051, please',
+      'Account DE02120300000000202051',
+      'DE02120300000000202051',
+    ],
   );
   assert.deepEqual(phrasesOf(['0199aaaa-0000-7000-8000-000000000001']), [], 'the name of a row');
 });

@@ -8,9 +8,12 @@ export const SHORTEST_chars = 12;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** Part of a sentence is looked for when it is so long, or has a number in it: "of course, why not" says nothing. */
+const PART_chars = 20;
+
 /**
- * What to look for: each sentence and line, and each long name or number in it (an address, an account). A single plain
- * word is no phrase, and the name of a row is the house's own.
+ * What to look for: each sentence and line, the parts of it that stand between commas and colons, and each long name or
+ * number (an address, an account). A single plain word is no phrase, and the name of a row is the house's own.
  */
 export function phrasesOf(texts: readonly string[]): string[] {
   const found = new Set<string>();
@@ -18,7 +21,11 @@ export function phrasesOf(texts: readonly string[]): string[] {
     if (phrase.length >= SHORTEST_chars && /[\s\d@]/.test(phrase) && !UUID.test(phrase)) found.add(phrase);
   };
   for (const text of texts) {
-    for (const sentence of text.split(/[\r\n]+|(?<=[.!?…。！？])\s+/)) add(trimmed(sentence));
+    for (const sentence of text.split(/[\r\n]+|(?<=[.!?…。！？])\s+/)) {
+      add(trimmed(sentence));
+      for (const part of sentence.split(/(?<=[,;:])\s+|[，；：、]/).map(trimmed))
+        if (part.length >= PART_chars || /\d/.test(part)) add(part);
+    }
     for (const name of text.split(/\s+/)) if (/[\d@]/.test(name)) add(trimmed(name));
   }
   return [...found];
