@@ -110,7 +110,7 @@ async function forgetAgain(home: Home, manifest: Manifest, part: string): Promis
   const store = await openStore({ directory, principal: 'memory' });
   try {
     const back = await returned(store.read, stones);
-    if (back && back.turns.length + back.memories.length > 0) {
+    if (back) {
       const it = await plan(store.read, back);
       await eraseRows(store, it.gone, it.said);
       await strikeWords(store, it.phrases, it.since_at);

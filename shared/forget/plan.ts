@@ -14,6 +14,8 @@ type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 export type Targets = {
   memories: readonly number[];
   turns: readonly string[];
+  /** What came in and is in no turn. */
+  inbound?: readonly number[];
   /** The backups that hold it shall go too. */
   backups?: boolean;
 };
@@ -41,6 +43,8 @@ export type Plan = {
   /** The names of files that came with the messages, and the calls that may have left some. */
   files: string[];
   calls: string[];
+  /** What came in, by its name where it comes from. */
+  inbound: string[];
   /** The conversations that it was said or told in, and since when. */
   talks: string[];
   since_at: number;
@@ -56,7 +60,8 @@ export class Unforgettable extends Error {
 const STRETCH = 1000;
 
 /**
- * @param of `scope`: whose memory it is taken from, and no other's (null: anybody's); `wish`: the wish's own row, which stays
+ * @param of `scope`: whose memory it is taken from, and no other's (null: anybody's, and whether it is
+ *   over or not: a backup has brought it back); `wish`: the wish's own row, which stays
  * @throws Unforgettable when nothing of it is there, it is somebody else's, or a turn of it is not over
  */
 export async function plan(
@@ -66,7 +71,7 @@ export async function plan(
 ): Promise<Plan> {
   const turns = await read(erase.turns(targets.turns));
   const open = turns.filter(({ over }) => !over).map(({ id }) => id);
-  if (open.length > 0)
+  if (open.length > 0 && of.scope !== null)
     throw new Unforgettable(`turn ${open.join(', ')} is not over yet: once it is, it can be forgotten`);
   const turn = turns.map(({ id }) => id);
   const foreign = (scope: string | null) => of.scope !== null && scope !== null && scope !== of.scope;
@@ -75,7 +80,8 @@ export async function plan(
   const named = await read(erase.memories(targets.memories, message));
   if (turns.some(({ scope }) => foreign(scope)) || named.some(({ scope }) => foreign(scope)))
     throw new Unforgettable('some of it was said elsewhere: it can be forgotten from there');
-  if (turn.length === 0 && named.length === 0)
+  const inbound = targets.inbound ?? [];
+  if (turn.length + named.length + inbound.length === 0)
     throw new Unforgettable('nothing of it is there (any more): it was forgotten before, or never there');
   const rests = await read(erase.sources(named.map(({ id }) => id)));
   const concerned = [...new Set([...message, ...rests.map(({ id }) => id)])];
@@ -92,10 +98,15 @@ export async function plan(
       ...(await read(erase.conversations(scope))).map(({ conversation }) => conversation),
     ]),
   ];
-  const since_at = Math.min(...said.map(({ at }) => at), ...named.map(({ recorded_at }) => recorded_at));
+  const since_at = Math.min(
+    Number.MAX_SAFE_INTEGER,
+    ...said.map(({ at }) => at),
+    ...named.map(({ recorded_at }) => recorded_at),
+  );
   const runs = await read(erase.runs(message));
   const gone: erase.Gone = {
     turn,
+    inbound,
     message,
     memory,
     told,
@@ -121,6 +132,7 @@ export async function plan(
     setUp: stays.setUp,
     files: left.flatMap(({ path }) => (path === null ? [] : [basename(path)])),
     calls: left.flatMap(({ call_id }) => (call_id === null ? [] : [call_id])),
+    inbound: (await read(erase.inboundNames(turn))).map(({ name }) => name),
     talks,
     since_at,
     batches: runs.flatMap(({ batch_ref }) => (batch_ref === null ? [] : [batch_ref])),

@@ -21,7 +21,7 @@ type Kind = tombstone.Tombstone['kind'];
 type Read = Desk['read'];
 
 export type Tombstones = {
-  /** The hash of a turn's or memory's name, or of a text whatever its case and spaces. */
+  /** The hash of the name of a turn, of what came in for it, or of a memory; or of a text whatever its case and spaces. */
   of(kind: Kind, name: string): string;
   /** Which of these were forgotten. */
   among(read: Read, kind: Kind, names: readonly string[]): Promise<Set<string>>;
@@ -104,23 +104,26 @@ function flushed(file: string, flag: 'a' | 'wx', text: string): void {
   }
 }
 
-/** What an older store has brought back; null: it has lost nothing of what was forgotten. */
+/** What an older store has brought back; null: nothing. */
 export async function returned(read: Read, stones: Tombstones): Promise<Targets | null> {
   const rows = new Set((await read(tombstone.all)).map(({ hmac }) => hmac));
   const lost = stones.written().filter(({ hmac }) => !rows.has(hmac));
   if (lost.length === 0) return null;
   const hashes = new Set(lost.map(({ hmac }) => hmac));
-  const turns = new Set<string>();
-  const memories: number[] = [];
+  const isLost = (kind: Kind) => (row: { name: string }) => hashes.has(stones.of(kind, row.name));
+  const open = await read(erase.openTurns);
+  const turns = new Set(open.filter(isLost('turn')).map(({ name }) => name));
   let last = '';
-  for await (const { name } of all(read, (after, most) => erase.names('turn', after, most))) {
+  for await (const row of all(read, (after, most) => erase.names('turn', after, most))) {
     // A turn's messages stand together.
-    if (name !== last && hashes.has(stones.of('turn', name))) turns.add(name);
-    last = name;
+    if (row.name !== last && isLost('turn')(row)) turns.add(row.name);
+    last = row.name;
   }
-  for await (const { id, name } of all(read, (after, most) => erase.names('memory', after, most)))
-    if (hashes.has(stones.of('memory', name))) memories.push(id);
-  return { turns: [...turns], memories };
+  const memories: number[] = [];
+  for await (const row of all(read, (after, most) => erase.names('memory', after, most)))
+    if (isLost('memory')(row)) memories.push(row.id);
+  const inbound = (await read(erase.pending)).filter(isLost('turn')).map(({ id }) => id);
+  return turns.size + memories.length + inbound.length > 0 ? { turns: [...turns], memories, inbound } : null;
 }
 
 /** Makes the rows of those that are written down: from now on the store knows them too. */

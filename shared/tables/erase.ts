@@ -12,6 +12,8 @@ import { tables } from './tables.ts';
 /** What goes, by kind: what a table's `erase` may ask for as `gone_<kind>`. */
 export type Gone = {
   turn: readonly string[];
+  /** What came in and was not taken up yet. */
+  inbound: readonly number[];
   message: readonly number[];
   memory: readonly number[];
   /** Turns that stay, in which the model was told of what goes. */
@@ -28,6 +30,7 @@ export type Gone = {
 
 export const NOTHING: Gone = {
   turn: [],
+  inbound: [],
   message: [],
   memory: [],
   told: [],
@@ -361,18 +364,55 @@ export function bodies(
   };
 }
 
-/** Names of turns, or of memories, a stretch at a time. */
+/** The names of turns, by the messages said in them; and of memories: a stretch at a time. */
 export function names(
   what: 'turn' | 'memory',
   after: number,
   most: number,
-): Query<{ key: number; id: number; name: string }> {
+): Query<{ id: number; name: string }> {
   return {
-    verb: `erase.names`,
+    verb: 'erase.names',
     sql:
       what === 'memory'
-        ? 'SELECT id AS key, id, uid AS name FROM memory WHERE id > ? ORDER BY id LIMIT ?'
-        : 'SELECT id AS key, id, turn_id AS name FROM message WHERE id > ? ORDER BY id LIMIT ?',
+        ? 'SELECT id, uid AS name FROM memory WHERE id > ? ORDER BY id LIMIT ?'
+        : 'SELECT id, turn_id AS name FROM message WHERE id > ? ORDER BY id LIMIT ?',
     args: [after, most],
+  };
+}
+
+/** Those that nothing was said in yet. */
+export const openTurns: Query<{ name: string }> = {
+  verb: 'erase.openTurns',
+  sql: `SELECT id AS name FROM turn WHERE ${OPEN_TURN}`,
+  args: [],
+};
+
+const INBOUND_NAME = `source || ' ' || source_key`;
+
+/** What came in for these turns, by its name where it comes from. */
+export function inboundNames(turn_ids: readonly string[]): Query<{ name: string }> {
+  return {
+    verb: 'erase.inboundNames',
+    sql: `SELECT ${INBOUND_NAME} AS name FROM inbound WHERE turn_id ${IN}`,
+    args: [list(turn_ids)],
+  };
+}
+
+/** What has come in and waits for its turn. */
+export const pending: Query<{ id: number; name: string }> = {
+  verb: 'erase.pending',
+  sql: `SELECT id, ${INBOUND_NAME} AS name FROM inbound WHERE state = 'pending'`,
+  args: [],
+};
+
+/** Whether a search still leads to rows that are gone. */
+export function orphans(phrase: string): Query<{ rows: number }> {
+  const words = `"${phrase.replaceAll('"', ' ')}"`;
+  const of = (index: string, table: string) =>
+    `SELECT rowid FROM ${index} WHERE ${index} MATCH ? AND rowid NOT IN (SELECT id FROM ${table})`;
+  return {
+    verb: 'erase.orphans',
+    sql: `SELECT count(*) AS rows FROM (${of('passage_fts', 'passage')} UNION ALL ${of('memory_fts', 'memory')})`,
+    args: [words, words],
   };
 }

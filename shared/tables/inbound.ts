@@ -9,8 +9,9 @@ export const table: Table = {
   keeps: 'until forgotten',
   // The row stays, so that the same update told again is known.
   erase: {
-    where: 'turn_id IN gone_turn',
-    set: "text = NULL, payload_json = '{}', parts_json = NULL, note = NULL",
+    where: 'turn_id IN gone_turn OR id IN gone_inbound',
+    set: `text = NULL, payload_json = '{}', parts_json = NULL, note = NULL,
+      state = CASE WHEN state IN ('pending', 'taken') THEN 'dead' ELSE state END`,
   },
 };
 

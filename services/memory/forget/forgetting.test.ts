@@ -257,36 +257,37 @@ test('what was said is forgotten in every table, index, file and body, to the la
   assert.deepEqual(rows(home, "SELECT * FROM memory_fts WHERE memory_fts MATCH 'zebra OR locker'"), []);
 });
 
-for (const moment of [
-  'planned',
-  'buried',
-  'erased',
-  'folded',
-  'verified',
-  'done',
-  'commit 1',
-  'commit 2',
-  'commit 4',
-  'commit 8',
-])
-  test(`killed at "${moment}", it is taken up where it was, and all is gone in the end`, async (t) => {
-    const house = await houseOf(t);
-    wish(house.home, { turns: ['02-b'] });
+test('killed at every step, again and again, it is taken up where it was, and all is gone in the end', async (t) => {
+  const house = await houseOf(t);
+  const { home } = house;
+  wish(home, { turns: ['02-b'] });
+  const steps = [
+    'planned',
+    'commit 1',
+    'buried',
+    'commit 2',
+    'commit 4',
+    'commit 8',
+    'erased',
+    'folded',
+    'verified',
+  ];
+  for (const moment of [...steps, 'done']) {
     const DIES_AT = moment.startsWith('commit') ? moment : `forgetting.${moment}`;
-    const env = { ...process.env, NODE_TEST_CONTEXT: '', VIGIL_HOME: house.home.directory, DIES_AT };
+    const env = { ...process.env, NODE_TEST_CONTEXT: '', VIGIL_HOME: home.directory, DIES_AT };
     const child = spawn(process.execPath, [import.meta.filename], { env, stdio: 'inherit' });
     const [, signal] = await once(child, 'exit');
-    assert.equal(signal, 'SIGKILL', 'it died there');
-    const { state, outcome } = await served(house);
-    assert.equal(state, 'done', outcome);
-    assert.equal(inStore(house.home, 'opens with Zebra'), 0);
-    assert.deepEqual(
-      readdirSync(join(house.home.state, 'forgetting')),
-      [],
-      'the plan with its words is gone too',
-    );
-    assert.equal(rows(house.home, 'SELECT 1 FROM tombstone').length, 6);
-  });
+    assert.equal(signal, 'SIGKILL', `it died at ${moment}`);
+    if (moment === 'buried') assert.ok(inStore(home, 'opens with Zebra') > 20, 'tombstones come first');
+    if (moment === 'verified') assert.equal(inStore(home, 'opens with Zebra'), 0);
+  }
+  assert.equal(readdirSync(join(home.state, 'forgetting')).length, 1);
+  const { state, outcome } = await served(house);
+  assert.equal(state, 'done', outcome);
+  assert.equal(inStore(home, 'opens with Zebra'), 0);
+  assert.deepEqual(readdirSync(join(home.state, 'forgetting')), [], 'the plan with its words is gone too');
+  assert.equal(rows(home, 'SELECT 1 FROM tombstone').length, 7);
+});
 
 test('a short word is forgotten by whose row it is, and stands where others say it', async (t) => {
   const house = await houseOf(t, [
@@ -495,6 +496,9 @@ test('an older store in place of the new one brings nothing back: it is gone aga
   assert.equal((await served(house)).state, 'done');
   await house.close();
   cpSync(older, join(home.state, FILE));
+  // As it was then: one turn in the middle, one message that no turn had taken up.
+  rows(home, "UPDATE turn SET state = 'running', finished_at = NULL WHERE id = '02-b'");
+  rows(home, "UPDATE inbound SET state = 'pending', turn_id = NULL WHERE turn_id = '02-b'");
   assert.ok(inStore(home, 'opens with Zebra') > 20, 'it is back');
   const again = await buildHouse({ telegram: false, key: false, directory });
   t.after(() => again.close());
@@ -505,6 +509,8 @@ test('an older store in place of the new one brings nothing back: it is gone aga
       0,
       table,
     );
-  assert.equal(rows(home, 'SELECT 1 FROM tombstone').length, 6);
+  assert.equal(rows(home, 'SELECT 1 FROM tombstone').length, 7);
+  assert.equal(rows(home, "SELECT 1 FROM inbound WHERE state = 'pending' OR text LIKE '%Zebra%'").length, 0);
+  assert.deepEqual(rows(home, "SELECT state FROM turn WHERE id = '02-b'"), [{ state: 'dead' }]);
   assert.equal(rows(home, 'SELECT 1 FROM message').length, 4, 'the others are there');
 });

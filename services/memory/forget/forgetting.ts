@@ -88,7 +88,7 @@ async function takeBack(ctx: Ctx): Promise<void> {
   const { store, home } = ctx;
   const stones = openTombstones(home.state);
   const back = await returned(store.read, stones);
-  if (back && back.turns.length + back.memories.length > 0) {
+  if (back) {
     ctx.doing('forgetting again what a backup has brought back');
     const it = await plan(store.read, back, { scope: null });
     await eraseAll(ctx, it);
@@ -175,7 +175,7 @@ async function begin(ctx: Ctx, one: wish.Wish): Promise<Job | null> {
 }
 
 /** First of all that it must not come back: beside the store, where a restore does not reach, and in it. */
-async function bury({ store, home, clock }: Ctx, { gone, memories, said }: Plan): Promise<void> {
+async function bury({ store, home, clock }: Ctx, { gone, memories, said, inbound }: Plan): Promise<void> {
   const stones = openTombstones(home.state);
   const at = clock.now();
   const texts = [
@@ -183,7 +183,7 @@ async function bury({ store, home, clock }: Ctx, { gone, memories, said }: Plan)
     ...said.map(({ text }) => text).filter((text) => normalised(text).length >= SHORTEST_chars),
   ];
   const all: tombstone.Tombstone[] = [
-    ...gone.turn.map((id) => ({ hmac: stones.of('turn', id), kind: 'turn' as const, at })),
+    ...[...gone.turn, ...inbound].map((id) => ({ hmac: stones.of('turn', id), kind: 'turn' as const, at })),
     ...memories.map(({ uid }) => ({ hmac: stones.of('memory', uid), kind: 'memory' as const, at })),
     ...texts.map((text) => ({ hmac: stones.of('text', text), kind: 'text' as const, at })),
   ];
@@ -243,7 +243,7 @@ async function waitFor(ctx: Ctx, whom: string, fact: () => Promise<boolean>): Pr
   ctx.problem(null);
 }
 
-/** @throws Error when something is left in the store */
+/** @throws Error when something is left in the store or its indexes */
 async function verify(ctx: Ctx, { phrases }: Plan): Promise<Remains> {
   const { home, store, signal } = ctx;
   const look = () =>
@@ -256,6 +256,10 @@ async function verify(ctx: Ctx, { phrases }: Plan): Promise<Remains> {
       },
       signal,
     );
+  for (const phrase of phrases) {
+    const [found] = await store.read(erase.orphans(phrase));
+    if (found && found.rows > 0) throw new Error('a search still leads to what is gone');
+  }
   const remains = await look();
   if (!remains.store) return remains;
   // A row that once moved to another page has left its words in the old one.
