@@ -38,6 +38,49 @@ export type Wish = {
   handled_at: number | null;
 };
 
+/** What is not told is left open. */
+export type Asked = Pick<Wish, 'kind' | 'scope' | 'given_by' | 'at'> &
+  Partial<
+    Pick<Wish, 'conversation' | 'turn_id' | 'text' | 'memory_id' | 'run_id' | 'targets_json' | 'tainted'>
+  >;
+
+export function post(asked: Asked): Op<{ id: number }> {
+  return {
+    verb: 'wish.post',
+    sql: `INSERT INTO wish (kind, scope, conversation, turn_id, text, memory_id, run_id, targets_json, tainted, given_by, at)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+    args: [
+      asked.kind,
+      asked.scope,
+      asked.conversation ?? null,
+      asked.turn_id ?? null,
+      asked.text ?? null,
+      asked.memory_id ?? null,
+      asked.run_id ?? null,
+      asked.targets_json ?? null,
+      asked.tainted ?? 0,
+      asked.given_by,
+      asked.at,
+    ],
+    durable: true,
+    rings: 'wish',
+  };
+}
+
+export function of(id: number): Query<Wish> {
+  return { verb: 'wish.of', sql: 'SELECT * FROM wish WHERE id = ?', args: [id] };
+}
+
+/** The oldest of these kinds that nobody has worked yet. */
+export function next(kinds: readonly Wish['kind'][]): Query<Wish> {
+  return {
+    verb: 'wish.next',
+    sql: `SELECT * FROM wish INDEXED BY wish_pending WHERE state = 'pending' AND kind IN (SELECT value FROM json_each(?))
+          ORDER BY id LIMIT 1`,
+    args: [JSON.stringify(kinds)],
+  };
+}
+
 /** Those who wait to forget something, the oldest first. */
 export const forgetting: Query<Wish> = {
   verb: 'wish.forgetting',
@@ -45,12 +88,14 @@ export const forgetting: Query<Wish> = {
   args: [],
 };
 
-/** It has come to its end, once. Durable: whoever wished it is told so. */
-export function end(id: number, how: { state: 'done' | 'refused'; outcome: string; now: number }): Op {
+export function settle(
+  id: number,
+  { state, outcome, now }: { state: 'done' | 'refused'; outcome: string; now: number },
+): Op {
   return {
-    verb: 'wish.end',
+    verb: 'wish.settle',
     sql: `UPDATE wish SET state = ?, outcome = ?, handled_at = ? WHERE id = ? AND state = 'pending'`,
-    args: [how.state, how.outcome, how.now, id],
+    args: [state, outcome, now, id],
     expect: 1,
     durable: true,
   };

@@ -28,6 +28,8 @@ import * as memory_change from '#shared/tables/memory_change.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as tombstone from '#shared/tables/tombstone.ts';
 import * as wish from '#shared/tables/wish.ts';
+import { alone } from '../keep.ts';
+import { renewProfile } from '../profile.ts';
 import { folderOf, type Job, openJobs } from './job.ts';
 import { outcomeOf } from './outcome.ts';
 import { deleteBatches } from './provider.ts';
@@ -191,15 +193,28 @@ async function bury({ store, home, clock }: Ctx, { gone, memories, said, inbound
   await store.commit([tombstone.set(all)]);
 }
 
+/** Whether such words were forgotten for good: nothing that is not the owner's own word learns them again. */
+export function isForgottenIn({
+  store,
+  home,
+}: Pick<Ctx, 'store' | 'home'>): (text: string) => Promise<boolean> {
+  const stones = openTombstones(home.state);
+  return async (text) => (await stones.among(store.read, 'text', [text])).size > 0;
+}
+
 /** Says in how many rows words were struck. */
-async function eraseAll({ store, signal }: Ctx, { gone, said, phrases, since_at }: Plan): Promise<number> {
+async function eraseAll(ctx: Ctx, { gone, said, phrases, since_at }: Plan): Promise<number> {
+  const { store, signal } = ctx;
   const desk = {
     read: store.read,
     commit: (ops: Parameters<typeof store.commit>[0]) => store.commit(ops),
     signal,
   };
-  await eraseRows(desk, gone, said);
-  const struck = await strikeWords(desk, phrases, since_at);
+  const struck = await alone(store, async () => {
+    await eraseRows(desk, gone, said);
+    for (const scope of gone.scope) await renewProfile(ctx, scope);
+    return strikeWords(desk, phrases, since_at);
+  });
   return [...struck.values()].reduce((sum, rows) => sum + rows, 0);
 }
 
@@ -343,5 +358,5 @@ async function end(
           }),
         ]
       : [];
-  await persist([wish.end(one.id, { state, outcome, now }), ...told, ...ops]);
+  await persist([wish.settle(one.id, { state, outcome, now }), ...told, ...ops]);
 }
