@@ -86,10 +86,10 @@ const IN = 'IN (SELECT value FROM json_each(?))';
 export function turns(ids: readonly string[]): Query<{ id: string; over: 0 | 1; scope: string | null }> {
   return {
     verb: 'erase.turns',
-    sql: `SELECT j.value AS id, t.id IS NULL OR t.finished_at IS NOT NULL AS over,
-            (SELECT p.scope FROM passage p WHERE p.turn_id = j.value LIMIT 1) AS scope
-          FROM json_each(?) j LEFT JOIN turn t ON t.id = j.value
-          WHERE t.id IS NOT NULL OR EXISTS (SELECT 1 FROM message m WHERE m.turn_id = j.value)`,
+    sql: `SELECT w.value AS id, t.id IS NULL OR t.finished_at IS NOT NULL AS over,
+            (SELECT p.scope FROM passage p WHERE p.turn_id = w.value LIMIT 1) AS scope
+          FROM json_each(?) w LEFT JOIN turn t ON t.id = w.value
+          WHERE t.id IS NOT NULL OR EXISTS (SELECT 1 FROM message m WHERE m.turn_id = w.value)`,
     args: [list(ids)],
   };
 }
@@ -127,8 +127,8 @@ export function memories(ids: readonly number[], message_ids: readonly number[])
     sql: `WITH resting (id) AS (
             SELECT s.memory_id FROM memory_source s WHERE s.message_id ${IN} AND NOT EXISTS (
               SELECT 1 FROM memory_source o WHERE o.memory_id = s.memory_id AND o.message_id NOT ${IN})),
-          meant (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting)
-          SELECT DISTINCT ${KEPT} FROM meant JOIN memory n ON n.id = meant.id
+          w (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting)
+          SELECT DISTINCT ${KEPT} FROM w JOIN memory n ON n.id = w.id
             JOIN memory m ON m.scope = n.scope AND m.hash = n.hash ORDER BY m.id`,
     args: [list(message_ids), list(message_ids), list(ids)],
   };
@@ -182,8 +182,8 @@ export function told(
 export function compacted(said: readonly Said[]): Query<{ id: number }> {
   return {
     verb: 'erase.compacted',
-    sql: `SELECT DISTINCT s.id FROM json_each(?) j JOIN summary s ON s.conversation = j.value ->> 'conversation'
-            AND s.upto_turn_id >= j.value ->> 'turn_id'`,
+    sql: `SELECT DISTINCT s.id FROM json_each(?) w JOIN summary s ON s.conversation = w.value ->> 'conversation'
+            AND s.upto_turn_id >= w.value ->> 'turn_id'`,
     args: [JSON.stringify(said.map(({ conversation, turn_id }) => ({ conversation, turn_id })))],
   };
 }
@@ -234,8 +234,9 @@ export function calls(
 ): Query<{ id: string; opened_at: number }> {
   return {
     verb: 'erase.calls',
-    sql: `SELECT c.id, c.opened_at FROM exchange x JOIN call c ON c.id = x.call_id
-          WHERE c.turn_id ${IN} OR (x.at >= ? AND (c.caller = 'memory' OR c.conversation ${IN}))`,
+    sql: `SELECT c.id, c.opened_at FROM call c WHERE c.turn_id ${IN}
+          UNION SELECT c.id, c.opened_at FROM exchange x INDEXED BY exchange_at JOIN call c ON c.id = x.call_id
+            WHERE x.at >= ? AND (c.caller = 'memory' OR c.conversation ${IN})`,
     args: [list(turn_ids), since_at, list(talks)],
   };
 }
