@@ -6,13 +6,16 @@ import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
 import { forgetting } from './forget/forgetting.ts';
+import { indexing } from './indexing.ts';
 
 export const memory = service({
   name: 'memory',
   config,
   async start(ctx) {
+    // First: what a restored store has brought back is gone before anything is made of it.
     await forgetting(ctx);
     ctx.doing('watching');
+    indexing(ctx);
   },
 });
 

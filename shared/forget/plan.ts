@@ -81,7 +81,7 @@ export async function plan(
   if (turns.some(({ scope }) => foreign(scope)) || named.some(({ scope }) => foreign(scope)))
     throw new Unforgettable('some of it was said elsewhere: it can be forgotten from there');
   const inbound = targets.inbound ?? [];
-  if (turn.length + named.length + inbound.length === 0)
+  if (turn.length + named.length + inbound.length === 0 && !targets.backups)
     throw new Unforgettable('nothing of it is there (any more): it was forgotten before, or never there');
   const rests = await read(erase.sources(named.map(({ id }) => id)));
   const concerned = [...new Set([...message, ...rests.map(({ id }) => id)])];

@@ -130,5 +130,6 @@ export async function returned(read: Read, stones: Tombstones): Promise<Targets 
 export async function settle({ read, commit }: Desk, stones: Tombstones): Promise<void> {
   const rows = await read(tombstone.all);
   stones.write(rows);
-  await commit([tombstone.set(stones.written())]);
+  const written = stones.written();
+  if (written.length > rows.length) await commit([tombstone.set(written)]);
 }

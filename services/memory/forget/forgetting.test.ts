@@ -475,6 +475,48 @@ test('words that a row left behind when it moved to another page are found by th
   assert.equal(inStore(home, 'opens with Zebra'), 0);
 });
 
+test('the backups that hold it are named, and go when that is wished, also later on its own', async (t) => {
+  const house = await houseOf(t);
+  const { home } = house;
+  const made = { job: 'hourly backup', took_ms: 1, bytes: 1, store_bytes: 1 };
+  const add = (row: Record<string, unknown>) =>
+    rows(
+      home,
+      `INSERT INTO backup (${Object.keys(row)}) VALUES (${Object.keys(row).map(() => '?')})`,
+      ...Object.values(row),
+    );
+  add({ ...made, id: 'before-it', made_at: AT - 1 });
+  add({ ...made, id: 'after-it', made_at: AT + 9000, copies_json: '{"nas": 5}' });
+  wish(home, { turns: ['02-b'] });
+  const { outcome } = await served(house);
+  assert.match(
+    outcome,
+    /1 backup made since then still holds it \(after-it\), and copies of them at nas: .* removed by \d{4}-\d\d-\d\d/,
+  );
+  wish(home, { backups: true }, { at: 8 });
+  const service = await house.serve('memory');
+  const asked = await until(
+    'a backup is asked for',
+    async () => (await house.read<{ id: number }>('SELECT id FROM backup_request WHERE alone = 1'))[0],
+  );
+  rows(
+    home,
+    "UPDATE backup_request SET handled_at = 1, outcome = 'the-new-one; copied to nas' WHERE id = ?",
+    asked.id,
+  );
+  await until(
+    'it is done',
+    async () =>
+      (await house.read("SELECT 1 FROM wish WHERE kind = 'forget' AND state = 'pending'")).length === 0,
+  );
+  await service.stop();
+  const [last] = rows<Ended>(home, 'SELECT state, outcome FROM wish ORDER BY id DESC LIMIT 1');
+  assert.match(
+    `${last?.state} ${last?.outcome}`,
+    /^done A new backup was made, and those before it removed: the-new-one; copied to nas\./,
+  );
+});
+
 test('a file elsewhere that still has the words is named, and left alone', async (t) => {
   const house = await houseOf(t);
   const notes = join(house.home.workspace, 'notes.md');

@@ -21,12 +21,14 @@ export type Facts = {
 export function outcomeOf(facts: Facts): string {
   const { plan, elsewhere, backups } = facts;
   const rows = plan.counts.reduce((sum, { rows }) => sum + rows, 0) + facts.struck;
-  const sentences = [
-    `Forgotten: ${many(plan.said.length, 'message')} and ${many(plan.memories.length, 'memory', 'memories')}, with all that was made of them (${many(rows, 'row')}). Nothing of it is left in the store.`,
-  ];
+  const sentences: string[] = [];
   const say = (when: boolean, sentence: string) => {
     if (when) sentences.push(sentence);
   };
+  say(
+    plan.said.length + plan.memories.length > 0,
+    `Forgotten: ${many(plan.said.length, 'message')} and ${many(plan.memories.length, 'memory', 'memories')}, with all that was made of them (${many(rows, 'row')}). Nothing of it is left in the store.`,
+  );
   say(plan.shared.length > 0, 'Some of the words also stand in other messages or memories, and stay there.');
   say(plan.setUp.length > 0, `They also stand in ${listed(plan.setUp)}: change or remove that yourself.`);
   say(elsewhere.length > 0, `These files still hold them: ${listed(elsewhere)}.`);
