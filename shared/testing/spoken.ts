@@ -47,6 +47,10 @@ export async function speak(home: Home, said: readonly Spoken[]): Promise<void> 
       db.prepare('DELETE FROM passage WHERE conversation = ?').run(conversation);
       for (const row of told) insert('passage', passageOf(row, told));
     }
+    // What rules would make of it has been made.
+    db.exec(
+      'INSERT INTO memory_cursor (conversation, rule_id) SELECT conversation, max(id) FROM message WHERE true GROUP BY 1 ON CONFLICT DO NOTHING',
+    );
   })();
   db.close();
 }

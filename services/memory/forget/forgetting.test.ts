@@ -13,6 +13,7 @@ import { buildHouse, type House } from '#shared/testing/house.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
 import { bytesOf, exchange, type Spoken, speak, storeFiles } from '#shared/testing/spoken.ts';
 import { forget } from './forgetting.ts';
+import { isForgottenIn } from './known.ts';
 
 const SECRET = 'my locker opens with Zebra "88-41"';
 const AT = Date.UTC(2026, 10, 2);
@@ -515,6 +516,28 @@ test('the backups that hold it are named, and go when that is wished, also later
     `${last?.state} ${last?.outcome}`,
     /^done A new backup was made, and those before it removed: the-new-one; copied to nas\./,
   );
+});
+
+test('whoever wished it in a chat is told there what came of it, and what was forgotten is known again by its words', async (t) => {
+  const house = await houseOf(t, [
+    {
+      turn: '01-a',
+      text: 'My city is Zanzibar Town.',
+      answer: 'noted',
+      at: Date.now() - 9000,
+      memory: 'The owner lives in Zanzibar Town',
+    },
+  ]);
+  wish(house.home, { memories: [1] }, { conversation: 'telegram:42' });
+  const { outcome } = await served(house);
+  assert.deepEqual(rows(house.home, "SELECT text, chat FROM outbound WHERE kind = 'notice'"), [
+    { text: outcome, chat: '42' },
+  ]);
+  const store = await openStore({ directory: house.home.state, principal: 'memory' });
+  t.after(() => store.close());
+  const isForgotten = isForgottenIn({ store, home: house.home });
+  assert.equal(await isForgotten('the owner lives in  Zanzibar town.'), true);
+  assert.equal(await isForgotten('The owner lives in Zanzibar'), false);
 });
 
 test('a file elsewhere that still has the words is named, and left alone', async (t) => {

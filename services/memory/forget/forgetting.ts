@@ -29,6 +29,7 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as tombstone from '#shared/tables/tombstone.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { alone } from '../keep.ts';
+import { placeOf } from '../place.ts';
 import { renewProfile } from '../profile.ts';
 import { folderOf, type Job, openJobs } from './job.ts';
 import { outcomeOf } from './outcome.ts';
@@ -94,6 +95,8 @@ async function takeBack(ctx: Ctx): Promise<void> {
     ctx.doing('forgetting again what a backup has brought back');
     const it = await plan(store.read, back, { scope: null });
     await eraseAll(ctx, it);
+    for (const path of leftBy(it, home)) await rm(path, { recursive: true, force: true });
+    cutLog(store.file);
     ctx.log.warn('memory.returned', { turns: back.turns.length, memories: back.memories.length });
   }
   await settle(store, stones);
@@ -191,15 +194,6 @@ async function bury({ store, home, clock }: Ctx, { gone, memories, said, inbound
   ];
   stones.write(all);
   await store.commit([tombstone.set(all)]);
-}
-
-/** Whether such words were forgotten for good: nothing that is not the owner's own word learns them again. */
-export function isForgottenIn({
-  store,
-  home,
-}: Pick<Ctx, 'store' | 'home'>): (text: string) => Promise<boolean> {
-  const stones = openTombstones(home.state);
-  return async (text) => (await stones.among(store.read, 'text', [text])).size > 0;
 }
 
 /** Says in how many rows words were struck. */
@@ -341,22 +335,8 @@ async function end(
   ops: Parameters<Ctx['persist']>[0],
 ): Promise<void> {
   const now = clock.now();
-  const [channel, chat] = (one.conversation ?? '').split(/[:/]/);
-  const told =
-    one.conversation !== null && (channel === 'telegram' || channel === 'terminal')
-      ? [
-          outbound.post({
-            key: `forget:${one.id}:${one.at}`,
-            channel,
-            conversation: one.conversation,
-            chat: channel === 'telegram' ? (chat ?? null) : null,
-            kind: 'notice',
-            turn_id: null,
-            text: outcome,
-            message_ref: null,
-            now,
-          }),
-        ]
-      : [];
+  const place = one.conversation === null ? null : placeOf(one.conversation);
+  const to = { kind: 'notice', turn_id: null, message_ref: null } as const;
+  const told = place ? [outbound.post({ key: `wish:${one.id}`, ...place, ...to, text: outcome, now })] : [];
   await persist([wish.settle(one.id, { state, outcome, now }), ...told, ...ops]);
 }
