@@ -14,6 +14,7 @@ import { forgetting } from './forget/forgetting.ts';
 import { indexing } from './indexing.ts';
 import { renewProfiles } from './profile.ts';
 import { rules } from './rules.ts';
+import { runs } from './run/runs.ts';
 import { wishes } from './wishes.ts';
 
 const HOUR_ms = 3_600_000;
@@ -29,6 +30,7 @@ export const memory = service({
     rules(ctx);
     wishes(ctx);
     asks(ctx);
+    runs(ctx);
     ctx.every('expiry', HOUR_ms, () => expire(ctx));
     indexing(ctx);
   },

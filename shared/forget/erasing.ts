@@ -72,22 +72,41 @@ export async function strikeWords(
     }
   }
   const bodies = await strikeBodies(desk, words, since_at);
-  if (bodies > 0) struck.set('exchange', bodies);
+  if (bodies > 0) struck.set('bodies', bodies);
   return struck;
 }
 
-/** Of a call's bodies none can be changed: they go. */
+/** Of a call's bodies, and of answers kept, none can be changed: they go. */
 async function strikeBodies(desk: Desk, words: Finder, since_at: number): Promise<number> {
+  const holds = (body: Uint8Array, encoding = 'identity') => words.in(textOf(body, encoding)).size > 0;
+  const { NOTHING } = erase;
+  const calls = await dropped(
+    desk,
+    (after) => erase.bodies(since_at, after, FEW),
+    ({ encoding, request, response }) => holds(request, encoding) || holds(response, encoding),
+    (rows) => erase.erase({ ...NOTHING, call: rows.map(({ call_id }) => call_id) }),
+  );
+  const answers = await dropped(
+    desk,
+    (after) => erase.answers(after, FEW),
+    ({ body }) => holds(body),
+    (rows) => erase.erase({ ...NOTHING, step: rows.map(({ step }) => step) }),
+  );
+  return calls + answers;
+}
+
+async function dropped<Row extends { key: number }>(
+  desk: Desk,
+  look: (after: number) => Query<Row>,
+  holds: (row: Row) => boolean,
+  drop: (rows: readonly Row[]) => readonly Op[],
+): Promise<number> {
   let gone = 0;
   for (let after = -1; ; ) {
-    const rows = await desk.read(erase.bodies(since_at, after, FEW));
-    const holding = rows.filter(({ encoding, request, response }) =>
-      [request, response].some((body) => words.in(textOf(body, encoding)).size > 0),
-    );
-    if (holding.length > 0) {
-      await commit(desk, erase.erase({ ...erase.NOTHING, call: holding.map(({ call_id }) => call_id) }));
-      gone += holding.length;
-    }
+    const rows = await desk.read(look(after));
+    const holding = rows.filter(holds);
+    if (holding.length > 0) await commit(desk, drop(holding));
+    gone += holding.length;
     after = rows.at(-1)?.key ?? after;
     if (rows.length < FEW) return gone;
     await pause(desk);

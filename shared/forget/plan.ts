@@ -50,6 +50,8 @@ export type Plan = {
   since_at: number;
   /** Batches at the provider that hold it. */
   batches: string[];
+  /** Passes of a model that are made again, of what is left. */
+  passes: erase.Pass[];
 };
 
 /** Why it cannot be forgotten as it was named. */
@@ -103,7 +105,7 @@ export async function plan(
     ...said.map(({ at }) => at),
     ...named.map(({ recorded_at }) => recorded_at),
   );
-  const runs = await read(erase.runs(message));
+  const runs = await read(erase.runs(message, scope));
   const gone: erase.Gone = {
     turn,
     inbound,
@@ -113,6 +115,7 @@ export async function plan(
     call: (await read(erase.calls([...turn, ...told], talks, since_at))).map(({ id }) => id),
     summary: (await read(erase.compacted(said))).map(({ id }) => id),
     run: runs.map(({ id }) => id),
+    step: runs.flatMap(({ step }) => step ?? []),
     wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
     scope,
   };
@@ -135,7 +138,8 @@ export async function plan(
     inbound: (await read(erase.inboundNames(turn))).map(({ name }) => name),
     talks,
     since_at,
-    batches: runs.flatMap(({ batch_ref }) => (batch_ref === null ? [] : [batch_ref])),
+    batches: [...new Set(runs.flatMap(({ batch_ref }) => batch_ref ?? []))],
+    passes: runs.filter((run) => run.state === 'applied' && run.how !== 'rule' && run.period === null),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Memory } from './memory.ts';
+import type { Run } from './memory_run.ts';
 import type { Message } from './message.ts';
 import type { Erase, Op, Query, Table, Value } from './op.ts';
 import { tables } from './tables.ts';
@@ -23,6 +24,8 @@ export type Gone = {
   /** What core has summed up, by its row. */
   summary: readonly number[];
   run: readonly number[];
+  /** By which their answers are kept for whoever asks again. */
+  step: readonly string[];
   wish: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
@@ -37,6 +40,7 @@ export const NOTHING: Gone = {
   call: [],
   summary: [],
   run: [],
+  step: [],
   wish: [],
   scope: [],
 };
@@ -188,15 +192,22 @@ export function compacted(said: readonly Said[]): Query<{ id: number }> {
   };
 }
 
-/** The passes that have read these messages, or are reading them. */
-export function runs(
-  message_ids: readonly number[],
-): Query<{ id: number; batch_ref: string | null; state: string }> {
+export type Pass = Pick<
+  Run,
+  'id' | 'scope' | 'conversation' | 'period' | 'how' | 'after_id' | 'upto_id' | 'state' | 'step' | 'batch_ref'
+>;
+
+/** The passes that have read these messages, or are reading them or a summary in these scopes. */
+export function runs(message_ids: readonly number[], scopes: readonly string[]): Query<Pass> {
+  const pass =
+    'r.id, r.scope, r.conversation, r.period, r.how, r.after_id, r.upto_id, r.state, r.step, r.batch_ref';
   return {
     verb: 'erase.runs',
-    sql: `SELECT DISTINCT r.id, r.batch_ref, r.state FROM message m JOIN memory_run r ON r.conversation = m.conversation
-            AND r.after_id < m.id AND r.upto_id >= m.id WHERE m.id ${IN}`,
-    args: [list(message_ids)],
+    sql: `SELECT ${pass} FROM message m JOIN memory_run r ON r.conversation = m.conversation AND r.after_id < m.id AND r.upto_id >= m.id
+            WHERE m.id ${IN}
+          UNION SELECT ${pass} FROM memory_run r INDEXED BY memory_run_open
+            WHERE r.state IN ('planned', 'submitted', 'received') AND r.period IS NOT NULL AND r.scope ${IN}`,
+    args: [list(message_ids), list(scopes)],
   };
 }
 
@@ -362,6 +373,15 @@ export function bodies(
     verb: 'erase.bodies',
     sql: `SELECT rowid AS key, call_id, encoding, request, response FROM exchange WHERE rowid > ? AND at >= ? ORDER BY rowid LIMIT ?`,
     args: [after, since_at, most],
+  };
+}
+
+/** The answers kept for whoever asks again: a few hours of them. */
+export function answers(after: number, most: number): Query<{ key: number; step: string; body: Uint8Array }> {
+  return {
+    verb: 'erase.answers',
+    sql: 'SELECT rowid AS key, step, body FROM replay WHERE rowid > ? AND body IS NOT NULL ORDER BY rowid LIMIT ?',
+    args: [after, most],
   };
 }
 

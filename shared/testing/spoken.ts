@@ -238,6 +238,19 @@ function write(
     starts_at: at - 1000,
     ends_at: at + 1000,
   });
+  insert('replay', {
+    step: `memory:${turn}`,
+    turn_id: '',
+    worker: 0,
+    owner: 'r',
+    at,
+    status: 200,
+    body: Buffer.from(memory),
+  });
+  insert('memory_run', {
+    ...{ scope: 'owner', conversation, how: 'model', input_hash: `${turn} before`, state: 'applied' },
+    ...{ after_id: heard - 1, upto_id: heard, due_at: at, created_at: at, finished_at: at },
+  });
   insert('memory_run', {
     scope: 'owner',
     conversation,
@@ -246,6 +259,7 @@ function write(
     after_id: heard - 1,
     upto_id: heard,
     state: 'received',
+    step: `memory:${turn}`,
     answer_json: JSON.stringify({ text: memory }),
     due_at: at,
     created_at: at,

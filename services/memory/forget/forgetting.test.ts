@@ -254,6 +254,11 @@ test('what was said is forgotten in every table, index, file and body, to the la
     /^failed over \[forgotten\]", twice$/,
   );
   assert.equal(rows(home, "SELECT 1 FROM memory_change WHERE op = 'forget'").length, 2);
+  assert.equal(
+    rows(home, "SELECT 1 FROM memory_run WHERE input_hash LIKE 'after wish%' AND upto_id = 3").length,
+    1,
+    'what is left is read again',
+  );
   assert.deepEqual(rows(home, "SELECT * FROM passage_fts WHERE passage_fts MATCH 'zebra OR locker'"), []);
   assert.deepEqual(rows(home, "SELECT * FROM memory_fts WHERE memory_fts MATCH 'zebra OR locker'"), []);
 });

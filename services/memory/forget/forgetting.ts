@@ -25,6 +25,8 @@ import * as backup_request from '#shared/tables/backup_request.ts';
 import * as erase from '#shared/tables/erase.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
+import * as memory_run from '#shared/tables/memory_run.ts';
+import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as tombstone from '#shared/tables/tombstone.ts';
 import * as wish from '#shared/tables/wish.ts';
@@ -144,11 +146,25 @@ export async function forget(ctx: Ctx, one: wish.Wish): Promise<void> {
     provider,
   });
   await end(ctx, one, 'done', outcome, [
+    ...readAgain(one, job.plan, ctx.clock.now()),
     memory_change.forgot(one.id, job.plan.gone.memory, ctx.clock.now()),
     incident.close(causeOf(one.id), 'memory', ctx.clock.now()),
   ]);
   log.info('forgetting.done', { wish: one.id, rows: struck });
   jobs.drop(one.id);
+}
+
+/** What a model has made of it all is gone with it, its summary too: it reads what is left. The first look corrects the hash. */
+function readAgain(one: wish.Wish, { passes }: Plan, now: number): Op[] {
+  return passes.map(({ id, scope, conversation, how, after_id, upto_id }) =>
+    memory_run.plan(
+      {
+        ...{ scope, conversation, how, after_id, upto_id, period: null, starts_at: null },
+        input_hash: `after wish ${one.id} of ${one.at}: ${id}`,
+      },
+      now,
+    ),
+  );
 }
 
 function targetsOf(one: wish.Wish): Targets | null {
@@ -201,7 +217,7 @@ async function eraseAll(ctx: Ctx, { gone, said, phrases, since_at }: Plan): Prom
   const { store, signal } = ctx;
   const desk = {
     read: store.read,
-    commit: (ops: Parameters<typeof store.commit>[0]) => store.commit(ops),
+    commit: (ops: readonly Op[]) => store.commit(ops),
     signal,
   };
   const struck = await alone(store, async () => {
@@ -332,7 +348,7 @@ async function end(
   one: wish.Wish,
   state: 'done' | 'refused',
   outcome: string,
-  ops: Parameters<Ctx['persist']>[0],
+  ops: readonly Op[],
 ): Promise<void> {
   const now = clock.now();
   const place = one.conversation === null ? null : placeOf(one.conversation);
