@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { prepareHome } from '#shared/runtime/home.ts';
+import { openStore } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import { startChatApi } from '#shared/testing/chat-api.ts';
 import { buildHouse, OWNER, RAISED } from '#shared/testing/house.ts';
 import { goodVector, nameOf, otherNameOf } from '#shared/testing/meaning.ts';
 import { put } from '#shared/testing/remembered.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { bytesOf, speak, storeFiles } from '#shared/testing/spoken.ts';
 
 const KEY = 'sk-vectors';
 const THINGS = 64;
@@ -93,4 +96,44 @@ kind = "openai"\nbase_url = "${chat.root}/v1"\nkeys = ["VECTORS_KEY"]\n[router.p
   await house.serve('memory');
   const left = () => house.read('SELECT ref FROM embedding UNION ALL SELECT id FROM embedding_trial');
   await until('nothing is left of them', async () => (await left()).length === 0);
+});
+
+test('with what is forgotten go its vectors, to the last byte, and those of its neighbours stay', async (t) => {
+  // Nobody is there to make new ones.
+  const config = '[memory]\nembed = "one/small"\n';
+  const house = await buildHouse({ telegram: false, key: false, config, owners: [42] });
+  t.after(() => house.close());
+  prepareHome(house.home);
+  const at = Date.UTC(2026, 4, 4, 12);
+  await speak(house.home, [
+    { turn: '01-a', text: 'good morning, how are you', answer: 'fine, and you', at },
+    {
+      ...{ turn: '02-b', text: 'The locker opens with 88-41.', answer: 'Noted.', at: at + 1000 },
+      memory: 'The code of the locker is 88-41',
+    },
+  ]);
+  const markOf = (ref: number) => `(the vector of ${ref}, which has so many bytes)`;
+  const store = await openStore({ directory: house.home.state, principal: 'memory', flush: 'normal' });
+  const all = { verb: 'test', sql: 'SELECT id FROM passage UNION ALL SELECT -id FROM memory', args: [] };
+  const refs = (await store.read<{ id: number }>(all)).map(({ id }) => id);
+  const sql = `INSERT INTO embedding (ref, scope, model, norm, vector) VALUES (?, 'owner', 'small', 1, ?)`;
+  await store.commit(refs.map((ref) => ({ verb: 'test', sql, args: [ref, Buffer.from(markOf(ref))] })));
+  const targets_json = JSON.stringify({ turns: ['02-b'], memories: [] });
+  const forget = `INSERT INTO wish (kind, scope, targets_json, tainted, given_by, at) VALUES ('forget', 'owner', ?, 0, 'cli', 7)`;
+  await store.commit([{ verb: 'test', sql: forget, args: [targets_json] }]);
+  await store.close();
+  const left = () => refs.filter((ref) => bytesOf(storeFiles(house.home), markOf(ref)) > 0);
+  assert.deepEqual(left(), refs);
+  assert.ok(refs.length >= 5);
+
+  const memory = await house.serve('memory');
+  const wish = await until('it is forgotten', async () => {
+    const [row] = await house.read<{ state: string; outcome: string }>(
+      "SELECT state, outcome FROM wish WHERE kind = 'forget'",
+    );
+    return row?.state !== 'pending' && row;
+  });
+  assert.equal(wish.state, 'done', wish.outcome);
+  await memory.stop();
+  assert.deepEqual(left(), [1, 2]);
 });
