@@ -31,6 +31,8 @@ const L2 = Number(values.l2 ?? 0.002);
 const ROUNDS = 60;
 /** Of each question so many candidates are fitted on, the best by the weights there are: what is far off teaches nothing. */
 const NEAR = 80;
+/** A spread that nothing is taken to be below: what hardly ever occurs would be blown up. */
+const RARE = 0.02;
 const ALL: readonly Feature[] = [...FIRST, ...SECOND];
 
 /** A question with its candidates, a row of features each. */
@@ -198,12 +200,8 @@ function fit(
     }
   }
   // What occurs nowhere in the data keeps the weight it has.
-  return w.map((weight, f) => (spread[f] === RARE ? was(names[f]) : weight / (spread[f] ?? 1)));
+  return w.map((weight, f) => (spread[f] === RARE ? WEIGHTS[names[f] ?? 'text'] : weight / (spread[f] ?? 1)));
 }
-
-const was = (name: Feature | undefined) => (name === undefined ? 0 : WEIGHTS[name]);
-/** What hardly ever occurs would be blown up. */
-const RARE = 0.02;
 
 function deviations(rows: readonly Float64Array[], size: number): Float64Array {
   const mean = new Float64Array(size);

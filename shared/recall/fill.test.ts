@@ -14,6 +14,8 @@ test('what does not fit any more leaves its room to what does', () => {
 });
 
 test('of two that tell the same the better one is told', () => {
-  const found = fill([item('a', 1), item('b', 1), item('c', 1)], 9, ({ key }) => (key === 'c' ? ['c'] : ['same']));
+  const found = fill([item('a', 1), item('b', 1), item('c', 1)], 9, ({ key }) =>
+    key === 'c' ? ['c'] : ['same'],
+  );
   assert.deepEqual(keysOf(found), ['a', 'c']);
 });

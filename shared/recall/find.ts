@@ -16,11 +16,11 @@ export type Field = {
 };
 
 /** So many are looked at closely. */
-const CANDIDATES = 240;
+const CANDIDATES = 160;
 const MEMORIES = 40;
 /** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
  *  stands nearly everywhere is read in the newest part only. */
-const POSTINGS = 24_000;
+const POSTINGS = 12_000;
 /** What a candidate's kin of a term is worth beside the term itself, and what a named day is, in rare words. */
 const KIN_share = 0.3;
 const DAY_weight = 3;

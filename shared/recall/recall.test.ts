@@ -80,7 +80,10 @@ test('what the model is told anyway is not recalled as well', async (t) => {
 test('the budget is never passed', async (t) => {
   const store = await storeWith(t, ['boat '.repeat(8).trim(), 'Our boat', 'A boat']);
   const tokens = async (budget_tokens: number) =>
-    (await ask(store, 'boat', { budget_tokens })).reduce((sum, { text }) => sum + Math.ceil(text.length / 4), 0);
+    (await ask(store, 'boat', { budget_tokens })).reduce(
+      (sum, { text }) => sum + Math.ceil(text.length / 4),
+      0,
+    );
   assert.equal(await tokens(14), 14);
   assert.ok((await tokens(13)) <= 13);
   assert.equal(await tokens(1), 0);

@@ -92,12 +92,12 @@ export function candidates(of: {
             UNION ALL
             SELECT passage_pairs.rowid, q.value ->> 1 FROM json_each(?) q CROSS JOIN passage_pairs
               WHERE passage_pairs MATCH q.value ->> 0 AND passage_pairs.rowid >= q.value ->> 2
-          ), best AS MATERIALIZED (
-            SELECT hit.id, sum(hit.weight) AS score FROM hit CROSS JOIN passage p ON p.id = hit.id
-            WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?))
-            GROUP BY hit.id ORDER BY score DESC, hit.id DESC LIMIT ?
+          ), best (id, score) AS (
+            -- The limit keeps the order; the join ends once it has enough, so that few rows are read but where a scope is small.
+            SELECT id, sum(weight) AS score FROM hit GROUP BY id ORDER BY score DESC, id DESC LIMIT ${10 ** 6}
           )
-          SELECT p.*, best.score FROM best JOIN passage p ON p.id = best.id ORDER BY best.score DESC, p.id DESC`,
+          SELECT p.*, best.score FROM best CROSS JOIN passage p ON p.id = best.id
+          WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
     args: [
       JSON.stringify(of.matches),
       JSON.stringify(of.pairs),
