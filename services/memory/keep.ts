@@ -22,13 +22,13 @@ import { renewProfile } from './profile.ts';
 import { slotOf } from './slots.ts';
 import { hashOf } from './words.ts';
 
-export type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'persist' | 'home'>;
+export type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home'>;
 
 /** What the changes are from. */
 export type Cause = ({ run: Pick<Run, 'how' | 'input_hash'> } | { wish: Wish }) & {
   /** Carried out before the changes, in their commit: the row of a run that begins with it. */
   opening?: readonly Op[];
-  /** Carried out after them, in their commit: the state of the run or wish, and what is told of it. */
+  /** Carried out with them: the state of the run or wish, and what is told of it. */
   finishing?(outcome: Outcome): readonly Op[];
   /** Whether such words were forgotten for good. */
   isForgotten?(text: string): Promise<boolean>;
@@ -51,7 +51,6 @@ export async function applyChanges(
     const outcome = { ...verdict, applied: verdict.kept.length };
     const refusal = verdict.refused === null ? [] : [report(ctx, cause, scope, verdict.refused)];
     await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
-    for (const { why } of verdict.rejected) ctx.log.info('change.rejected', { scope, why });
     return outcome;
   });
 }
@@ -67,8 +66,9 @@ export async function carryOut(
   const run_hash = 'run' in cause ? cause.run.input_hash : null;
   const wish_id = 'wish' in cause ? cause.wish.id : null;
   const at = ctx.clock.now();
-  const ops = [...(cause.opening ?? []), ...opsOf(steps, { run_hash, wish_id, at }), ...finishing];
-  if (ops.length > 0) await ctx.persist(ops);
+  // What fences comes first: where somebody has done it already, that is why it fails.
+  const ops = [...(cause.opening ?? []), ...finishing, ...opsOf(steps, { run_hash, wish_id, at })];
+  if (ops.length > 0) await ctx.store.commit(ops);
   if (steps.length > 0) await renewProfile(ctx, scope);
 }
 
@@ -94,16 +94,14 @@ async function factsOf(
   const owners = await ownersOf(home.config, store);
   const cited = [...new Set(changes.flatMap(({ sources }) => sources.map((one) => one.message_id)))];
   const said = await store.read(message.cited(cited));
-  const memories = await store.read(
-    memory.touched(scope, {
-      hashes: adds.map(({ text }) => hashOf(text)),
-      slots: adds.flatMap(({ slot }) => (slot === null ? [] : (slotOf(slot) ?? []))),
-      ids: changes.flatMap((change) =>
-        change.op === 'add' ? [] : [change.memory_id, ...(change.op === 'dispute' ? [change.other_id] : [])],
-      ),
-      starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
-    }),
-  );
+  const memories = await touchedBy(store, scope, {
+    hashes: adds.map(({ text }) => hashOf(text)),
+    slots: adds.flatMap(({ slot }) => (slot === null ? [] : (slotOf(slot) ?? []))),
+    ids: changes.flatMap((change) =>
+      change.op === 'add' ? [] : [change.memory_id, ...(change.op === 'dispute' ? [change.other_id] : [])],
+    ),
+    starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
+  });
   const forgotten = new Set<string>();
   for (const { text } of adds) if (await cause.isForgotten?.(text)) forgotten.add(text);
   const [active] = await store.read(memory.countActive(scope));
@@ -119,6 +117,19 @@ async function factsOf(
     forgotten,
     newUid: () => uuid(now),
   };
+}
+
+/** What is named, and what has the place that one of these may come back to. */
+export async function touchedBy(store: Store, scope: string, what: memory.Touched): Promise<memory.Memory[]> {
+  const named = await store.read(memory.touched(scope, what));
+  return store.read(
+    memory.touched(scope, {
+      ids: named.map(({ id }) => id),
+      hashes: [...what.hashes, ...named.map(({ hash }) => hash)],
+      slots: [...what.slots, ...named.flatMap(({ slot }) => slot ?? [])],
+      starts: [...what.starts, ...named.flatMap(({ starts_at }) => starts_at ?? [])],
+    }),
+  );
 }
 
 function originOf({ how }: Pick<Run, 'how'>): 'rule' | 'model' {

@@ -106,13 +106,15 @@ export function replacedBy(uid: string, by: string): Op {
   };
 }
 
-export type Touched = { hashes: readonly string[]; slots: readonly string[]; ids: readonly number[] };
+export type Touched = {
+  hashes: readonly string[];
+  slots: readonly string[];
+  ids: readonly number[];
+  starts: readonly number[];
+};
 
 /** What changes may touch: of the same words or slot, or named by number; and the summaries of the same times. */
-export function touched(
-  scope: string,
-  { hashes, slots, ids, starts }: Touched & { starts: readonly number[] },
-): Query<Memory> {
+export function touched(scope: string, { hashes, slots, ids, starts }: Touched): Query<Memory> {
   return {
     verb: 'memory.touched',
     sql: `SELECT * FROM memory WHERE id IN (
@@ -169,16 +171,17 @@ export function asked(ids: readonly number[], at: number): Op {
   };
 }
 
-/** What stands against one: a value of the same slot, or what it was found to contradict. */
-export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot'>): Query<Memory> {
+/** What stands against one: the same words, a value of the same slot, or what it was found to contradict. */
+export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot' | 'hash'>): Query<Memory> {
   return {
     verb: 'memory.rivals',
     sql: `SELECT * FROM memory WHERE id <> ? AND status IN ('active', 'disputed') AND id IN (
             SELECT id FROM memory INDEXED BY memory_of_slot WHERE scope = ? AND slot = ?
+            UNION SELECT id FROM memory INDEXED BY memory_of_hash WHERE scope = ? AND hash = ?
             UNION SELECT other_id FROM memory_change WHERE memory_id = ? AND op = 'dispute'
             UNION SELECT memory_id FROM memory_change INDEXED BY memory_change_other WHERE other_id = ? AND op = 'dispute')
           ORDER BY id`,
-    args: [memory.id, memory.scope, memory.slot, memory.id, memory.id],
+    args: [memory.id, memory.scope, memory.slot, memory.scope, memory.hash, memory.id, memory.id],
   };
 }
 
@@ -224,5 +227,43 @@ export function replacing(
             AND m.status IN ('active', 'disputed')
           WHERE NOT EXISTS (SELECT 1 FROM memory_source new WHERE new.memory_id = m.id AND new.message_id = old.message_id)`,
     args: [JSON.stringify(message_ids), scope],
+  };
+}
+
+/** What a model is shown that reads on: what is pinned or has a slot, and those named, which come first. */
+export function known(scope: string, named: readonly number[], most: number): Query<Memory> {
+  return {
+    verb: 'memory.known',
+    sql: `SELECT * FROM (SELECT *, id IN (SELECT value FROM json_each(?)) AS named FROM memory
+            WHERE scope = ? AND status IN ('active', 'disputed') AND kind <> 'summary') t
+          WHERE named OR slot IS NOT NULL OR pinned = 1 ORDER BY named DESC, pinned DESC, id DESC LIMIT ?`,
+    args: [JSON.stringify(named), scope, most],
+  };
+}
+
+export function named(ids: readonly number[]): Query<Memory> {
+  return {
+    verb: 'memory.named',
+    sql: 'SELECT * FROM memory WHERE id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(ids)],
+  };
+}
+
+/** The summaries in force of what began in that time, the earliest first. */
+export function summaries(scope: string, from_at: number, to_at: number): Query<Memory> {
+  return {
+    verb: 'memory.summaries',
+    sql: `SELECT * FROM memory WHERE scope = ? AND status = 'active' AND kind = 'summary' AND starts_at >= ? AND starts_at < ?
+          ORDER BY starts_at, id`,
+    args: [scope, from_at, to_at],
+  };
+}
+
+/** Whose sessions of that time are summed up. */
+export function summarised(from_at: number): Query<{ scope: string }> {
+  return {
+    verb: 'memory.summarised',
+    sql: `SELECT DISTINCT scope FROM memory WHERE status = 'active' AND kind = 'summary' AND period = 'session' AND starts_at >= ?`,
+    args: [from_at],
   };
 }

@@ -20,7 +20,7 @@ export function unruled(low: number): Query<Unruled> {
   return {
     verb: 'memory_cursor.unruled',
     sql: `SELECT m.conversation, coalesce(c.rule_id, 0) AS after_id, min(m.id) AS first_id, max(m.id) AS upto_id, max(m.at) AS at
-          FROM message m LEFT JOIN memory_cursor c ON c.conversation = m.conversation
+          FROM message m NOT INDEXED LEFT JOIN memory_cursor c ON c.conversation = m.conversation
           WHERE m.id > ? AND m.id > coalesce(c.rule_id, 0) GROUP BY m.conversation ORDER BY first_id`,
     args: [low],
   };
@@ -43,5 +43,51 @@ export function ruled(conversation: string, after_id: number, upto_id: number): 
           ON CONFLICT (conversation) DO UPDATE SET rule_id = excluded.rule_id WHERE rule_id = ?`,
     args: [conversation, upto_id, after_id],
     expect: 1,
+  };
+}
+
+/** A model need not look at what is before it any more: in the unit that plans what it shall look at. Never goes back. */
+export function moveModel(conversation: string, model_id: number): Op {
+  return {
+    verb: 'memory_cursor.moveModel',
+    sql: `INSERT INTO memory_cursor (conversation, model_id) VALUES (?, ?)
+          ON CONFLICT (conversation) DO UPDATE SET model_id = max(model_id, excluded.model_id)`,
+    args: [conversation, model_id],
+  };
+}
+
+/** A conversation in which something was said that no model has read. */
+export type Behind = { conversation: string; scope: string; model_id: number; last_at: number };
+
+/** Goes from name to name along the index: the messages themselves are not walked. */
+export const behind: Query<Behind> = {
+  verb: 'memory_cursor.behind',
+  sql: `WITH RECURSIVE name (conversation) AS (
+          SELECT min(conversation) FROM passage
+          UNION ALL
+          SELECT (SELECT min(p.conversation) FROM passage p WHERE p.conversation > name.conversation)
+          FROM name WHERE name.conversation IS NOT NULL)
+        SELECT l.conversation, l.scope, coalesce(c.model_id, 0) AS model_id, l.at AS last_at
+        FROM name LEFT JOIN memory_cursor c ON c.conversation = name.conversation
+        JOIN passage l ON l.id = (SELECT max(p.id) FROM passage p WHERE p.conversation = name.conversation)
+        WHERE l.id > coalesce(c.model_id, 0)`,
+  args: [],
+};
+
+/** Of the rules in all conversations: up to there everything is read, or nobody's talk. No conversation has this name. */
+const ALL = '';
+
+export const low: Query<Pick<Cursor, 'rule_id'>> = {
+  verb: 'memory_cursor.low',
+  sql: 'SELECT rule_id FROM memory_cursor WHERE conversation = ?',
+  args: [ALL],
+};
+
+export function reached(rule_id: number): Op {
+  return {
+    verb: 'memory_cursor.reached',
+    sql: `INSERT INTO memory_cursor (conversation, rule_id) VALUES (?, ?)
+          ON CONFLICT (conversation) DO UPDATE SET rule_id = max(rule_id, excluded.rule_id)`,
+    args: [ALL, rule_id],
   };
 }
