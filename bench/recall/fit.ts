@@ -43,8 +43,8 @@ type Case = {
   category: string;
   conversation: string;
   evidence: ReadonlySet<number>;
-  /** Its best candidates, and which of all they are. */
   candidates: { id: number; text: string }[];
+  /** Those of them that it is fitted on. */
   kept: number[];
   first: Float64Array[];
   /** By fold that is left out (the last: none), since the second look rests on the weights of the first. */
@@ -75,7 +75,7 @@ await look(async (one, { asked, idf, candidates }, fold, file, evidence) => {
     category: one.category,
     conversation: one.conversation,
     evidence,
-    candidates: kept.map((i) => ({ id: looked[i]?.candidate.id ?? 0, text: looked[i]?.part ?? '' })),
+    candidates: looked.map(({ candidate, part }) => ({ id: candidate.id, text: part })),
     kept,
     first: looked.map(({ first }) => Float64Array.from(FIRST, (name) => first[name])),
     both: [],
@@ -85,7 +85,7 @@ const NONE = Math.max(...sets.map(({ conversations }) => conversations.length));
 const firsts = Array.from({ length: NONE + 1 }, (_, left) =>
   fit(
     cases.filter(({ fold }) => fold !== left),
-    ({ first, kept }) => kept.map((i) => first[i] ?? new Float64Array()),
+    ({ first }) => first,
     FIRST,
   ),
 );
@@ -96,7 +96,7 @@ await look(async (_, { asked, idf, candidates }) => {
   for (const weights of firsts) {
     const scores = (one?.first ?? []).map((row) => dot(weights, row));
     const both = secondLook(asked, idf, looked, scores);
-    one?.both.push(one.kept.map((i) => Float64Array.from(ALL, (name) => both[i]?.[name] ?? 0)));
+    one?.both.push(both.map((features) => Float64Array.from(ALL, (name) => features[name])));
   }
 });
 const fitted = firsts.map((_, left) =>
@@ -163,8 +163,17 @@ function fit(
   names: readonly Feature[],
 ): Float64Array {
   const size = names.length;
-  const use = from.filter(({ candidates, evidence }) => candidates.some(({ id }) => evidence.has(id)));
-  const spread = deviations(use.flatMap(rowsOf), size);
+  const use = from
+    .map((one) => ({
+      weight: one.weight,
+      rows: one.kept.map((i) => rowsOf(one)[i] ?? new Float64Array(size)),
+      right: one.kept.map((i) => one.evidence.has(one.candidates[i]?.id ?? 0)),
+    }))
+    .filter(({ right }) => right.includes(true));
+  const spread = deviations(
+    use.flatMap(({ rows }) => rows),
+    size,
+  );
   const total = use.reduce((sum, { weight }) => sum + weight, 0);
   const w = new Float64Array(size);
   const mean = new Float64Array(size);
@@ -172,14 +181,12 @@ function fit(
   for (let round = 1; round <= ROUNDS; round++) {
     const gradient = new Float64Array(size);
     const scaled = w.map((weight, f) => weight / (spread[f] ?? 1));
-    for (const one of use) {
-      const rows = rowsOf(one);
+    for (const { rows, right, weight } of use) {
       const scores = rows.map((row) => dot(scaled, row));
       const most = Math.max(...scores);
       const odds = scores.map((score) => Math.exp(score - most));
-      const right = one.candidates.map(({ id }) => one.evidence.has(id));
       const wrong = odds.reduce((sum, odd, i) => (right[i] ? sum : sum + odd), 0);
-      const share = one.weight / total / right.filter(Boolean).length;
+      const share = weight / total / right.filter(Boolean).length;
       const against = odds.reduce((sum, odd, i) => (right[i] ? sum + share / (odd + wrong) : sum), 0);
       rows.forEach((row, i) => {
         const odd = odds[i] ?? 0;

@@ -16,7 +16,7 @@ export type Field = {
 };
 
 /** So many are looked at closely. */
-const CANDIDATES = 160;
+const CANDIDATES = 200;
 const MEMORIES = 40;
 /** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
  *  stands nearly everywhere is read in the newest part only. */
