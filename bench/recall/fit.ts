@@ -244,7 +244,7 @@ function measure(one: Case, left: number): Measured {
 
 function write(): void {
   const lines = (names: readonly Feature[], weights: Float64Array) =>
-    names.map((name, i) => `  ${name}: ${(weights[i] ?? 0).toFixed(3)},`).join('\n');
+    names.map((name, i) => `  ${name}: ${(weights[i] ?? 0).toFixed(2)},`).join('\n');
   writeFileSync(
     join(import.meta.dirname, '../../shared/recall/weights.ts'),
     `/** How much each feature speaks for a candidate. Generated: \`node bench/recall/fit.ts <dataset.json>… --write\`. */

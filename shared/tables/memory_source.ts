@@ -1,5 +1,6 @@
 /** memory_source: which messages a memory rests on, and which words in them. */
 
+import type { Message } from './message.ts';
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
@@ -7,6 +8,7 @@ export const table: Table = {
   about: 'which messages each memory rests on',
   pen: { record: 'memory' },
   keeps: 'with its memory',
+  erase: { where: 'message_id IN gone_message' },
 };
 
 export type Source = {
@@ -41,5 +43,29 @@ export function of(memory_ids: readonly number[]): Query<Source> {
     verb: 'memory_source.of',
     sql: 'SELECT * FROM memory_source WHERE memory_id IN (SELECT value FROM json_each(?))',
     args: [JSON.stringify(memory_ids)],
+  };
+}
+
+/** A source with the message that it is. */
+export type Quoted = Source &
+  Pick<Message, 'role' | 'sender' | 'text' | 'at' | 'turn_id' | 'trust'> & { conversation: string };
+
+const QUOTED = `SELECT s.*, g.conversation, g.role, g.sender, g.text, g.at, g.turn_id, g.trust
+  FROM memory_source s JOIN message g ON g.id = s.message_id`;
+
+export function ofMemory(memory_id: number): Query<Quoted> {
+  return {
+    verb: 'memory_source.ofMemory',
+    sql: `${QUOTED} WHERE s.memory_id = ? ORDER BY s.message_id`,
+    args: [memory_id],
+  };
+}
+
+/** Of all memories of the scope, in their order. */
+export function ofScope(scope: string): Query<Quoted> {
+  return {
+    verb: 'memory_source.ofScope',
+    sql: `${QUOTED} JOIN memory m ON m.id = s.memory_id WHERE m.scope = ? ORDER BY s.memory_id, s.message_id`,
+    args: [scope],
   };
 }

@@ -8,6 +8,7 @@ export const table: Table = {
   about: 'what was said, as it is searched',
   pen: { record: 'memory' },
   keeps: 'with its message',
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type Passage = {
@@ -55,6 +56,24 @@ export function keepOnly(after_id: number, upto_id: number, ids: readonly number
 
 export function remove(id: number): Op {
   return { verb: 'passage.remove', sql: 'DELETE FROM passage WHERE id = ?', args: [id] };
+}
+
+/**
+ * What has these words in it, the newest first.
+ * @param phrase as passage_fts knows it
+ * @param pairs as passage_pairs does; '' when there are none
+ */
+export function holding(
+  scope: string,
+  { phrase, pairs, upto_at, most }: { phrase: string; pairs: string; upto_at: number; most: number },
+): Query<Pick<Passage, 'id' | 'turn_id' | 'role' | 'at' | 'text'>> {
+  const index = pairs === '' ? 'passage_fts' : 'passage_pairs';
+  return {
+    verb: 'passage.holding',
+    sql: `SELECT p.id, p.turn_id, p.role, p.at, p.text FROM ${index} f JOIN passage p ON p.id = f.rowid
+          WHERE ${index} MATCH ? AND p.scope = ? AND p.at <= ? ORDER BY p.id DESC LIMIT ?`,
+    args: [pairs || `text : ${phrase}`, scope, upto_at, most],
+  };
 }
 
 /** What is counted in: the newest so many ids. */

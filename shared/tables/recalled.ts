@@ -7,6 +7,10 @@ export const table: Table = {
   about: 'what was recalled in each turn, and why',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'at', unless: TURN_LASTS },
+  erase: {
+    where: `turn_id IN gone_turn OR (turn_id IN gone_told AND
+      CASE kind WHEN 'message' THEN ref IN gone_message ELSE ref IN gone_memory END)`,
+  },
 };
 
 export type Recalled = {
@@ -33,8 +37,11 @@ export function note(found: Omit<Recalled, 'id'>): Op {
   };
 }
 
-/** What was recalled in a turn, best first, in the words that it has now. */
-export function ofTurn(turn_id: string): Query<Recalled & { text: string | null }> {
+/** In the words that it has now; null: it was forgotten. */
+export type Told = Recalled & { text: string | null };
+
+/** What was recalled in a turn, best first. */
+export function ofTurn(turn_id: string): Query<Told> {
   return {
     verb: 'recalled.ofTurn',
     sql: `SELECT r.*, CASE r.kind WHEN 'memory' THEN (SELECT m.text FROM memory m WHERE m.id = r.ref)

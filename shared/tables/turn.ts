@@ -14,6 +14,11 @@ export const table: Table = {
   about: 'each answer in the making, and how it ended',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'finished_at' },
+  // One that a backup has brought back in the middle is not taken up.
+  erase: {
+    where: 'id IN gone_turn AND finished_at IS NULL',
+    set: "state = 'dead', finished_at = changed_at, error = 'forgotten'",
+  },
 };
 
 export type Turn = {
@@ -376,3 +381,11 @@ export function finish(turn: Turn, how: { now: number; state: 'done' | 'dead'; e
     durable: true,
   };
 }
+
+/** Those in chats that are not over, and when their sender was told that the answer will be late. */
+export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
+  verb: 'turn.unanswered',
+  sql: `SELECT chat, told_at FROM turn INDEXED BY turn_due
+        WHERE state IN ('running', 'waiting') AND channel = 'telegram' AND chat IS NOT NULL`,
+  args: [],
+};
