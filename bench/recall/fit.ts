@@ -31,6 +31,8 @@ const L2 = Number(values.l2 ?? 0.002);
 const ROUNDS = 60;
 /** Of each question so many candidates are fitted on, the best by the weights there are: what is far off teaches nothing. */
 const NEAR = 80;
+/** A spread that nothing is taken to be below: what hardly ever occurs would be blown up. */
+const RARE = 0.02;
 const ALL: readonly Feature[] = [...FIRST, ...SECOND];
 
 /** A question with its candidates, a row of features each. */
@@ -41,8 +43,8 @@ type Case = {
   category: string;
   conversation: string;
   evidence: ReadonlySet<number>;
-  /** Its best candidates, and which of all they are. */
   candidates: { id: number; text: string }[];
+  /** Those of them that it is fitted on. */
   kept: number[];
   first: Float64Array[];
   /** By fold that is left out (the last: none), since the second look rests on the weights of the first. */
@@ -73,7 +75,7 @@ await look(async (one, { asked, idf, candidates }, fold, file, evidence) => {
     category: one.category,
     conversation: one.conversation,
     evidence,
-    candidates: kept.map((i) => ({ id: looked[i]?.candidate.id ?? 0, text: looked[i]?.part ?? '' })),
+    candidates: looked.map(({ candidate, part }) => ({ id: candidate.id, text: part })),
     kept,
     first: looked.map(({ first }) => Float64Array.from(FIRST, (name) => first[name])),
     both: [],
@@ -83,7 +85,7 @@ const NONE = Math.max(...sets.map(({ conversations }) => conversations.length));
 const firsts = Array.from({ length: NONE + 1 }, (_, left) =>
   fit(
     cases.filter(({ fold }) => fold !== left),
-    ({ first, kept }) => kept.map((i) => first[i] ?? new Float64Array()),
+    ({ first }) => first,
     FIRST,
   ),
 );
@@ -94,7 +96,7 @@ await look(async (_, { asked, idf, candidates }) => {
   for (const weights of firsts) {
     const scores = (one?.first ?? []).map((row) => dot(weights, row));
     const both = secondLook(asked, idf, looked, scores);
-    one?.both.push(one.kept.map((i) => Float64Array.from(ALL, (name) => both[i]?.[name] ?? 0)));
+    one?.both.push(both.map((features) => Float64Array.from(ALL, (name) => features[name])));
   }
 });
 const fitted = firsts.map((_, left) =>
@@ -161,8 +163,17 @@ function fit(
   names: readonly Feature[],
 ): Float64Array {
   const size = names.length;
-  const use = from.filter(({ candidates, evidence }) => candidates.some(({ id }) => evidence.has(id)));
-  const spread = deviations(use.flatMap(rowsOf), size);
+  const use = from
+    .map((one) => ({
+      weight: one.weight,
+      rows: one.kept.map((i) => rowsOf(one)[i] ?? new Float64Array(size)),
+      right: one.kept.map((i) => one.evidence.has(one.candidates[i]?.id ?? 0)),
+    }))
+    .filter(({ right }) => right.includes(true));
+  const spread = deviations(
+    use.flatMap(({ rows }) => rows),
+    size,
+  );
   const total = use.reduce((sum, { weight }) => sum + weight, 0);
   const w = new Float64Array(size);
   const mean = new Float64Array(size);
@@ -170,14 +181,12 @@ function fit(
   for (let round = 1; round <= ROUNDS; round++) {
     const gradient = new Float64Array(size);
     const scaled = w.map((weight, f) => weight / (spread[f] ?? 1));
-    for (const one of use) {
-      const rows = rowsOf(one);
+    for (const { rows, right, weight } of use) {
       const scores = rows.map((row) => dot(scaled, row));
       const most = Math.max(...scores);
       const odds = scores.map((score) => Math.exp(score - most));
-      const right = one.candidates.map(({ id }) => one.evidence.has(id));
       const wrong = odds.reduce((sum, odd, i) => (right[i] ? sum : sum + odd), 0);
-      const share = one.weight / total / right.filter(Boolean).length;
+      const share = weight / total / right.filter(Boolean).length;
       const against = odds.reduce((sum, odd, i) => (right[i] ? sum + share / (odd + wrong) : sum), 0);
       rows.forEach((row, i) => {
         const odd = odds[i] ?? 0;
@@ -198,12 +207,8 @@ function fit(
     }
   }
   // What occurs nowhere in the data keeps the weight it has.
-  return w.map((weight, f) => (spread[f] === RARE ? was(names[f]) : weight / (spread[f] ?? 1)));
+  return w.map((weight, f) => (spread[f] === RARE ? WEIGHTS[names[f] ?? 'text'] : weight / (spread[f] ?? 1)));
 }
-
-const was = (name: Feature | undefined) => (name === undefined ? 0 : WEIGHTS[name]);
-/** What hardly ever occurs would be blown up. */
-const RARE = 0.02;
 
 function deviations(rows: readonly Float64Array[], size: number): Float64Array {
   const mean = new Float64Array(size);
@@ -239,7 +244,7 @@ function measure(one: Case, left: number): Measured {
 
 function write(): void {
   const lines = (names: readonly Feature[], weights: Float64Array) =>
-    names.map((name, i) => `  ${name}: ${(weights[i] ?? 0).toFixed(3)},`).join('\n');
+    names.map((name, i) => `  ${name}: ${(weights[i] ?? 0).toFixed(2)},`).join('\n');
   writeFileSync(
     join(import.meta.dirname, '../../shared/recall/weights.ts'),
     `/** How much each feature speaks for a candidate. Generated: \`node bench/recall/fit.ts <dataset.json>… --write\`. */

@@ -61,6 +61,15 @@ test('a greeting, a thank-you or a word that nobody has said brings nothing', as
   }
 });
 
+test('a request that has a word in common with something, and no more, brings nothing', async (t) => {
+  const store = await storeWith(t, [...SMALL, 'Put milk on the list', 'I sorted the photos']);
+  assert.deepEqual(
+    await ask(store, 'Write a python function that sorts a list of numbers by their absolute value'),
+    [],
+  );
+  assert.equal((await ask(store, 'What is on the list?'))[0]?.id, 6);
+});
+
 test('nobody recalls what was said in another scope', async (t) => {
   const store = await storeWith(t, [
     'My PIN for the garage is written on the fridge',

@@ -43,7 +43,10 @@ export type Found = {
 /** Of so many of the best it is asked whether something has replaced what they say. */
 const CHECKED = 60;
 
-/** What speaks so much less for a candidate than for the best does not bear on the question. */
+/** When no candidate has so much of the question, none bears on it: a word in common is not yet a topic. */
+const LEAST = 0.15;
+
+/** What scores so much less than the best does not bear on it either. What held an answer hardly ever lay that far. */
 const FAR = 12;
 
 /** The best first, each once, as many as fit into the budget. Nothing when nothing bears on it. */
@@ -53,6 +56,7 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
   const { asked, idf, candidates, memories, near } = field;
   if (candidates.length + memories.length === 0) return [];
   const byWords = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
+  if (!meaning && Math.max(...byWords.map(({ bearing }) => bearing)) < LEAST) return [];
   const first = meaning ? addNear(byWords, near, meaning.weight) : byWords;
   const said = first.flatMap(({ candidate: { id } }) => (id > 0 ? [id] : [])).slice(0, CHECKED);
   const replacing = messages_only ? [] : await read(memory.replacing(scope, said));
@@ -71,6 +75,7 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
     ...unranked.map((each) => ({
       candidate: asCandidate(each),
       part: each.text,
+      bearing: 0,
       score: first.at(-1)?.score ?? 0,
       why: {},
     })),
