@@ -24,7 +24,7 @@ async function desk(t: TestContext, used: 0 | 1, embed: Embed, patience_ms?: num
   const memory = await openStore({ directory, principal: 'memory', flush: 'normal' });
   const store = await openStore({ directory, principal: 'core', flush: 'normal' });
   t.after(() => Promise.all([memory.close(), store.close()]));
-  await memory.commit([embedding_trial.add({ ...TRIAL, weight: 4, used, why: '' })]);
+  await memory.commit([embedding_trial.add({ ...TRIAL, floor: 0.2, weight: 4, used, why: '' })]);
   const warned: string[] = [];
   const log = { warn: (_event: string, { error }: { error: string }) => warned.push(error) };
   const clock = { now: () => 1 };
@@ -40,7 +40,12 @@ test('where vectors have won, a question is one, of the model of all others', as
     asked.push(`${of.model} ${of.texts.join()} ${of.headers['x-vigil-turn']}`);
     return { model, vectors: [vector] };
   });
-  assert.deepEqual(await meaningOf(TURN, 'Where is my bicycle?'), { model: 'small', vector, weight: 4 });
+  assert.deepEqual(await meaningOf(TURN, 'Where is my bicycle?'), {
+    model: 'small',
+    vector,
+    floor: 0.2,
+    weight: 4,
+  });
   assert.equal(await meaningOf(TURN, 'thank you!'), null, 'nothing is looked for by that');
   assert.deepEqual(asked, ['one/small Where is my bicycle? t']);
   model = 'large';

@@ -52,7 +52,7 @@ export function meaningReader(
         return miss(`expected a vector of ${trial.model}, got one of ${model}`);
       }
       missed = false;
-      return { model, vector, weight: trial.weight };
+      return { model, vector, floor: trial.floor, weight: trial.weight };
     } catch (error) {
       return miss(messageOf(error));
     }

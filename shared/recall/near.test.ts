@@ -26,20 +26,21 @@ test('a vector in bytes points where it pointed, whatever its length', () => {
   assert.equal(dotOf(null, new Uint8Array(1)), null);
 });
 
-test('the nearest has a whole share, the middle none, whatever the model calls near', () => {
-  const found = (nearness: readonly number[]) => nearness.map((n, i) => ({ ref: i + 1, nearness: n }));
-  assert.deepEqual(
-    [...sharesOf(found([0.9, 0.8, 0.7, 0.6, 0.5]))],
-    [
-      [1, 1],
-      [2, 0.5000000000000002],
-      [3, 0],
-      [4, 0],
-      [5, 0],
-    ],
-  );
-  assert.deepEqual([...sharesOf(found([7])).values()], [0]);
-  assert.deepEqual([...sharesOf([])], []);
+test('the nearest has a whole share, the middle none, and what is below the floor is not near', () => {
+  const found = [0.9, 0.8, 0.7, 0.6, 0.5].map((nearness, i) => ({ ref: i + 1, nearness }));
+  const shares = (floor: number) =>
+    [...sharesOf(found, floor)].map(([ref, share]) => [ref, Math.round(share * 100)]);
+  assert.deepEqual(shares(0), [
+    [1, 100],
+    [2, 50],
+  ]);
+  assert.deepEqual(shares(0.8), [
+    [1, 100],
+    [2, 50],
+  ]);
+  assert.deepEqual(shares(0.81), [[1, 100]]);
+  assert.deepEqual(shares(0.91), []);
+  assert.deepEqual([...sharesOf([], 0)], []);
 });
 
 test('a share is added to what words have scored, and told in why', () => {

@@ -11,13 +11,19 @@ import type { Field } from './find.ts';
 import { isIdle } from './question.ts';
 import type { Question, Read } from './recall.ts';
 
-/** The question as a vector, whose model that is, and how much the share counts. */
-export type Meaning = { model: string; vector: Vector; weight: number };
+export type Meaning = {
+  model: string;
+  /** The question's. */
+  vector: Vector;
+  /** What is less near (a cosine) has nothing to do with it; and how much it counts to be the nearest. */
+  floor: number;
+  weight: number;
+};
 
 /** So many of the nearest are candidates beside those that were found by words. */
 const NEAREST = 60;
 
-/** What was found by words, and what is near besides; with each one's share: of the nearest 1, of the middle of them 0. */
+/** What was found by words, and what is near besides; with the share of all that are near. */
 export async function withNear(
   read: Read,
   { scope, except_turns = [], messages_only, meaning }: Question,
@@ -25,12 +31,13 @@ export async function withNear(
 ): Promise<Field & { near: ReadonlyMap<Ref, number> }> {
   if (!meaning || isIdle(field.asked)) return { ...field, near: new Map() };
   const known = new Set([...field.candidates.map(({ id }) => id), ...field.memories.map(({ id }) => -id)]);
-  const { model, vector } = meaning;
-  const found = await read(embedding.near({ scope, model, vector, refs: [...known], most: NEAREST }));
-  const near = sharesOf(found);
-  const others = found.slice(0, NEAREST).flatMap(({ ref }) => (known.has(ref) ? [] : [ref]));
+  const { model, vector, floor } = meaning;
+  const all = await read(embedding.near({ scope, model, vector, refs: [...known], most: NEAREST }));
+  const found = messages_only ? all.filter(({ ref }) => ref > 0) : all;
+  const near = sharesOf(found, floor);
+  const others = [...near.keys()].filter((ref) => !known.has(ref));
   const said = others.filter((ref) => ref > 0);
-  const kept = messages_only ? [] : others.filter((ref) => ref < 0).map((ref) => -ref);
+  const kept = others.filter((ref) => ref < 0).map((ref) => -ref);
   return {
     ...field,
     near,
@@ -39,13 +46,16 @@ export async function withNear(
   };
 }
 
-/** @param found the nearest first. How large a nearness is differs by model: the share does not. */
-export function sharesOf(found: readonly { ref: Ref; nearness: number }[]): Map<Ref, number> {
+/**
+ * Of what is near: from 1, of the nearest, down to 0, of the middle of all that were compared. How large a nearness is
+ * differs by model: the share does not.
+ * @param found the nearest first
+ */
+export function sharesOf(found: readonly { ref: Ref; nearness: number }[], floor: number): Map<Ref, number> {
   const top = found[0]?.nearness ?? 0;
   const middle = found[Math.floor(found.length / 2)]?.nearness ?? 0;
-  return new Map(
-    found.map(({ ref, nearness }) => [ref, Math.max(0, (nearness - middle) / (top - middle || 1))]),
-  );
+  const near = found.filter(({ nearness }) => nearness >= floor && nearness > middle);
+  return new Map(near.map(({ ref, nearness }) => [ref, (nearness - middle) / (top - middle)]));
 }
 
 type Scored = { candidate: { id: Ref }; score: number; why: Record<string, number> };

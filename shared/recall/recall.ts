@@ -56,7 +56,7 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
   const { asked, idf, candidates, memories, near } = field;
   if (candidates.length + memories.length === 0) return [];
   const byWords = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
-  if (!meaning && Math.max(...byWords.map(({ bearing }) => bearing)) < LEAST) return [];
+  if (near.size === 0 && Math.max(...byWords.map(({ bearing }) => bearing)) < LEAST) return [];
   const first = meaning ? addNear(byWords, near, meaning.weight) : byWords;
   const said = first.flatMap(({ candidate: { id } }) => (id > 0 ? [id] : [])).slice(0, CHECKED);
   const replacing = messages_only ? [] : await read(memory.replacing(scope, said));

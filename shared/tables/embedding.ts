@@ -60,7 +60,7 @@ export function keep({ ref, text }: Bare, model: string, { bytes, norm }: Vector
 /** So many of the newest passages are compared with each question: its time does not grow with the years. */
 const WINDOW = 20_000;
 
-/** What lies nearest to a vector in a scope, and how near these lie, whether they are among the nearest or not. */
+/** What lies nearest to a vector in a scope, and how near these lie besides; the nearness is the cosine. */
 export function near(of: {
   scope: string;
   model: string;
@@ -77,12 +77,23 @@ export function near(of: {
             UNION SELECT ref FROM embedding WHERE scope = ? AND model = ? AND ref < 0
             UNION SELECT ref FROM given
           ), compared AS MATERIALIZED (
-            SELECT e.ref, dot(e.vector, ?) / e.norm AS nearness FROM looked CROSS JOIN embedding e ON e.ref = looked.ref
+            SELECT e.ref, dot(e.vector, ?) / e.norm / ? AS nearness FROM looked CROSS JOIN embedding e ON e.ref = looked.ref
             WHERE e.model = ? AND length(e.vector) = ?
           )
           SELECT * FROM (SELECT * FROM compared ORDER BY nearness DESC, ref DESC LIMIT ?)
           UNION SELECT * FROM compared WHERE ref IN (SELECT ref FROM given) ORDER BY nearness DESC, ref DESC`,
-    args: [JSON.stringify(refs), scope, model, scope, model, vector.bytes, model, vector.bytes.length, most],
+    args: [
+      JSON.stringify(refs),
+      scope,
+      model,
+      scope,
+      model,
+      vector.bytes,
+      vector.norm,
+      model,
+      vector.bytes.length,
+      most,
+    ],
     long: true,
   };
 }

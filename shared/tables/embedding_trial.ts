@@ -23,18 +23,20 @@ export type Trial = {
   /** How many were found better, and worse. */
   better: number;
   worse: number;
+  /** What is less near (a cosine) has nothing to do with a question; and how much it counts to be the nearest. */
+  floor: number;
   weight: number;
   used: 0 | 1;
   why: string;
 };
 
 export function add(trial: Omit<Trial, 'id'>): Op {
-  const { at, alias, model, pairs, by_words, by_both, better, worse, weight, used, why } = trial;
+  const { at, alias, model, pairs, by_words, by_both, better, worse, floor, weight, used, why } = trial;
   return {
     verb: 'embedding_trial.add',
-    sql: `INSERT INTO embedding_trial (at, alias, model, pairs, by_words, by_both, better, worse, weight, used, why)
-          VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
-    args: [at, alias, model, pairs, by_words, by_both, better, worse, weight, used, why],
+    sql: `INSERT INTO embedding_trial (at, alias, model, pairs, by_words, by_both, better, worse, floor, weight, used, why)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+    args: [at, alias, model, pairs, by_words, by_both, better, worse, floor, weight, used, why],
   };
 }
 

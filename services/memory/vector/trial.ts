@@ -2,7 +2,7 @@
  * Whether vectors find more than words do, tried on what the owner has said, without anybody's judgement. What belongs
  * together is known from elsewhere: a memory in a model's words, and the messages it was made of; what was said of a thing,
  * and what had been said of it before; a question, and what was recalled with it and is told in the answer. On one half of
- * them it is chosen how much a vector counts; the other half judges.
+ * them it is chosen what is near, and how much that counts; the other half judges.
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -10,8 +10,10 @@ import type { Meaning } from '#shared/recall/near.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { type Read, recall } from '#shared/recall/recall.ts';
 import { isStop, stemsOf, wordsOf } from '#shared/recall/terms.ts';
+import { NO_VECTOR } from '#shared/recall/vector.ts';
 import type { Store } from '#shared/store/store.ts';
 import type { Vector } from '#shared/tables/embedding.ts';
+import * as embedding from '#shared/tables/embedding.ts';
 import type { Trial } from '#shared/tables/embedding_trial.ts';
 import * as embedding_trial from '#shared/tables/embedding_trial.ts';
 
@@ -27,6 +29,8 @@ const LEAST = 30;
 const FIRST = 10;
 /** What the vectors' share may count, in the measure of the other features. */
 const WEIGHTS = [1.5, 4, 8] as const;
+/** The share of what belongs together that is given up as too far from each other, or else nothing would be. */
+const FAR = 0.1;
 /** What must be gained, and by how many standard errors more must be better than worse: by chance one time in twenty. */
 const GAIN = 0.02;
 const SURE = 1.645;
@@ -49,80 +53,85 @@ export async function tried(
   embed: (texts: readonly string[]) => Promise<Vector[] | null>,
 ): Promise<Omit<Trial, 'id'> | null> {
   const pairs = await pairsIn(store);
-  const [chosen, judging] = halves(pairs);
+  const [choosing, judging] = halves(pairs);
   const now = clock.now();
-  const was_used = before?.used === 1 && before.alias === alias && before.model === model;
-  let weight = 0;
-  let sums = NO_SUMS;
-  if (judging.length >= LEAST) {
-    const vectors = await embed(pairs.map(({ text }) => text));
-    if (!vectors) return null;
-    const vectorOf = new Map(pairs.map((pair, i) => [pair, vectors[i]]));
-    const read = readingOf(store);
-    const by = (weight: number) => async (pair: Pair) => {
-      const vector = weight > 0 ? vectorOf.get(pair) : undefined;
-      return share(read, pair, now, vector ? { model, vector, weight } : null);
-    };
-    let best = -1;
-    for (const one of WEIGHTS) {
-      const found = mean(await each(chosen, by(one)));
-      if (found > best) [best, weight] = [found, one];
-    }
-    sums = summed(await each(judging, by(0)), await each(judging, by(weight)));
+  const trial = { ...NOTHING, at: now, alias, model, pairs: judging.length };
+  if (judging.length < LEAST) {
+    return { ...trial, used: 0, why: `${judging.length} of ${LEAST} pairs that it takes` };
   }
-  return {
-    at: now,
-    alias,
-    model,
-    weight,
-    ...sums,
-    pairs: judging.length,
-    ...verdictOn({ ...sums, pairs: judging.length, was_used }),
+  const vectors = await embed(pairs.map(({ text }) => text));
+  if (!vectors) return null;
+  const vectorOf = new Map(pairs.map((pair, i) => [pair, vectors[i] ?? NO_VECTOR]));
+  const read = readingOf(store);
+  const near = await each(choosing, (pair) => nearest(read, pair, model, vectorOf.get(pair) ?? NO_VECTOR));
+  const floor = near.toSorted((a, b) => a - b)[Math.floor(near.length * FAR)] ?? 0;
+
+  /** @param question whose vector is asked by */
+  const found = (pairs: readonly Pair[], weight: number, question = (_i: number, pair: Pair) => pair) =>
+    each(pairs, (pair, i) => {
+      const vector = vectorOf.get(question(i, pair)) ?? NO_VECTOR;
+      return share(read, pair, now, weight > 0 ? { model, vector, floor, weight } : null);
+    });
+  let [weight, most] = [0, -1];
+  for (const one of WEIGHTS) {
+    const share = mean(await found(choosing, one));
+    if (share > most) [weight, most] = [one, share];
+  }
+  const byWords = await found(judging, 0);
+  const byBoth = await found(judging, weight);
+  // What the vector of another question finds too was found by chance.
+  const across = Math.floor(judging.length / 2);
+  const byChance = await found(judging, weight, (i, pair) => judging[(i + across) % judging.length] ?? pair);
+  const otherwise = byWords.map((share, i) => Math.max(share, byChance[i] ?? 0));
+  const sums = {
+    by_words: mean(byWords),
+    by_both: mean(byBoth),
+    better: byBoth.filter((share, i) => share > (otherwise[i] ?? 0)).length,
+    worse: byBoth.filter((share, i) => share < (otherwise[i] ?? 0)).length,
   };
+  const was_used = before?.used === 1 && before.alias === alias && before.model === model;
+  const verdict = verdictOn({ ...sums, gain: sums.by_both - mean(otherwise), was_used });
+  return { ...trial, floor, weight, ...sums, ...verdict };
 }
 
-type Sums = Pick<Trial, 'by_words' | 'by_both' | 'better' | 'worse'>;
-const NO_SUMS: Sums = { by_words: 0, by_both: 0, better: 0, worse: 0 };
+const NOTHING = { floor: 0, weight: 0, by_words: 0, by_both: 0, better: 0, worse: 0 };
 
-/** A win switches it on; once on, a loss alone switches it off, so that chance does not do it every other month. */
-export function verdictOn({
-  pairs,
-  by_words,
-  by_both,
-  better,
-  worse,
-  was_used,
-}: Sums & { pairs: number; was_used: boolean }): Pick<Trial, 'used' | 'why'> {
-  if (pairs < LEAST) return { used: 0, why: `${pairs} of ${LEAST} pairs that it takes` };
-  const gain = by_both - by_words;
+/**
+ * A win switches it on; once on, a loss alone switches it off, so that chance does not do it every other month.
+ * @param of `gain`, `better`, `worse`: against words, and chance
+ */
+export function verdictOn(
+  of: Pick<Trial, 'by_words' | 'by_both' | 'better' | 'worse'> & { gain: number; was_used: boolean },
+): Pick<Trial, 'used' | 'why'> {
+  const { by_words, by_both, better, worse, gain, was_used } = of;
   if (gain >= GAIN && better - worse >= SURE * Math.sqrt(better + worse)) {
     return { used: 1, why: 'vectors find more' };
   }
-  if (was_used && gain >= 0) return { used: 1, why: 'vectors find no less' };
-  return { used: 0, why: gain < 0 ? 'vectors find less' : 'vectors do not find clearly more' };
-}
-
-function summed(words: readonly number[], both: readonly number[]): Sums {
-  const differ = (how: (a: number, b: number) => boolean) =>
-    words.filter((one, i) => how(both[i] ?? 0, one)).length;
-  return {
-    by_words: mean(words),
-    by_both: mean(both),
-    better: differ((a, b) => a > b),
-    worse: differ((a, b) => a < b),
-  };
+  if (by_both < by_words) return { used: 0, why: 'vectors find less' };
+  return was_used
+    ? { used: 1, why: 'vectors find no less' }
+    : { used: 0, why: 'vectors do not find clearly more' };
 }
 
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0) / (numbers.length || 1);
 
-async function each(pairs: readonly Pair[], measure: (pair: Pair) => Promise<number>): Promise<number[]> {
+async function each(
+  pairs: readonly Pair[],
+  measure: (pair: Pair, i: number) => Promise<number>,
+): Promise<number[]> {
   const all: number[] = [];
-  for (const pair of pairs) {
-    all.push(await measure(pair));
+  for (const [i, pair] of pairs.entries()) {
+    all.push(await measure(pair, i));
     // Whoever else is served here is served in between.
     await turn();
   }
   return all;
+}
+
+/** How near the nearest of what is to be found lies. */
+async function nearest(read: Read, { scope, refs }: Pair, model: string, vector: Vector): Promise<number> {
+  const found = await read(embedding.near({ scope, model, vector, refs, most: 0 }));
+  return Math.max(0, ...found.map(({ nearness }) => nearness));
 }
 
 /** The share of what is to be found that is among the first. */

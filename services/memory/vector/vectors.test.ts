@@ -136,7 +136,12 @@ test('vectors that know what is meant are switched on, and find what no word doe
 
   const text = `where is that ${otherNameOf(7)}`;
   const question = { scope: 'owner', text, now: NOON, budget_tokens: 300, messages_only: true };
-  const meaning = { model: 'small', vector: vectorOf(goodVector(text)), weight: found.weight };
+  const meaning = {
+    model: 'small',
+    vector: vectorOf(goodVector(text)),
+    floor: found.floor,
+    weight: found.weight,
+  };
   const first = async (of: typeof question & { meaning?: typeof meaning }) =>
     (await recall(store.read, of))[0]?.id;
   assert.equal(await first(question), undefined, 'no word of it was ever said');
@@ -254,18 +259,27 @@ test('a vector goes with its words, and what is forgotten while it is made gets 
 });
 
 test('only a clear win switches on, and only a loss off', () => {
-  const sums = { pairs: 30, by_words: 0.5, by_both: 0.6, better: 6, worse: 1, was_used: false };
+  const sums = { by_words: 0.5, by_both: 0.6, gain: 0.1, better: 6, worse: 1, was_used: false };
   assert.equal(verdictOn(sums).used, 1);
-  assert.equal(verdictOn({ ...sums, pairs: 29 }).used, 0, 'too few');
-  assert.equal(verdictOn({ ...sums, by_both: 0.519 }).used, 0, 'too little');
+  assert.equal(verdictOn({ ...sums, gain: 0.019 }).used, 0, 'too little');
   assert.equal(verdictOn({ ...sums, better: 5, worse: 2 }).used, 0, 'may be chance');
-  assert.equal(verdictOn({ ...sums, by_both: 0.5, better: 2, worse: 2, was_used: true }).used, 1);
-  assert.equal(verdictOn({ ...sums, by_both: 0.499, better: 2, worse: 3, was_used: true }).used, 0);
-  assert.equal(verdictOn({ ...sums, pairs: 29, was_used: true }).used, 0);
+  const later = { ...sums, by_both: 0.5, gain: -0.01, better: 2, worse: 3, was_used: true };
+  assert.equal(verdictOn(later).used, 1);
+  assert.equal(verdictOn({ ...later, by_both: 0.499 }).used, 0);
 });
 
 test('it is tried again after a month, when somebody wants it, or when the model is another', () => {
-  const latest = { id: 1, at: NOON, alias: 'a', model: 'm', pairs: 40, used: 1, why: '', weight: 4 } as const;
+  const latest = {
+    id: 1,
+    at: NOON,
+    alias: 'a',
+    model: 'm',
+    pairs: 40,
+    used: 1,
+    why: '',
+    floor: 0,
+    weight: 4,
+  } as const;
   const trial = { ...latest, by_words: 0, by_both: 0, better: 0, worse: 0 };
   const now = { alias: 'a', model: 'm', now: NOON + 30 * DAY_ms - 1, wished_at: NOON };
   assert.equal(isDue(trial, now), false);

@@ -35,7 +35,8 @@ CREATE TABLE embedding_trial (
   by_both    REAL NOT NULL,
   better     INTEGER NOT NULL,
   worse      INTEGER NOT NULL,
-  weight     REAL NOT NULL,
+  floor      REAL NOT NULL,     -- what is less near has nothing to do with a question
+  weight     REAL NOT NULL,     -- how much it counts to be the nearest
   used       INTEGER NOT NULL,
   why        TEXT NOT NULL
 ) STRICT;
