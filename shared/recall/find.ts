@@ -16,7 +16,7 @@ export type Field = {
 };
 
 /** So many are looked at closely. */
-const CANDIDATES = 200;
+const CANDIDATES = 180;
 const BEST = 2 * CANDIDATES;
 const MEMORIES = 40;
 /** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
