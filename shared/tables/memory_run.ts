@@ -1,6 +1,6 @@
 /** memory_run: one pass over new messages: by rule, or by a model, at once or in a batch of the provider's. */
 
-import type { Table } from './op.ts';
+import type { Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'memory_run',
@@ -32,4 +32,23 @@ export type Run = {
   problem: string | null;
   created_at: number;
   finished_at: number | null;
+};
+
+export function of(id: number): Query<Run> {
+  return { verb: 'memory_run.of', sql: 'SELECT * FROM memory_run WHERE id = ?', args: [id] };
+}
+
+export function latest(most: number): Query<Run> {
+  return {
+    verb: 'memory_run.latest',
+    sql: 'SELECT * FROM memory_run ORDER BY id DESC LIMIT ?',
+    args: [most],
+  };
+}
+
+/** The last pass of each kind that ended well. */
+export const lastApplied: Query<Pick<Run, 'how'> & { finished_at: number }> = {
+  verb: 'memory_run.lastApplied',
+  sql: `SELECT how, max(finished_at) AS finished_at FROM memory_run WHERE state = 'applied' GROUP BY how`,
+  args: [],
 };

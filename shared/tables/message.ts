@@ -88,3 +88,42 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
     args: [turn_id],
   };
 }
+
+/** Both sides of a turn, in order. */
+export function exchanged(turn_id: string): Query<Message & { conversation: string }> {
+  return {
+    verb: 'message.exchanged',
+    sql: 'SELECT * FROM message WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
+
+/** All that was ever said, a page at a time: the next one begins after the last id of this. */
+export function page(
+  after_id: number,
+  most: number,
+): Query<Pick<Message, 'id' | 'text' | 'turn_id'> & { conversation: string }> {
+  return {
+    verb: 'message.page',
+    sql: 'SELECT id, conversation, turn_id, text FROM message WHERE id > ? ORDER BY id LIMIT ?',
+    args: [after_id, most],
+  };
+}
+
+/** In which turns these were said. */
+export function turnsOf(ids: readonly number[]): Query<Pick<Message, 'id' | 'turn_id'>> {
+  return {
+    verb: 'message.turnsOf',
+    sql: 'SELECT id, turn_id FROM message WHERE id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(ids)],
+  };
+}
+
+/** Turns in which something was said, by the beginning of their id; two at most. */
+export function turnsFrom(prefix: string): Query<Pick<Message, 'turn_id'>> {
+  return {
+    verb: 'message.turnsFrom',
+    sql: 'SELECT DISTINCT turn_id FROM message WHERE turn_id >= ? AND turn_id < ? ORDER BY turn_id LIMIT 2',
+    args: [prefix, `${prefix}~`],
+  };
+}

@@ -1,6 +1,6 @@
 /** profile: what the model is told of each scope before every conversation; changed only when memory is. */
 
-import type { Table } from './op.ts';
+import type { Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'profile',
@@ -16,3 +16,7 @@ export type Profile = {
   items_json: string;
   at: number;
 };
+
+export function of(scope: string): Query<Profile> {
+  return { verb: 'profile.of', sql: 'SELECT * FROM profile WHERE scope = ?', args: [scope] };
+}

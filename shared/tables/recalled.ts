@@ -1,6 +1,6 @@
 /** recalled: which memories and messages were told to the model in a round of a turn, and why. */
 
-import { type Table, TURN_LASTS } from './op.ts';
+import { type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'recalled',
@@ -22,3 +22,12 @@ export type Recalled = {
   why_json: string;
   at: number;
 };
+
+/** When a memory was told to the model, the latest first. */
+export function ofMemory(memory_id: number, most: number): Query<Recalled> {
+  return {
+    verb: 'recalled.ofMemory',
+    sql: `SELECT * FROM recalled WHERE kind = 'memory' AND ref = ? ORDER BY id DESC LIMIT ?`,
+    args: [memory_id, most],
+  };
+}

@@ -1,6 +1,6 @@
 /** wish: what memory is asked to do: to remember, to change, to forget. Anyone asks; `memory` does it, and says what came of it. */
 
-import type { Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'wish',
@@ -32,3 +32,36 @@ export type Wish = {
   outcome: string | null;
   handled_at: number | null;
 };
+
+/** What is not told is left open. */
+export type Asked = Pick<Wish, 'kind' | 'scope' | 'given_by' | 'at'> &
+  Partial<
+    Pick<Wish, 'conversation' | 'turn_id' | 'text' | 'memory_id' | 'run_id' | 'targets_json' | 'tainted'>
+  >;
+
+export function post(asked: Asked): Op<{ id: number }> {
+  return {
+    verb: 'wish.post',
+    sql: `INSERT INTO wish (kind, scope, conversation, turn_id, text, memory_id, run_id, targets_json, tainted, given_by, at)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING id`,
+    args: [
+      asked.kind,
+      asked.scope,
+      asked.conversation ?? null,
+      asked.turn_id ?? null,
+      asked.text ?? null,
+      asked.memory_id ?? null,
+      asked.run_id ?? null,
+      asked.targets_json ?? null,
+      asked.tainted ?? 0,
+      asked.given_by,
+      asked.at,
+    ],
+    durable: true,
+    rings: 'wish',
+  };
+}
+
+export function of(id: number): Query<Wish> {
+  return { verb: 'wish.of', sql: 'SELECT * FROM wish WHERE id = ?', args: [id] };
+}
