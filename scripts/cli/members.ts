@@ -4,7 +4,6 @@ import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { periodOf } from '#shared/base/period.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import type { Store } from '#shared/store/store.ts';
 import * as member from '#shared/tables/member.ts';
 import * as removal from '#shared/tables/removal.ts';
 import { openHouse } from './house.ts';
@@ -87,10 +86,4 @@ async function owners(home: Home): Promise<number[]> {
   const { readSection } = await import('#shared/runtime/config.ts');
   const { config } = await import('../../services/telegram/config.ts');
   return readSection(home.config, 'telegram', config).owners;
-}
-
-/** Those of the config and those who were let in by a code. */
-export async function everyOwner(home: Home, store: Store): Promise<number[]> {
-  const paired = await store.read(member.current);
-  return [...(await owners(home)), ...paired.map(({ user_id }) => user_id)];
 }

@@ -11,7 +11,6 @@ import * as message from '#shared/tables/message.ts';
 import { harmless, timeOf } from '../explain.ts';
 import { openHouse } from '../house.ts';
 import { excerpt } from '../life.ts';
-import { everyOwner } from '../members.ts';
 import { grouped } from '../money.ts';
 import { table } from '../table.ts';
 import { drawn } from './look.ts';
@@ -87,7 +86,8 @@ async function holding(
   const holds = (text: string) => plain(text).includes(plain(words));
   const of = { scope, kind: null, conversation: null, statuses: memories.STATUSES };
   const rows = await store.read(memories.listed({ ...of, most: Number.MAX_SAFE_INTEGER }));
-  const own = await everyOwner(home, store);
+  const { ownersOf } = await import('../../../services/watchdog/owners.ts');
+  const own = await ownersOf(home.config, store);
   const turns = new Set<string>();
   let after = 0;
   for (;;) {
