@@ -361,10 +361,24 @@ CREATE TABLE memory (
   strength       REAL NOT NULL DEFAULT 1,
   uses           INTEGER NOT NULL DEFAULT 0,
   used_at        INTEGER,
+  asked_at       INTEGER,
   -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
   CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
   CHECK ((kind = 'summary') = (period IS NOT NULL))
 ) STRICT;
+
+CREATE TRIGGER memory_fts_delete AFTER DELETE ON memory BEGIN
+  INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+END;
+
+CREATE TRIGGER memory_fts_insert AFTER INSERT ON memory BEGIN
+  INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
+END;
+
+CREATE TRIGGER memory_fts_update AFTER UPDATE OF text ON memory BEGIN
+  INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
+END;
 
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 
@@ -376,18 +390,21 @@ CREATE INDEX memory_scope ON memory (scope, status, kind);
 
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 
+CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
+
 CREATE TABLE memory_change (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id       INTEGER,
   wish_id      INTEGER,
   seq          INTEGER NOT NULL,
   op           TEXT NOT NULL CHECK (op IN
-                 ('add', 'confirm', 'supersede', 'retract', 'dispute', 'expire', 'pin', 'unpin', 'quarantine', 'forget')),
+                 ('add', 'confirm', 'supersede', 'retract', 'dispute', 'expire', 'pin', 'unpin', 'quarantine', 'forget', 'undo')),
   memory_id    INTEGER NOT NULL,
   other_id     INTEGER,
   before_json  TEXT,
   at           INTEGER NOT NULL,
-  UNIQUE (run_id, seq)
+  UNIQUE (run_id, seq),
+  UNIQUE (wish_id, seq)
 ) STRICT;
 
 CREATE INDEX memory_change_memory ON memory_change (memory_id);
@@ -397,6 +414,10 @@ CREATE TABLE memory_cursor (
   rule_id       INTEGER NOT NULL DEFAULT 0,
   model_id      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE VIRTUAL TABLE memory_fts USING fts5 (
+  text, content = 'memory', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+);
 
 CREATE TABLE memory_run (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -524,12 +545,50 @@ CREATE TABLE passage (
   trust         INTEGER NOT NULL,
   day           TEXT NOT NULL,
   text          TEXT NOT NULL,
-  context       TEXT NOT NULL
+  context       TEXT NOT NULL,
+  pairs         TEXT NOT NULL          -- of scripts without spaces: each two characters that stand together
 ) STRICT;
+
+CREATE TRIGGER passage_fts_delete AFTER DELETE ON passage BEGIN
+  INSERT INTO passage_fts (passage_fts, rowid, text, context, author, day)
+    VALUES ('delete', OLD.id, OLD.text, OLD.context, OLD.author, OLD.day);
+END;
+
+CREATE TRIGGER passage_fts_insert AFTER INSERT ON passage BEGIN
+  INSERT INTO passage_fts (rowid, text, context, author, day) VALUES (NEW.id, NEW.text, NEW.context, NEW.author, NEW.day);
+END;
+
+CREATE TRIGGER passage_fts_update AFTER UPDATE OF text, context, author, day ON passage BEGIN
+  INSERT INTO passage_fts (passage_fts, rowid, text, context, author, day)
+    VALUES ('delete', OLD.id, OLD.text, OLD.context, OLD.author, OLD.day);
+  INSERT INTO passage_fts (rowid, text, context, author, day) VALUES (NEW.id, NEW.text, NEW.context, NEW.author, NEW.day);
+END;
+
+CREATE TRIGGER passage_pairs_delete AFTER DELETE ON passage WHEN OLD.pairs <> '' BEGIN
+  INSERT INTO passage_pairs (passage_pairs, rowid, pairs) VALUES ('delete', OLD.id, OLD.pairs);
+END;
+
+CREATE TRIGGER passage_pairs_in AFTER UPDATE OF pairs ON passage WHEN NEW.pairs <> '' BEGIN
+  INSERT INTO passage_pairs (rowid, pairs) VALUES (NEW.id, NEW.pairs);
+END;
+
+CREATE TRIGGER passage_pairs_insert AFTER INSERT ON passage WHEN NEW.pairs <> '' BEGIN
+  INSERT INTO passage_pairs (rowid, pairs) VALUES (NEW.id, NEW.pairs);
+END;
+
+CREATE TRIGGER passage_pairs_out AFTER UPDATE OF pairs ON passage WHEN OLD.pairs <> '' BEGIN
+  INSERT INTO passage_pairs (passage_pairs, rowid, pairs) VALUES ('delete', OLD.id, OLD.pairs);
+END;
 
 CREATE INDEX passage_conversation ON passage (conversation, id);
 
 CREATE INDEX passage_turn ON passage (turn_id);
+
+CREATE VIRTUAL TABLE passage_fts USING fts5 (
+  text, context, author, day, content = 'passage', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+
+CREATE VIRTUAL TABLE passage_pairs USING fts5 (pairs, content = 'passage', content_rowid = 'id', tokenize = 'unicode61');
 
 CREATE TABLE permission (
   id          INTEGER PRIMARY KEY,

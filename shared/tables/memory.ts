@@ -43,6 +43,8 @@ export type Memory = {
   strength: number;
   uses: number;
   used_at: number | null;
+  /** When the owner was asked about it: once. */
+  asked_at: number | null;
 };
 
 export const KINDS = ['fact', 'preference', 'person', 'task', 'event', 'instruction', 'summary'] as const;

@@ -25,7 +25,8 @@ export type Change = {
     | 'pin'
     | 'unpin'
     | 'quarantine'
-    | 'forget';
+    | 'forget'
+    | 'undo';
   memory_id: number;
   other_id: number | null;
   before_json: string | null;

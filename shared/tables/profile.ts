@@ -1,6 +1,6 @@
 /** profile: what the model is told of each scope before every conversation; changed only when memory is. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'profile',
@@ -19,4 +19,13 @@ export type Profile = {
 
 export function of(scope: string): Query<Profile> {
   return { verb: 'profile.of', sql: 'SELECT * FROM profile WHERE scope = ?', args: [scope] };
+}
+
+export function put({ scope, text, items_json, at }: Profile): Op {
+  return {
+    verb: 'profile.put',
+    sql: `INSERT INTO profile (scope, text, items_json, at) VALUES (?,?,?,?)
+          ON CONFLICT (scope) DO UPDATE SET text = excluded.text, items_json = excluded.items_json, at = excluded.at`,
+    args: [scope, text, items_json, at],
+  };
 }

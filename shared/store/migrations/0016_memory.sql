@@ -51,6 +51,7 @@ CREATE TABLE memory (
   strength       REAL NOT NULL DEFAULT 1,
   uses           INTEGER NOT NULL DEFAULT 0,
   used_at        INTEGER,
+  asked_at       INTEGER,
   -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
   CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
   CHECK ((kind = 'summary') = (period IS NOT NULL))
@@ -60,6 +61,23 @@ CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE INDEX memory_scope ON memory (scope, status, kind);
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
+
+-- What is remembered, by its words. With 'secure-delete' a word that was deleted is gone from the file.
+CREATE VIRTUAL TABLE memory_fts USING fts5 (
+  text, content = 'memory', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+INSERT INTO memory_fts (memory_fts, rank) VALUES ('secure-delete', 1);
+CREATE TRIGGER memory_fts_insert AFTER INSERT ON memory BEGIN
+  INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
+END;
+CREATE TRIGGER memory_fts_delete AFTER DELETE ON memory BEGIN
+  INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+END;
+CREATE TRIGGER memory_fts_update AFTER UPDATE OF text ON memory BEGIN
+  INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
+END;
 
 -- Where each memory is from: a message, and what in it.
 CREATE TABLE memory_source (
@@ -104,12 +122,13 @@ CREATE TABLE memory_change (
   wish_id      INTEGER,
   seq          INTEGER NOT NULL,
   op           TEXT NOT NULL CHECK (op IN
-                 ('add', 'confirm', 'supersede', 'retract', 'dispute', 'expire', 'pin', 'unpin', 'quarantine', 'forget')),
+                 ('add', 'confirm', 'supersede', 'retract', 'dispute', 'expire', 'pin', 'unpin', 'quarantine', 'forget', 'undo')),
   memory_id    INTEGER NOT NULL,
   other_id     INTEGER,
   before_json  TEXT,
   at           INTEGER NOT NULL,
-  UNIQUE (run_id, seq)
+  UNIQUE (run_id, seq),
+  UNIQUE (wish_id, seq)
 ) STRICT;
 CREATE INDEX memory_change_memory ON memory_change (memory_id);
 
