@@ -126,3 +126,10 @@ export const bytes: Query<{ what: string; bytes: number }> = {
         GROUP BY p.what ORDER BY p.what`,
   args: [],
 };
+
+/** What waits for somebody's word. */
+export const unsettled: Query<Pick<Memory, 'id' | 'scope' | 'status'>> = {
+  verb: 'memory.unsettled',
+  sql: `SELECT id, scope, status FROM memory WHERE status IN ('proposed', 'disputed') ORDER BY id`,
+  args: [],
+};
