@@ -80,7 +80,7 @@ async function test(): Promise<void> {
       'put TELEGRAM_BOT_TOKEN and, for a second route, ALARM_NTFY_URL or ALARM_WEBHOOK_URL there (docs/watchdog.md)',
     );
   }
-  const { namedOwners } = await import('../../services/watchdog/owners.ts');
+  const { namedOwners } = await import('#shared/runtime/owners.ts');
   const { hasSecondRoute, sendDirect, sendSecond } = await import('../../services/watchdog/send.ts');
   const owners = new Set([...namedOwners(home.config), ...(await pairedOwners())]);
   const word = {

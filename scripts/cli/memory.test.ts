@@ -67,7 +67,7 @@ async function remembering(t: TestContext) {
   ]);
   const run = { scope: 'owner', conversation: 'terminal:main', input_hash: 'x', after_id: 0, upto_id: 2 };
   const done = { state: 'applied', due_at: 0, created_at: NOON, finished_at: NOON + 9, rejected: 1 };
-  await memory.commit([
+  const rows: Op[] = [
     put('memory_run', { ...run, ...done, id: 7, how: 'model', tokens: 1500, cost_nanousd: 2_100_000 }),
     kept(1, 'Lives in Kassel', {
       ...{ slot: 'owner.city', status: 'superseded', superseded_by: null, unrecorded_at: NOON + 2 },
@@ -89,7 +89,8 @@ async function remembering(t: TestContext) {
       { seq: 2, op: 'supersede', memory_id: 1, other_id: 2 },
     ].map((change) => put('memory_change', { run_id: 7, at: NOON + 2, ...change })),
     put('profile', { scope: 'owner', text: '- Likes tea\n- Lives in Bonn', items_json: '[3,2]', at: NOON }),
-  ]);
+  ];
+  await memory.commit(rows);
   await core.commit([
     put('recalled', {
       ...{ turn_id: '0190bbbb-0001', round: 1, place: 0, kind: 'memory', ref: 2, score: 3.5 },
@@ -134,6 +135,7 @@ test('the list shows what is in force and what waits, of one scope, and what com
   assert.deepEqual(await ids('--status', 'all'), [3, 4, 5, 2, 1]);
   assert.deepEqual(await ids('--conversation', 'telegram:4242'), [2]);
   assert.deepEqual(await ids('--scope', 'telegram:-77'), [6]);
+  assert.match((await cli('list', '--scope', 'all')).stdout, /#6 .* Bonn is dull +telegram:-77\n/);
   assert.deepEqual(await ids('--limit', '1'), [3]);
   assert.match((await cli('list', '--scope', 'telegram:1')).stdout, /nothing like that/);
   assert.equal((await cli('list', '--kind', 'rumour')).code, 64);

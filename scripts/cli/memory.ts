@@ -27,20 +27,21 @@ export function memory(program: Command): void {
 const EXAMPLES = `
 Examples:
   vigil memory list --kind preference
+  vigil memory list --scope all --status proposed
   vigil memory show 12
   vigil memory search where did we park
   vigil memory add "My sister's birthday is on May 3rd"
   vigil memory forget 12 14`;
 
 /** Whose memory: the owner's, or that of one conversation. */
-const scoped = () =>
-  new Option('--scope <scope>', "whose: 'owner', or a group as in telegram:-42").default(OWNER);
+const scoped = (more = '') =>
+  new Option('--scope <scope>', `whose: 'owner', a group as in telegram:-42${more}`).default(OWNER);
 
 function looking(verb: Command): void {
   verb
     .command('list', { isDefault: true })
     .description('Show what is in force, and what waits for your word; the pinned first, then the latest.')
-    .addOption(scoped())
+    .addOption(scoped(", or 'all'"))
     .addOption(new Option('--kind <kind>', 'only of this kind').choices(KINDS))
     .addOption(new Option('--status <status>', 'only in this state').choices([...STATUSES, 'all']))
     .option('--conversation <name>', 'only what was said there, as in telegram:4242')

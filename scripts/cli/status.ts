@@ -278,7 +278,9 @@ function table({ services: rows, inbound, outbound, approvals, held, tasks, memo
   const waits = [
     `waiting for an answer: ${inbound.waiting}; going out: ${counts(outbound) || 'nothing'}`,
     ...(approvals > 0 ? [`waiting for your yes: ${approvals}; scripts/vigil approve lists them`] : []),
-    ...(memory.asked > 0 ? [`memory asks about: ${memory.asked}; scripts/vigil memory list shows them`] : []),
+    ...(memory.asked > 0
+      ? [`memory asks about: ${memory.asked}; scripts/vigil memory list --scope all shows them`]
+      : []),
     ...(counts(tasks) ? [`tasks: ${counts(tasks)}; scripts/vigil task list shows them`] : []),
     ...held.map(({ id, conversation, error }) =>
       harmless(`held in ${conversation}: ${excerpt(error ?? '')}; scripts/vigil retry ${id} tries again`),

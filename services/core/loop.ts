@@ -43,6 +43,8 @@ export type Desk = {
   ask: Ask;
   /** The owner's standing instructions. */
   persona: () => string | null;
+  /** The Telegram ids of those whose house it is. */
+  owners: () => Promise<number[]>;
   /** Conversations that have become long. */
   grown: Set<string>;
 };
@@ -76,7 +78,7 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
   const command = await commandOf(ctx.store, mine);
   if (command !== null) return runJob(ctx, mine, command);
   for (;;) {
-    const stand = await standOf(ctx, mine);
+    const stand = await standOf(ctx, desk, mine);
     if (stand === null) {
       const now = ctx.clock.now();
       await ctx.persist([turn.rest(mine, { now, due_at: now + REST_ms })]);
@@ -126,7 +128,7 @@ function isOpen({ state }: tool_call.ToolCall): boolean {
 }
 
 /** null: tools of its last round are still at work. */
-async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
+async function standOf(ctx: Core, desk: Desk, mine: turn.Turn): Promise<Stand | null> {
   const { store, clock } = ctx;
   const [steps, calls] = await Promise.all([
     store.read(step.of(mine.id)),
@@ -145,7 +147,7 @@ async function standOf(ctx: Core, mine: turn.Turn): Promise<Stand | null> {
     await ctx.persist([
       turn.renew(mine, mine.lease_until_at),
       inbound.take(mine.id, MOST_MESSAGES),
-      message.heard(mine.id, round),
+      message.heard(mine.id, round, await desk.owners()),
     ]);
   }
   const [messages, attachments] = await Promise.all([

@@ -18,6 +18,7 @@ import { uuid } from '#shared/base/ids.ts';
 import { withIds } from '#shared/base/log.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
+import { ownersReader } from '#shared/runtime/owners.ts';
 import { service } from '#shared/runtime/service.ts';
 import { inspect } from '#shared/store/inspect.ts';
 import { Fenced, REFUSED } from '#shared/store/store.ts';
@@ -59,6 +60,7 @@ export const core = service({
     const desk: Desk = {
       ask: asker(socketOf(ctx.home, 'router'), (ctx.shared.model.idle_s + 30) * 1000),
       persona: personaReader(ctx.home.persona),
+      owners: ownersReader(ctx),
       grown: new Set(),
     };
     const patience = new AbortController();
@@ -74,7 +76,7 @@ export const core = service({
       queue: 'inbound',
       halts: true,
       lanes: ctx.config.parallel_turns,
-      look: () => claim(ctx),
+      look: () => claim(ctx, desk),
       act: (mine) => withIds({ turn: mine.id }, () => work(ctx, desk, mine, inWork, patience.signal)),
       due: () => nextDue(ctx),
     });
@@ -100,7 +102,7 @@ export const core = service({
 });
 
 /** The next turn: one that has waited long enough, or a new one for the oldest message. */
-async function claim(ctx: Core): Promise<turn.Turn | undefined> {
+async function claim(ctx: Core, desk: Desk): Promise<turn.Turn | undefined> {
   const now = ctx.clock.now();
   const lease = { owner: ctx.instance, boot_id: ctx.boot_id, now, until_at: now + LEASE_ms };
   if ((await ctx.store.read(turn.due(now))).length > 0) {
@@ -109,10 +111,11 @@ async function claim(ctx: Core): Promise<turn.Turn | undefined> {
   }
   if ((await ctx.store.read(inbound.waiting(now))).length === 0) return undefined;
   const id = uuid(now);
+  const owners = await desk.owners();
   const [[opened]] = await ctx.store.commit([
     turn.open(id, lease),
     inbound.take(id, MOST_MESSAGES),
-    message.heard(id, 1),
+    message.heard(id, 1, owners),
   ]);
   return opened;
 }

@@ -110,7 +110,7 @@ async function build(t: TestContext, wish: Partial<task.Wish> = {}) {
       const [[mine]] = await store.commit([
         turn.open(turn_id, { owner: 'o', boot_id: 'b', now, until_at: now + 1000 }),
         inbound.take(turn_id, 10),
-        message.heard(turn_id, 1),
+        message.heard(turn_id, 1, []),
       ]);
       assert.ok(mine, 'there is a message to take up');
       assert.equal(mine.conversation, task.conversationOf(id));

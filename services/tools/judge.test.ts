@@ -38,7 +38,7 @@ async function talk(t: TestContext, said: { text: string; parts?: inbound.Part[]
     inbound.receive({ ...at, ...came, ...said, state: 'pending' }),
     turn.open('t', { owner: 'o', boot_id: 'b', now: 1, until_at: 2 }),
     inbound.take('t', 1),
-    message.heard('t', 1),
+    message.heard('t', 1, []),
   ]);
   const config = { policy: {}, commands: {}, allowed_hosts: [] };
   const ctx = { store, home, config } as unknown as Tools;

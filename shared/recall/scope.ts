@@ -3,6 +3,10 @@
  * own, and a group never sees what was said in private.
  */
 
+import * as slot from '../tables/slot.ts';
+import * as task from '../tables/task.ts';
+import type { Read } from './recall.ts';
+
 const OWNER = 'owner';
 
 /** @param owners the Telegram ids of the owners */
@@ -10,4 +14,12 @@ export function scopeOf(conversation: string, owners: readonly number[]): string
   const [channel, chat = ''] = conversation.split(/[:/]/);
   const own = channel === 'terminal' || (channel === 'telegram' && owners.includes(Number(chat)));
   return own ? OWNER : conversation;
+}
+
+/** The scope in which a turn of the conversation recalls: that of a job or a task is where it was set up. */
+export async function scopeAt(read: Read, conversation: string, owners: readonly number[]): Promise<string> {
+  const [of_slot, of_task] = [slot.idOf(conversation), task.idOf(conversation)];
+  const [home] =
+    of_slot !== null ? await read(slot.jobOf(of_slot)) : of_task !== null ? await read(task.of(of_task)) : [];
+  return scopeOf(home?.conversation ?? conversation, owners);
 }

@@ -24,6 +24,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'message.buried': 'given up: it can never be sent',
   'message.doubted': 'sent again, and marked as perhaps sent twice',
   'message.postponed': 'sent again later',
+  'owners.unread': 'those of before count until it can be read',
   'outcome.unwritten': 'written again, until there is room',
   'press.failed': 'whoever pressed was told',
   'press.unacknowledged': 'the press counts all the same',

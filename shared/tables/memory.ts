@@ -63,9 +63,9 @@ export function of(id: number): Query<Memory> {
 }
 
 export type Filter = {
-  scope: string;
+  /** Null: any; so is `kind`. */
+  scope: string | null;
   statuses: readonly Memory['status'][];
-  /** Null: any. */
   kind: Memory['kind'] | null;
   /** Only what rests on something said there. */
   conversation: string | null;
@@ -77,7 +77,7 @@ export function listed({ scope, statuses, kind, conversation, most }: Filter): Q
   return {
     verb: 'memory.listed',
     sql: `SELECT m.* FROM memory m
-          WHERE m.scope = ? AND m.status IN (SELECT value FROM json_each(?)) AND m.kind = coalesce(?, m.kind)
+          WHERE m.scope = coalesce(?, m.scope) AND m.status IN (SELECT value FROM json_each(?)) AND m.kind = coalesce(?, m.kind)
             AND (? IS NULL OR EXISTS (SELECT 1 FROM memory_source s JOIN message g ON g.id = s.message_id
                   WHERE s.memory_id = m.id AND g.conversation = ?))
           ORDER BY m.pinned DESC, m.recorded_at DESC, m.id DESC LIMIT ?`,

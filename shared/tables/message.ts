@@ -33,14 +33,25 @@ export type Message = {
 };
 
 /**
+ * Of a message that came in: what was forwarded, and what a job or a task has its agent told, is nobody's own word; what
+ * is typed at the machine is its owner's. Quotes and files are no part of the text. Of the owners, as a JSON array.
+ */
+const TRUST = `CASE WHEN i.source IN ('job', 'task') THEN 0
+    WHEN EXISTS (SELECT 1 FROM json_each(i.parts_json) WHERE value ->> 'kind' = 'forward') THEN 0
+    WHEN i.channel = 'terminal' OR i.sender IN (SELECT CAST(value AS TEXT) FROM json_each(?)) THEN 3
+    ELSE 1 END`;
+
+/**
  * Writes down what the turn has just taken. What was corrected before anybody read it is written as it was corrected;
  * a correction that came later is a message of its own.
+ * @param owners their Telegram ids
  */
-export function heard(turn_id: string, round: number): Op {
+export function heard(turn_id: string, round: number, owners: readonly number[]): Op {
   return {
     verb: 'message.heard',
-    sql: `INSERT INTO message (conversation, role, text, at, turn_id, inbound_id, sender, parts_json, round, corrects)
+    sql: `INSERT INTO message (conversation, role, text, at, turn_id, inbound_id, sender, parts_json, round, trust, corrects)
           SELECT i.conversation, 'user', coalesce(i.text, ''), i.received_at, i.turn_id, i.id, i.sender, i.parts_json, ?,
+            ${TRUST},
             (SELECT m.id FROM inbound o JOIN message m ON m.inbound_id = o.id
               WHERE o.conversation = i.conversation AND o.message_ref = i.edits AND o.id < i.id ORDER BY m.id DESC LIMIT 1)
           FROM inbound i WHERE i.turn_id = ? AND i.state = 'taken' AND i.channel <> 'canary'
@@ -48,16 +59,21 @@ export function heard(turn_id: string, round: number): Op {
             AND NOT EXISTS (SELECT 1 FROM inbound e WHERE e.conversation = i.conversation AND e.edits = i.message_ref
               AND e.id > i.id AND e.turn_id = i.turn_id)
           ORDER BY i.id`,
-    args: [round, turn_id],
+    args: [round, JSON.stringify(owners), turn_id],
+    rings: 'message',
   };
 }
 
-/** Writes down what was answered. */
+/** Writes down what was answered: no more to be believed than what the turn has heard, and not at all when it is tainted. */
 export function said(answer: { conversation: string; text: string; at: number; turn_id: string }): Op {
   return {
     verb: 'message.said',
-    sql: `INSERT INTO message (conversation, role, text, at, turn_id) VALUES (?, 'assistant', ?, ?, ?)`,
+    sql: `INSERT INTO message (conversation, role, text, at, turn_id, trust) SELECT ?, 'assistant', ?, ?, t.id,
+            CASE WHEN EXISTS (SELECT 1 FROM taint x WHERE x.turn_id = t.id) THEN 0 ELSE
+              (SELECT coalesce(min(2, min(m.trust)), 0) FROM message m WHERE m.turn_id = t.id AND m.role = 'user') END
+          FROM (SELECT ? AS id) t`,
     args: [answer.conversation, answer.text, answer.at, answer.turn_id],
+    rings: 'message',
   };
 }
 
@@ -77,6 +93,20 @@ export function naming(conversation: string, what: string): Query<Pick<Message, 
     sql: `SELECT text, parts_json FROM (SELECT text, parts_json, role FROM message WHERE conversation = ? ORDER BY id DESC LIMIT 400)
           WHERE role = 'user' AND instr(lower(text), ?) > 0`,
     args: [conversation, what],
+  };
+}
+
+/** What a person said last before this turn, in their own words. */
+export function before(
+  turn_id: string,
+  conversation: string,
+  since_at: number,
+): Query<Pick<Message, 'text'>> {
+  return {
+    verb: 'message.before',
+    sql: `SELECT text FROM message WHERE conversation = ? AND role = 'user' AND trust > 0 AND turn_id <> ? AND at >= ?
+          ORDER BY id DESC LIMIT 1`,
+    args: [conversation, turn_id, since_at],
   };
 }
 

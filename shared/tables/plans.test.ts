@@ -140,7 +140,7 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.release(aTurn, 1),
   turn.stop('t', { now: 1, error: '' }),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
-  message.heard('t', 1),
+  message.heard('t', 1, [1]),
   message.ofTurn('t'),
   step.of('t'),
   step.recent('c', { after: '', since_at: 0, most: 9 }),

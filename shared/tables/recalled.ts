@@ -1,6 +1,6 @@
 /** recalled: which memories and messages were told to the model in a round of a turn, and why. */
 
-import { type Query, type Table, TURN_LASTS } from './op.ts';
+import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
 
 export const table: Table = {
   name: 'recalled',
@@ -22,6 +22,27 @@ export type Recalled = {
   why_json: string;
   at: number;
 };
+
+/** In the commit of the step that tells it. */
+export function note(found: Omit<Recalled, 'id'>): Op {
+  const { turn_id, round, place, kind, ref, score, why_json, at } = found;
+  return {
+    verb: 'recalled.note',
+    sql: `INSERT INTO recalled (turn_id, round, place, kind, ref, score, why_json, at) VALUES (?,?,?,?,?,?,?,?)`,
+    args: [turn_id, round, place, kind, ref, score, why_json, at],
+  };
+}
+
+/** What was recalled in a turn, best first, in the words that it has now. */
+export function ofTurn(turn_id: string): Query<Recalled & { text: string | null }> {
+  return {
+    verb: 'recalled.ofTurn',
+    sql: `SELECT r.*, CASE r.kind WHEN 'memory' THEN (SELECT m.text FROM memory m WHERE m.id = r.ref)
+            ELSE (SELECT m.text FROM message m WHERE m.id = r.ref) END AS text
+          FROM recalled r WHERE r.turn_id = ? ORDER BY r.round, r.place`,
+    args: [turn_id],
+  };
+}
 
 /** When a memory was told to the model, the latest first. */
 export function ofMemory(memory_id: number, most: number): Query<Recalled> {

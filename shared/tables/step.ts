@@ -2,8 +2,9 @@
  * step: what a turn has done so far, word for word, so that it resumes where it was and so that the next turn can say
  * the same to the model, from its cache.
  *
- * A turn goes in rounds, from 1. In each, people may have said something (`heard`), the model answers (`model`), and
- * its tools bring their results (`tools`, which with the next round's `heard` makes the model's next question).
+ * A turn goes in rounds, from 1. In each, people may have said something (`heard`), of which something is remembered
+ * (`recalled`), the model answers (`model`), and its tools bring their results (`tools`, which with the next round's
+ * `heard` makes the model's next question).
  */
 
 import { type Op, type Query, type Table, TURN_LASTS } from './op.ts';
@@ -50,7 +51,8 @@ export function record(step: Step): Op {
 
 /**
  * The steps of the latest `most` turns of a conversation that are done, turn by turn, the oldest first: those after the
- * turn `after`, begun since `since_at`. The ids of turns grow with time.
+ * turn `after`, begun since `since_at`. The ids of turns grow with time. Without what was recalled in them: what bears
+ * on a new question is recalled anew.
  */
 export function recent(
   conversation: string,
@@ -59,16 +61,17 @@ export function recent(
   return {
     verb: 'step.recent',
     sql: `SELECT s.* FROM (SELECT id FROM turn WHERE conversation = ? AND id > ? AND state = 'done' AND created_at >= ?
-            ORDER BY id DESC LIMIT ?) t JOIN step s ON s.turn_id = t.id ORDER BY s.turn_id, s.round, s.kind`,
+            ORDER BY id DESC LIMIT ?) t JOIN step s ON s.turn_id = t.id WHERE s.kind <> 'recalled'
+          ORDER BY s.turn_id, s.round, s.kind`,
     args: [conversation, after, since_at, most],
   };
 }
 
-/** What a turn has done, in the order in which it did it ('heard' < 'model' < 'tools'). */
+/** What a turn has done, in the order in which it did it. */
 export function of(turn_id: string): Query<Step> {
   return {
     verb: 'step.of',
-    sql: 'SELECT * FROM step WHERE turn_id = ? ORDER BY round, kind',
+    sql: `SELECT * FROM step WHERE turn_id = ? ORDER BY round, instr('heard recalled model tools', kind)`,
     args: [turn_id],
   };
 }

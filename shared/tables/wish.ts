@@ -65,3 +65,26 @@ export function post(asked: Asked): Op<{ id: number }> {
 export function of(id: number): Query<Wish> {
   return { verb: 'wish.of', sql: 'SELECT * FROM wish WHERE id = ?', args: [id] };
 }
+
+/** The oldest of these kinds that nobody has worked yet. */
+export function next(kinds: readonly Wish['kind'][]): Query<Wish> {
+  return {
+    verb: 'wish.next',
+    sql: `SELECT * FROM wish INDEXED BY wish_pending WHERE state = 'pending' AND kind IN (SELECT value FROM json_each(?))
+          ORDER BY id LIMIT 1`,
+    args: [JSON.stringify(kinds)],
+  };
+}
+
+export function settle(
+  id: number,
+  { state, outcome, now }: { state: 'done' | 'refused'; outcome: string; now: number },
+): Op {
+  return {
+    verb: 'wish.settle',
+    sql: `UPDATE wish SET state = ?, outcome = ?, handled_at = ? WHERE id = ? AND state = 'pending'`,
+    args: [state, outcome, now, id],
+    expect: 1,
+    durable: true,
+  };
+}

@@ -37,6 +37,9 @@ export const memory: Check = {
       last === 0 ? 'nothing was gone over yet' : `gone over ${span(Math.max(0, now - last))} ago`,
     ].join(', ');
     if (asked === 0) return fine(told);
-    return warning(`${asked} wait for your word; ${told}`, 'vigil memory list, then confirm or reject each');
+    return warning(
+      `${asked} wait for your word; ${told}`,
+      'vigil memory list --scope all, then confirm or reject each',
+    );
   },
 };

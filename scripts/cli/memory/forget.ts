@@ -86,7 +86,7 @@ async function holding(
   const holds = (text: string) => plain(text).includes(plain(words));
   const of = { scope, kind: null, conversation: null, statuses: memories.STATUSES };
   const rows = await store.read(memories.listed({ ...of, most: Number.MAX_SAFE_INTEGER }));
-  const { ownersOf } = await import('../../../services/watchdog/owners.ts');
+  const { ownersOf } = await import('#shared/runtime/owners.ts');
   const own = await ownersOf(home.config, store);
   const turns = new Set<string>();
   let after = 0;

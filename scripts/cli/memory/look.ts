@@ -26,11 +26,12 @@ export type ListOptions = {
 
 export async function list(options: ListOptions): Promise<void> {
   const { status } = options;
+  const every = options.scope === 'all';
   const { store } = await openHouse();
   try {
     const rows = await store.read(
       memories.listed({
-        scope: options.scope,
+        scope: every ? null : options.scope,
         statuses: status === undefined ? FORCE : status === 'all' ? STATUSES : [status],
         kind: options.kind ?? null,
         conversation: options.conversation ?? null,
@@ -40,13 +41,13 @@ export async function list(options: ListOptions): Promise<void> {
     if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
     else if (rows.length === 0)
       process.stdout.write(`There is nothing like that in the memory of ${harmless(options.scope)}.\n`);
-    else process.stdout.write(drawn(rows));
+    else process.stdout.write(drawn(rows, every));
   } finally {
     await store.close();
   }
 }
 
-export function drawn(rows: readonly Memory[]): string {
+export function drawn(rows: readonly Memory[], withScope = false): string {
   const cells = rows.map((row) => [
     `#${row.id}`,
     row.kind,
@@ -56,8 +57,10 @@ export function drawn(rows: readonly Memory[]): string {
     String(row.trust),
     String(row.uses),
     harmless(excerpt(row.text)),
+    withScope ? harmless(row.scope) : '',
   ]);
-  return table(['>id', 'kind', 'state', 'since', 'origin', '>trust', '>uses', 'what'], cells);
+  const columns = ['>id', 'kind', 'state', 'since', 'origin', '>trust', '>uses', 'what'];
+  return table(withScope ? [...columns, 'whose'] : columns, cells);
 }
 
 export function dayOf(at: number): string {
