@@ -72,12 +72,12 @@ function drawn(life: Life): string {
   ].join('\n');
 }
 
-function factsOf({ memory, chain, run, wish, recalled: told }: Life): [string, string | null][] {
+function factsOf({ memory, changes, run, wish, recalled: told }: Life): [string, string | null][] {
   const [last] = told;
   const times = memory.uses === 1 ? 'once' : `${memory.uses} times`;
   return [
     ['kind', memory.period === null ? memory.kind : `${memory.kind} of a ${memory.period}`],
-    ['state', `${memory.status}${memory.pinned ? ', pinned' : ''}: ${whyOf(memory, chain)}`],
+    ['state', `${memory.status}${memory.pinned ? ', pinned' : ''}: ${whyOf(memory, changes)}`],
     ['slot', memory.slot],
     ['whose', memory.scope],
     ['from', originOf(memory, run, wish)],
@@ -94,7 +94,7 @@ function factsOf({ memory, chain, run, wish, recalled: told }: Life): [string, s
   ];
 }
 
-export const TRUST = [
+const TRUST = [
   'from outside, or said after reading it',
   "another person's words",
   "the agent's, which had read nobody else's",
@@ -102,15 +102,15 @@ export const TRUST = [
 ] as const;
 
 /** Why it is in the state that it is in. */
-export function whyOf(memory: memories.Memory, chain: readonly memories.Memory[]): string {
+function whyOf(memory: memories.Memory, changes: readonly memory_change.Change[]): string {
   switch (memory.status) {
     case 'active':
       return memory.pinned ? 'always told to the model' : 'in force';
     case 'proposed':
       return `waits for your yes (vigil memory confirm ${memory.id}, or reject)`;
     case 'disputed': {
-      const others = chain.filter(({ id, status }) => id !== memory.id && status === 'disputed');
-      const which = others.length > 0 ? others.map(({ id }) => `#${id}`).join(', ') : 'another';
+      const other = changes.findLast(({ op, other_id }) => op === 'dispute' && other_id !== null)?.other_id;
+      const which = other ? `#${other}` : 'another';
       return `contradicts ${which}, and nobody said which is so (vigil memory confirm ${memory.id}, or reject)`;
     }
     case 'quarantined':
