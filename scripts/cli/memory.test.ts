@@ -351,3 +351,18 @@ test('export writes all of a scope with where it is from, into a file that only 
   assert.match(stdout, /## Not in force\n[\s\S]*Lives in Kassel[\s\S]*replaced by #2/);
   assert.doesNotMatch(stdout, /dull/);
 });
+
+test('every verb of vigil memory stands in its manual', async (t) => {
+  const { home } = await quietHome(t);
+  const { stdout } = await vigil(home, ['memory', '--help']);
+  const verbs = [...stdout.matchAll(/^ {2}(\w+)[ |]/gm)]
+    .map(([, verb]) => verb)
+    .filter((verb) => verb !== 'help');
+  assert.ok(verbs.length >= 15, stdout);
+  const manual = readFileSync(join(root, 'docs', 'memory.md'), 'utf8');
+  const told = manual.slice(manual.indexOf('```'), manual.indexOf('`--json`'));
+  const missing = verbs.filter(
+    (verb) => verb !== 'list' && verb !== 'vigil' && !RegExp(`\\b${verb}\\b`).test(told),
+  );
+  assert.deepEqual(missing, []);
+});
