@@ -3,12 +3,24 @@
  * rows, all of one cause in one commit with its own end. So a death at any line leaves all of them or none.
  */
 
+import { uuid } from '#shared/base/ids.ts';
+import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import type { Memory } from '#shared/tables/memory.ts';
+import { ownersOf } from '#shared/runtime/owners.ts';
+import type { Store } from '#shared/store/store.ts';
+import * as incident from '#shared/tables/incident.ts';
+import * as memory from '#shared/tables/memory.ts';
 import type { Run } from '#shared/tables/memory_run.ts';
+import * as memory_source from '#shared/tables/memory_source.ts';
+import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Wish } from '#shared/tables/wish.ts';
+import { opsOf, type Step } from './board.ts';
 import type { Change } from './change.ts';
+import { type Facts, judge, type Verdict } from './judge.ts';
+import { renewProfile } from './profile.ts';
+import { slotOf } from './slots.ts';
+import { hashOf } from './words.ts';
 
 export type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'persist' | 'home'>;
 
@@ -18,22 +30,118 @@ export type Cause = ({ run: Pick<Run, 'how' | 'input_hash'> } | { wish: Wish }) 
   opening?: readonly Op[];
   /** Carried out after them, in their commit: the state of the run or wish, and what is told of it. */
   finishing?(outcome: Outcome): readonly Op[];
+  /** Whether such words were forgotten for good. */
+  isForgotten?(text: string): Promise<boolean>;
 };
 
-export type Outcome = {
+export type Outcome = Omit<Verdict, 'steps'> & {
   /** How many changes took effect; what is proposed, disputed or quarantined counts too. */
   applied: number;
-  kept: { change: Change; uid: string; status: Memory['status'] }[];
-  rejected: { change: Change; why: string }[];
-  /** The run would take back too much at once: nothing was changed. */
-  refused: string | null;
 };
 
+/** @throws Fenced when what they rest on was forgotten meanwhile: nothing was changed, and it may be tried again */
 export async function applyChanges(
-  _ctx: Keeper,
-  _cause: Cause,
-  _scope: string,
-  _changes: readonly Change[],
+  ctx: Keeper,
+  cause: Cause,
+  scope: string,
+  changes: readonly Change[],
 ): Promise<Outcome> {
-  return { applied: 0, kept: [], rejected: [], refused: null };
+  return alone(ctx.store, async () => {
+    const { steps, ...verdict } = judge(changes, await factsOf(ctx, cause, scope, changes));
+    const outcome = { ...verdict, applied: verdict.kept.length };
+    const refusal = verdict.refused === null ? [] : [report(ctx, cause, scope, verdict.refused)];
+    await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
+    for (const { why } of verdict.rejected) ctx.log.info('change.rejected', { scope, why });
+    return outcome;
+  });
+}
+
+/** Commits steps that were decided, between the opening and the end of their cause. */
+export async function carryOut(
+  ctx: Keeper,
+  cause: Pick<Cause, 'opening'> & ({ run: Pick<Run, 'input_hash'> } | { wish: Pick<Wish, 'id'> } | object),
+  scope: string,
+  steps: readonly Step[],
+  finishing: readonly Op[],
+): Promise<void> {
+  const run_hash = 'run' in cause ? cause.run.input_hash : null;
+  const wish_id = 'wish' in cause ? cause.wish.id : null;
+  const at = ctx.clock.now();
+  const ops = [...(cause.opening ?? []), ...opsOf(steps, { run_hash, wish_id, at }), ...finishing];
+  if (ops.length > 0) await ctx.persist(ops);
+  if (steps.length > 0) await renewProfile(ctx, scope);
+}
+
+const turns = new WeakMap<Store, Promise<unknown>>();
+
+/** One after the other: what is decided on rows that another one is about to change would be decided wrongly. */
+export function alone<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(store) ?? Promise.resolve()).then(work, work);
+  turns.set(
+    store,
+    done.catch(() => {}),
+  );
+  return done;
+}
+
+async function factsOf(
+  { store, clock, home }: Keeper,
+  cause: Cause,
+  scope: string,
+  changes: readonly Change[],
+): Promise<Facts> {
+  const adds = changes.filter((change) => change.op === 'add');
+  const owners = await ownersOf(home.config, store);
+  const cited = [...new Set(changes.flatMap(({ sources }) => sources.map((one) => one.message_id)))];
+  const said = await store.read(message.cited(cited));
+  const memories = await store.read(
+    memory.touched(scope, {
+      hashes: adds.map(({ text }) => hashOf(text)),
+      slots: adds.flatMap(({ slot }) => (slot === null ? [] : (slotOf(slot) ?? []))),
+      ids: changes.flatMap((change) =>
+        change.op === 'add' ? [] : [change.memory_id, ...(change.op === 'dispute' ? [change.other_id] : [])],
+      ),
+      starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
+    }),
+  );
+  const forgotten = new Set<string>();
+  for (const { text } of adds) if (await cause.isForgotten?.(text)) forgotten.add(text);
+  const [active] = await store.read(memory.countActive(scope));
+  const now = clock.now();
+  return {
+    scope,
+    ...('wish' in cause ? rankOf(cause.wish) : { origin: originOf(cause.run), wish_id: null, vouched: null }),
+    now,
+    messages: said.map((one) => ({ ...one, scope: scopeOf(one.conversation, owners) })),
+    memories,
+    sources: await store.read(memory_source.of(memories.map(({ id }) => id))),
+    active: active?.count ?? 0,
+    forgotten,
+    newUid: () => uuid(now),
+  };
+}
+
+function originOf({ how }: Pick<Run, 'how'>): 'rule' | 'model' {
+  return how === 'rule' ? 'rule' : 'model';
+}
+
+/** A wish that came out of a turn is the agent's: whoever spoke to it meanwhile may have put it into its head. */
+export function rankOf(wish: Wish): Pick<Facts, 'origin' | 'wish_id' | 'vouched'> {
+  const own = wish.turn_id === null;
+  return {
+    origin: own ? 'owner' : 'model',
+    wish_id: wish.id,
+    vouched: wish.tainted ? 0 : own ? 3 : 2,
+  };
+}
+
+function report({ clock }: Keeper, cause: Cause, scope: string, why: string): Op {
+  const what = 'run' in cause ? `run ${cause.run.input_hash.slice(0, 12)}` : `wish ${cause.wish.id}`;
+  return incident.open({
+    cause: `memory ${what}`,
+    service: 'memory',
+    severity: 'warning',
+    text: `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`,
+    now: clock.now(),
+  });
 }

@@ -380,6 +380,14 @@ CREATE TRIGGER memory_fts_update AFTER UPDATE OF text ON memory BEGIN
   INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
 END;
 
+CREATE INDEX memory_due ON memory (due_at) WHERE status = 'active' AND due_at IS NOT NULL;
+
+CREATE INDEX memory_ending ON memory (valid_to) WHERE status = 'active' AND valid_to IS NOT NULL;
+
+CREATE INDEX memory_of_hash ON memory (scope, hash);
+
+CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
+
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
@@ -408,6 +416,8 @@ CREATE TABLE memory_change (
 ) STRICT;
 
 CREATE INDEX memory_change_memory ON memory_change (memory_id);
+
+CREATE INDEX memory_change_other ON memory_change (other_id) WHERE op = 'dispute';
 
 CREATE TABLE memory_cursor (
   conversation  TEXT PRIMARY KEY,

@@ -397,12 +397,12 @@ test('the store is for its owner only, unless its folder is shared with a group'
 test('a full disk refuses the write, loses nothing, and is over once there is room', {
   skip: noSmallDisk,
 }, async (t) => {
-  const { directory } = smallDisk(t, 1024);
+  const { directory } = smallDisk(t, 2048);
   const store = await openStore({ directory: join(directory, 'state'), principal: 'core' });
   t.after(() => store.close());
   await store.commit([inbound.receive(hello('first'))]);
   const ballast = join(directory, 'ballast');
-  assert.throws(() => writeFileSync(ballast, Buffer.alloc(2 ** 20)), { code: 'ENOSPC' });
+  assert.throws(() => writeFileSync(ballast, Buffer.alloc(2 ** 21)), { code: 'ENOSPC' });
   await assert.rejects(store.commit([inbound.receive(hello('second', 'x'.repeat(100_000)))]), {
     name: 'StoreFull',
     message: /the disk is full .*; nothing was changed/,

@@ -1,7 +1,7 @@
 /** memory: what is remembered: facts, preferences, people, tasks, events, instructions, summaries. Superseded, never overwritten. */
 
 import type { Trust } from './message.ts';
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'memory',
@@ -46,6 +46,152 @@ export type Memory = {
   /** When the owner was asked about it: once. */
   asked_at: number | null;
 };
+
+/** What of a memory changes; the rest is never written again. */
+export type State = Pick<
+  Memory,
+  | 'status'
+  | 'origin'
+  | 'trust'
+  | 'confidence'
+  | 'valid_to'
+  | 'unrecorded_at'
+  | 'superseded_by'
+  | 'pinned'
+  | 'asked_at'
+>;
+
+/** By its `uid`, since its `id` is known only when it is there. */
+export type Added = Omit<Memory, 'id' | 'superseded_by' | 'run_id' | 'strength' | 'uses' | 'used_at'>;
+
+/** @param run_hash the `input_hash` of the run that adds it */
+export function add(memory: Added, run_hash: string | null): Op {
+  const { uid, scope, kind, slot, text, hash, status, origin, trust, confidence } = memory;
+  const { valid_from, valid_to, due_at, period, starts_at, ends_at } = memory;
+  const { recorded_at, unrecorded_at, wish_id, pinned, asked_at } = memory;
+  return {
+    verb: 'memory.add',
+    sql: `INSERT INTO memory (uid, scope, kind, slot, text, hash, status, origin, trust, confidence, valid_from, valid_to,
+            due_at, period, starts_at, ends_at, recorded_at, unrecorded_at, wish_id, pinned, asked_at, run_id)
+          VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?, (SELECT id FROM memory_run WHERE input_hash = ?))`,
+    args: [
+      ...[uid, scope, kind, slot, text, hash, status, origin, trust, confidence, valid_from, valid_to],
+      ...[due_at, period, starts_at, ends_at, recorded_at, unrecorded_at, wish_id, pinned, asked_at],
+      run_hash,
+    ],
+  };
+}
+
+/** Void when it is not what it was taken for any more. */
+export function revise(uid: string, was: Memory['status'], to: State): Op {
+  return {
+    verb: 'memory.revise',
+    sql: `UPDATE memory SET status = ?, origin = ?, trust = ?, confidence = ?, valid_to = ?, unrecorded_at = ?,
+            superseded_by = ?, pinned = ?, asked_at = ? WHERE uid = ? AND status = ?`,
+    args: [
+      ...[to.status, to.origin, to.trust, to.confidence, to.valid_to, to.unrecorded_at],
+      ...[to.superseded_by, to.pinned, to.asked_at, uid, was],
+    ],
+    expect: 1,
+  };
+}
+
+/** The one that took its place; once both are there. */
+export function replacedBy(uid: string, by: string): Op {
+  return {
+    verb: 'memory.replacedBy',
+    sql: 'UPDATE memory SET superseded_by = (SELECT id FROM memory WHERE uid = ?) WHERE uid = ?',
+    args: [by, uid],
+    expect: 1,
+  };
+}
+
+export type Touched = { hashes: readonly string[]; slots: readonly string[]; ids: readonly number[] };
+
+/** What changes may touch: of the same words or slot, or named by number; and the summaries of the same times. */
+export function touched(
+  scope: string,
+  { hashes, slots, ids, starts }: Touched & { starts: readonly number[] },
+): Query<Memory> {
+  return {
+    verb: 'memory.touched',
+    sql: `SELECT * FROM memory WHERE id IN (
+            SELECT id FROM memory WHERE scope = ? AND hash IN (SELECT value FROM json_each(?))
+            UNION SELECT id FROM memory INDEXED BY memory_of_slot WHERE scope = ? AND slot IN (SELECT value FROM json_each(?))
+              AND status IN ('active', 'disputed')
+            UNION SELECT id FROM memory WHERE id IN (SELECT value FROM json_each(?)) AND scope = ?
+            UNION SELECT id FROM memory INDEXED BY memory_period WHERE scope = ? AND status = 'active' AND kind = 'summary'
+              AND period IN ('session', 'day', 'week') AND starts_at IN (SELECT value FROM json_each(?))) ORDER BY id`,
+    args: [
+      ...[scope, JSON.stringify(hashes), scope, JSON.stringify(slots), JSON.stringify(ids), scope],
+      ...[scope, JSON.stringify(starts)],
+    ],
+  };
+}
+
+/** How many are in force, summaries aside. */
+export function countActive(scope: string): Query<{ count: number }> {
+  return {
+    verb: 'memory.countActive',
+    sql: `SELECT count(*) AS count FROM memory WHERE scope = ? AND status = 'active' AND kind <> 'summary'`,
+    args: [scope],
+  };
+}
+
+/** All that is so, and all that is unclear; without summaries. */
+export function standing(scope: string): Query<Memory> {
+  return {
+    verb: 'memory.standing',
+    sql: `SELECT * FROM memory WHERE scope = ? AND status IN ('active', 'disputed') AND kind <> 'summary' ORDER BY id`,
+    args: [scope],
+  };
+}
+
+export const scopes: Query<{ scope: string }> = {
+  verb: 'memory.scopes',
+  sql: 'SELECT scope FROM memory UNION SELECT scope FROM profile',
+  args: [],
+};
+
+/** What the owner has not been asked about yet; the newest of it is how old. */
+export const unasked: Query<Memory> = {
+  verb: 'memory.unasked',
+  sql: `SELECT * FROM memory INDEXED BY memory_unasked WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL ORDER BY id`,
+  args: [],
+};
+
+export function asked(ids: readonly number[], at: number): Op {
+  return {
+    verb: 'memory.asked',
+    sql: 'UPDATE memory SET asked_at = ? WHERE id IN (SELECT value FROM json_each(?)) AND asked_at IS NULL',
+    args: [at, JSON.stringify(ids)],
+    expect: ids.length,
+  };
+}
+
+/** What stands against one: a value of the same slot, or what it was found to contradict. */
+export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot'>): Query<Memory> {
+  return {
+    verb: 'memory.rivals',
+    sql: `SELECT * FROM memory WHERE id <> ? AND status IN ('active', 'disputed') AND id IN (
+            SELECT id FROM memory INDEXED BY memory_of_slot WHERE scope = ? AND slot = ?
+            UNION SELECT other_id FROM memory_change WHERE memory_id = ? AND op = 'dispute'
+            UNION SELECT memory_id FROM memory_change INDEXED BY memory_change_other WHERE other_id = ? AND op = 'dispute')
+          ORDER BY id`,
+    args: [memory.id, memory.scope, memory.slot, memory.id, memory.id],
+  };
+}
+
+/** What is over: its time has passed, or it was a task and nobody has spoken of it since. Not what is pinned. */
+export function over(now: number, overdue_at: number): Query<Memory> {
+  return {
+    verb: 'memory.over',
+    sql: `SELECT * FROM memory INDEXED BY memory_ending WHERE status = 'active' AND valid_to <= ? AND pinned = 0
+          UNION SELECT * FROM memory INDEXED BY memory_due WHERE status = 'active' AND due_at <= ? AND pinned = 0
+            AND kind IN ('task', 'event')`,
+    args: [now, overdue_at],
+  };
+}
 
 export const KINDS = ['fact', 'preference', 'person', 'task', 'event', 'instruction', 'summary'] as const;
 export const STATUSES = [

@@ -1,7 +1,7 @@
 /** memory_change: what was changed in memory, in order, and what each row was before: ids and states, no words. */
 
 import type { Memory } from './memory.ts';
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'memory_change',
@@ -32,6 +32,34 @@ export type Change = {
   before_json: string | null;
   at: number;
 };
+
+export type Made = Pick<Change, 'seq' | 'op' | 'before_json' | 'at' | 'wish_id'> & {
+  /** The `input_hash` of the run. */
+  run_hash: string | null;
+  uid: string;
+  other: string | null;
+};
+
+/** The rows are named by their `uid`: of those that this commit adds nobody knows the `id`. */
+export function record({ run_hash, wish_id, seq, op, uid, other, before_json, at }: Made): Op {
+  return {
+    verb: 'memory_change.record',
+    sql: `INSERT INTO memory_change (run_id, wish_id, seq, op, memory_id, other_id, before_json, at)
+          VALUES ((SELECT id FROM memory_run WHERE input_hash = ?), ?, ?, ?,
+            (SELECT id FROM memory WHERE uid = ?), (SELECT id FROM memory WHERE uid = ?), ?, ?)`,
+    args: [run_hash, wish_id, seq, op, uid, other, before_json, at],
+  };
+}
+
+/** What a run has changed, the last first; `later`: something else has changed the same memory since. */
+export function undoable(run_id: number): Query<Change & { later: number }> {
+  return {
+    verb: 'memory_change.undoable',
+    sql: `SELECT c.*, EXISTS (SELECT 1 FROM memory_change l WHERE l.memory_id = c.memory_id AND l.id > c.id
+            AND l.run_id IS NOT c.run_id) AS later FROM memory_change c WHERE c.run_id = ? ORDER BY c.seq DESC`,
+    args: [run_id],
+  };
+}
 
 /** What happened to a memory, in order. */
 export function ofMemory(memory_id: number): Query<Change> {

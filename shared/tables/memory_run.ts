@@ -1,6 +1,6 @@
 /** memory_run: one pass over new messages: by rule, or by a model, at once or in a batch of the provider's. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'memory_run',
@@ -34,8 +34,44 @@ export type Run = {
   finished_at: number | null;
 };
 
+/** A pass by rule begins and ends in one commit; the same pass again is void. */
+export function ruled(
+  run: Pick<Run, 'scope' | 'conversation' | 'input_hash' | 'after_id' | 'upto_id' | 'created_at'>,
+): Op {
+  const { scope, conversation, input_hash, after_id, upto_id, created_at } = run;
+  return {
+    verb: 'memory_run.ruled',
+    sql: `INSERT INTO memory_run (scope, conversation, how, input_hash, after_id, upto_id, state, due_at, created_at, finished_at)
+          VALUES (?, ?, 'rule', ?, ?, ?, 'applied', ?, ?, ?)`,
+    args: [scope, conversation, input_hash, after_id, upto_id, created_at, created_at, created_at],
+  };
+}
+
+/** What came of it. */
+export function counted(
+  input_hash: string,
+  { changes, rejected, problem }: Pick<Run, 'problem'> & { changes: number; rejected: number },
+): Op {
+  return {
+    verb: 'memory_run.counted',
+    sql: `UPDATE memory_run SET changes = ?, rejected = ?, problem = ?,
+            state = CASE WHEN ? IS NULL THEN state ELSE 'refused' END WHERE input_hash = ?`,
+    args: [changes, rejected, problem, problem, input_hash],
+    expect: 1,
+  };
+}
+
 export function of(id: number): Query<Run> {
   return { verb: 'memory_run.of', sql: 'SELECT * FROM memory_run WHERE id = ?', args: [id] };
+}
+
+export function undone(id: number): Op {
+  return {
+    verb: 'memory_run.undone',
+    sql: `UPDATE memory_run SET state = 'undone' WHERE id = ? AND state = 'applied'`,
+    args: [id],
+    expect: 1,
+  };
 }
 
 export function latest(most: number): Query<Run> {

@@ -1,7 +1,7 @@
 /** memory_source: which messages a memory rests on, and which words in them. */
 
 import type { Message } from './message.ts';
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'memory_source',
@@ -16,6 +16,34 @@ export type Source = {
   quote_from: number | null;
   quote_to: number | null;
 };
+
+/** Void when the message was forgotten meanwhile. */
+export function put(uid: string, { message_id, quote_from, quote_to }: Omit<Source, 'memory_id'>): Op {
+  return {
+    verb: 'memory_source.put',
+    sql: `INSERT INTO memory_source (memory_id, message_id, quote_from, quote_to)
+          SELECT m.id, s.id, ?, ? FROM memory m JOIN message s ON s.id = ? WHERE m.uid = ?`,
+    args: [quote_from, quote_to, message_id, uid],
+    expect: 1,
+  };
+}
+
+export function drop(uid: string, message_ids: readonly number[]): Op {
+  return {
+    verb: 'memory_source.drop',
+    sql: `DELETE FROM memory_source WHERE memory_id = (SELECT id FROM memory WHERE uid = ?)
+            AND message_id IN (SELECT value FROM json_each(?))`,
+    args: [uid, JSON.stringify(message_ids)],
+  };
+}
+
+export function of(memory_ids: readonly number[]): Query<Source> {
+  return {
+    verb: 'memory_source.of',
+    sql: 'SELECT * FROM memory_source WHERE memory_id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(memory_ids)],
+  };
+}
 
 /** A source with the message that it is. */
 export type Quoted = Source &

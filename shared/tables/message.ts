@@ -119,6 +119,32 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
   };
 }
 
+/** Those that a memory is said to rest on, as far as they are there. */
+export function cited(ids: readonly number[]): Query<Cited> {
+  return {
+    verb: 'message.cited',
+    sql: `SELECT id, conversation, role, text, at, trust FROM message WHERE id IN (SELECT value FROM json_each(?))`,
+    args: [JSON.stringify(ids)],
+  };
+}
+
+export type Cited = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'trust'> & { conversation: string };
+
+/** What was said in a conversation up to `upto_id`, `before` messages more than what came after `after_id`; in order. */
+export function span(
+  conversation: string,
+  { after_id, upto_id, before, most }: { after_id: number; upto_id: number; before: number; most: number },
+): Query<Cited> {
+  const fields = 'id, conversation, role, text, at, trust';
+  return {
+    verb: 'message.span',
+    sql: `SELECT * FROM (SELECT ${fields} FROM message WHERE conversation = ? AND id <= ? ORDER BY id DESC LIMIT ?)
+          UNION SELECT * FROM (SELECT ${fields} FROM message WHERE conversation = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?)
+          ORDER BY id`,
+    args: [conversation, after_id, before, conversation, after_id, upto_id, most],
+  };
+}
+
 /** Both sides of a turn, in order. */
 export function exchanged(turn_id: string): Query<Message & { conversation: string }> {
   return {

@@ -60,6 +60,10 @@ CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' 
 CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE INDEX memory_scope ON memory (scope, status, kind);
+CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
+CREATE INDEX memory_of_hash ON memory (scope, hash);
+CREATE INDEX memory_ending ON memory (valid_to) WHERE status = 'active' AND valid_to IS NOT NULL;
+CREATE INDEX memory_due ON memory (due_at) WHERE status = 'active' AND due_at IS NOT NULL;
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 
@@ -131,6 +135,7 @@ CREATE TABLE memory_change (
   UNIQUE (wish_id, seq)
 ) STRICT;
 CREATE INDEX memory_change_memory ON memory_change (memory_id);
+CREATE INDEX memory_change_other ON memory_change (other_id) WHERE op = 'dispute';
 
 -- How far each conversation has been read, and by what.
 CREATE TABLE memory_cursor (

@@ -1,0 +1,105 @@
+/**
+ * The profile: what the model is told of a scope before every conversation. The same memories make the same words, so that
+ * a provider's cache holds; and they are written only when they have changed.
+ */
+
+import type { Memory } from '#shared/tables/memory.ts';
+import * as memory from '#shared/tables/memory.ts';
+import * as profile from '#shared/tables/profile.ts';
+import type { Keeper } from './keep.ts';
+import { tokensOf } from './words.ts';
+
+const MOST_tokens = 1200;
+
+export type Profile = { text: string; items: number[] };
+
+type Part = { title: string; holds(one: Memory): boolean };
+
+/** In the order in which they are dropped last. Each memory stands in the first that holds it. */
+const PARTS: readonly Part[] = [
+  { title: 'Important', holds: ({ pinned }) => pinned === 1 },
+  { title: 'Agreed', holds: ({ kind }) => kind === 'instruction' },
+  { title: 'To do and coming up', holds: ({ due_at }) => due_at !== null },
+  {
+    title: 'Facts',
+    holds: ({ slot, kind, origin }) => kind === 'fact' && (slot !== null || origin === 'owner'),
+  },
+  { title: 'People', holds: ({ kind }) => kind === 'person' },
+  { title: 'Preferences', holds: ({ kind }) => kind === 'preference' },
+  { title: 'To do', holds: ({ kind }) => kind === 'task' || kind === 'event' },
+  { title: 'Besides', holds: () => true },
+];
+
+/** @param standing what is in force or disputed, in any order */
+export function profileOf(standing: readonly Memory[]): Profile {
+  const open = standing.filter(({ kind }) => kind !== 'summary');
+  const used: { part: string; line: string; id: number }[] = [];
+  const left = new Set(open);
+  let tokens = 0;
+  for (const { title, holds } of PARTS) {
+    const mine = [...left].filter(holds).toSorted(inOrder);
+    for (const one of mine) {
+      left.delete(one);
+      const line = lineOf(one, open);
+      const cost =
+        tokensOf(`${line}\n`) + (used.some(({ part }) => part === title) ? 0 : tokensOf(`\n${title}:\n`));
+      if (tokens + cost > MOST_tokens) continue;
+      tokens += cost;
+      used.push({ part: title, line, id: one.id });
+    }
+  }
+  const parts = [...Map.groupBy(used, ({ part }) => part)];
+  return {
+    text: parts
+      .map(([title, rows]) => [`${title}:`, ...rows.map(({ line }) => line)].join('\n'))
+      .join('\n\n'),
+    items: used.map(({ id }) => id),
+  };
+}
+
+/** The owner's own word first, then what is due first, then by slot; what has none, the newest first. */
+function inOrder(a: Memory, b: Memory): number {
+  return (
+    Number(b.origin === 'owner') - Number(a.origin === 'owner') ||
+    (a.due_at ?? Number.POSITIVE_INFINITY) - (b.due_at ?? Number.POSITIVE_INFINITY) ||
+    compare(a.slot ?? '~', b.slot ?? '~') ||
+    (b.valid_from ?? b.recorded_at) - (a.valid_from ?? a.recorded_at) ||
+    b.id - a.id
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function lineOf(one: Memory, all: readonly Memory[]): string {
+  const due = one.due_at === null ? '' : ` (${dateOf(one.due_at)})`;
+  const contested =
+    one.status === 'disputed' ||
+    (one.slot !== null && all.some((other) => other.status === 'disputed' && other.slot === one.slot));
+  return `- ${one.text.replace(/\s+/g, ' ')}${due}${contested ? ' [unclear: ask]' : ''}`;
+}
+
+/** 2026-05-03 17:00, where the owner is. */
+function dateOf(at: number): string {
+  const local = new Date(at);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
+  return `${day} ${two(local.getHours())}:${two(local.getMinutes())}`;
+}
+
+/** Writes the profile of a scope anew, when it says something else now. */
+export async function renewProfile({ store, clock, persist }: Keeper, scope: string): Promise<void> {
+  const [[before], standing] = await Promise.all([
+    store.read(profile.of(scope)),
+    store.read(memory.standing(scope)),
+  ]);
+  const { text, items } = profileOf(standing);
+  if (text === (before?.text ?? '')) return;
+  await persist([profile.put({ scope, text, items_json: JSON.stringify(items), at: clock.now() })]);
+}
+
+/** All of them: a death may have come between a change and its profile. */
+export async function renewProfiles(ctx: Keeper): Promise<void> {
+  for (const { scope } of await ctx.store.read(memory.scopes)) await renewProfile(ctx, scope);
+}
