@@ -7,7 +7,7 @@
  *   node bench/growth.ts [--days 400] [--turns 15] [--seed 1]
  */
 
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -96,7 +96,7 @@ function said({ role, text, at, turn_id, trust }: Line): Op {
 function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
   let now = BEGIN;
   const quiet = () => {};
-  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const log: Log = { ...{ debug: quiet, info: quiet, warn: quiet, error: quiet }, dropped: 0, close: async () => {} };
   const ctx = {
     ...{ store, home, log, clock: { now: () => now, mono: () => now } },
     ...{ persist: store.commit, signal: new AbortController().signal, doing: quiet },
@@ -127,7 +127,7 @@ async function sums(store: Store) {
     active: sum(({ status, kind }) => status === 'active' && kind !== 'summary'),
     summaries: sum(({ status, kind }) => status === 'active' && kind === 'summary'),
     rows: sum(() => true),
-    store_bytes: statSync(store.file).size,
+    store_bytes: await count('SELECT page_count * page_size AS count FROM pragma_page_count(), pragma_page_size()'),
     profile_tokens: Math.ceil((told?.text.length ?? 0) / 4),
   };
 }
