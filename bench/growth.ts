@@ -96,7 +96,11 @@ function said({ role, text, at, turn_id, trust }: Line): Op {
 function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
   let now = BEGIN;
   const quiet = () => {};
-  const log: Log = { ...{ debug: quiet, info: quiet, warn: quiet, error: quiet }, dropped: 0, close: async () => {} };
+  const log: Log = {
+    ...{ debug: quiet, info: quiet, warn: quiet, error: quiet },
+    dropped: 0,
+    close: async () => {},
+  };
   const ctx = {
     ...{ store, home, log, clock: { now: () => now, mono: () => now } },
     ...{ persist: store.commit, signal: new AbortController().signal, doing: quiet },
@@ -127,7 +131,9 @@ async function sums(store: Store) {
     active: sum(({ status, kind }) => status === 'active' && kind !== 'summary'),
     summaries: sum(({ status, kind }) => status === 'active' && kind === 'summary'),
     rows: sum(() => true),
-    store_bytes: await count('SELECT page_count * page_size AS count FROM pragma_page_count(), pragma_page_size()'),
+    store_bytes: await count(
+      'SELECT page_count * page_size AS count FROM pragma_page_count(), pragma_page_size()',
+    ),
     profile_tokens: Math.ceil((told?.text.length ?? 0) / 4),
   };
 }
@@ -150,7 +156,17 @@ export function report(days: readonly Day[]): { text: string; bounded: boolean }
     String(day.profile_tokens),
     work(n + 1 - every, n + 1).toFixed(1),
   ]);
-  const head = ['day', 'messages', 'stated', 'in force', 'summaries', 'all rows', 'store MB', 'profile', 'ms a day'];
+  const head = [
+    'day',
+    'messages',
+    'stated',
+    'in force',
+    'summaries',
+    'all rows',
+    'store MB',
+    'profile',
+    'ms a day',
+  ];
   const half = days[Math.floor(days.length / 2)];
   const last = days.at(-1);
   const bounded = days.every(({ active, statements }) => active <= statements);

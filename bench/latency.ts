@@ -6,22 +6,26 @@
  *   node bench/latency.ts [--messages 400] [--old 1000000] [--only NAME]
  *
  * The cases: an empty store; a store with a million old messages; flushes that take 1 and 5 ms more, as on real disks
- * (strace delays fdatasync); 50 foreign commits a second. Durable commits per message are counted by strace too.
+ * (strace delays fdatasync); 50 foreign commits a second. Durable commits per message are counted by strace too. What
+ * recall takes of it is measured apart: the same questions to the same store, once the house is quiet.
  */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sleep } from '#shared/base/clock.ts';
 import { root } from '#shared/base/root.ts';
-import { homeOf } from '#shared/runtime/home.ts';
+import { readingOf } from '#shared/recall/reading.ts';
+import { recall } from '#shared/recall/recall.ts';
+import { type Home, homeOf } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import type { Op } from '#shared/tables/op.ts';
 import { buildHouse, type House, KEY, OWNER, RAISED, TOKEN } from '#shared/testing/house.ts';
+import { indexed } from './indexed.ts';
 import { quantile, table } from './table.ts';
 
 const { values } = parseArgs({
@@ -41,7 +45,7 @@ if (values.help) {
 const messages = Number(values.messages);
 const old = Number(values.old);
 
-type Measured = { name: string; ms: number[]; flushes: number | null };
+type Measured = { name: string; ms: number[]; flushes: number | null; recall: number[] };
 
 /** One message after the other, a little apart, as a person writes: each waits for its answer. */
 async function converse(house: House): Promise<number[]> {
@@ -75,11 +79,22 @@ async function vigil(
     const flushes = how.under ? (flushesIn(trace) - before) / (messages + 20) : null;
     stop.abort();
     await foreign;
-    return { name, ms, flushes };
+    return { name, ms, flushes, recall: await recalling(house) };
   } finally {
     await house.close();
     rmSync(join(trace, '..'), { recursive: true, force: true });
   }
+}
+
+async function recalling(house: House): Promise<number[]> {
+  const read = readingOf(await house.store());
+  const took: number[] = [];
+  for (let i = 0; i < messages + 20; i++) {
+    const began = performance.now();
+    await recall(read, { scope: 'owner', text: `m${i}.`, now: Date.now(), budget_tokens: 1024 });
+    if (i >= 20) took.push(performance.now() - began);
+  }
+  return took;
 }
 
 /** Flushes of the store in strace's record. */
@@ -116,7 +131,7 @@ async function bareBot(): Promise<Measured> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await once(child.stdout, 'data');
-    return { name: 'bare bot', ms: await converse(house), flushes: null };
+    return { name: 'bare bot', ms: await converse(house), flushes: null, recall: [] };
   } finally {
     child.kill('SIGKILL');
     await house.close();
@@ -167,6 +182,14 @@ async function fill(directory: string): Promise<void> {
   await telegram.close();
 }
 
+/** Beforehand, or what is measured is a house that indexes a million messages. */
+async function index(home: Home): Promise<void> {
+  // Whose conversations are one scope; the house writes its own.
+  writeFileSync(home.config, `[telegram]\nowners = [${OWNER}]\n`);
+  await indexed(home);
+  rmSync(home.config);
+}
+
 const delayed = (ms: number) => {
   const calls = 'fdatasync,fsync';
   return [
@@ -196,6 +219,7 @@ const cases: { name: string; run(): Promise<Measured> }[] = [
       try {
         console.error(`filling a store with ${old} messages …`);
         await fill(directory);
+        await index(homeOf({ VIGIL_HOME: directory }));
         return await vigil(`Vigil, ${old} old messages`, { directory });
       } finally {
         rmSync(directory, { recursive: true, force: true });
@@ -226,13 +250,16 @@ console.log(
       'max',
       'p50 against the first',
       'flushes per message',
+      'recall p50',
+      'p99',
     ],
-    measured.map(({ name, ms, flushes }) => [
+    measured.map(({ name, ms, flushes, recall }) => [
       name,
       ...[0.5, 0.9, 0.99].map((q) => quantile(ms, q).toFixed(1)),
       Math.max(...ms).toFixed(1),
       (quantile(ms, 0.5) / quantile(first?.ms ?? ms, 0.5)).toFixed(2),
       flushes === null ? '' : flushes.toFixed(1),
+      ...[0.5, 0.99].map((q) => (recall.length > 0 ? quantile(recall, q).toFixed(2) : '')),
     ]),
   ),
 );

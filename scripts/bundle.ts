@@ -69,8 +69,9 @@ await Promise.all([
       ...Object.fromEntries(services.map(({ name }) => [`services/${name}`, `services/${name}/service.ts`])),
       'services/anthropic-sdk': '@anthropic-ai/sdk',
       'services/mcp-sdk': 'services/tools/mcp/sdk.ts',
-      // A thread of its own.
+      // Threads of their own.
       'services/tools-page': 'services/tools/page.ts',
+      'services/store-aside': 'shared/store/aside-thread.ts',
       suite: 'scripts/suite.ts',
     },
     plugins: [noCalendar, sdksApart],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   cpSync,
@@ -12,10 +13,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
-import { scratch } from '#shared/testing/scratch.ts';
+import { homeOf, prepareHome } from '#shared/runtime/home.ts';
+import { openStore } from '#shared/store/store.ts';
+import { scratch, until } from '#shared/testing/scratch.ts';
 import { MANIFEST, readRelease, unpack } from './host/release.ts';
 
 /** Makes a release of the sources in `checkout`. */
@@ -27,7 +30,7 @@ function made(checkout: string, folder: string, ...args: string[]): string {
   }).trim();
 }
 
-test('a release is whole, runs by itself, and is the same when it is made again', (t) => {
+test('a release is whole, runs by itself, and is the same when it is made again', async (t) => {
   const folder = scratch(t);
   // A copy: whoever changes the sources meanwhile does not change it.
   const checkout = join(folder, 'checkout');
@@ -54,12 +57,38 @@ test('a release is whole, runs by itself, and is the same when it is made again'
   assert.deepEqual([ran.stdout, ran.stderr], [`${version}\n`, '']);
   assert.equal(readFileSync(join(release, 'bin', 'node')).equals(readFileSync(process.execPath)), true);
 
+  await readsAside(t, release, join(folder, 'home'));
+
   const unpacked = join(folder, 'unpacked');
   unpack(tarball, unpacked);
   assert.equal(readRelease(unpacked).version, version);
 
   assert.equal(basename(made(checkout, join(folder, 'again'))), version);
 });
+
+/** A service of the release that reads in a thread of its own, whose program is a file of the release too: what it finds shows. */
+async function readsAside(t: TestContext, release: string, directory: string): Promise<void> {
+  const home = homeOf({ VIGIL_HOME: directory });
+  prepareHome(home);
+  writeFileSync(home.config, '');
+  const store = await openStore({ directory: home.state, principal: 'memory' });
+  const sql = (text: string) => ({ verb: 'test', sql: text, args: [] });
+  await store.commit([
+    sql(`INSERT INTO passage (id, scope, conversation, turn_id, role, author, at, trust, day, text, context, pairs)
+         VALUES (20001, 'owner', 'terminal:main', 't', 'user', '', 1, 3, '', 'tramontana', '', '')`),
+    sql(`INSERT INTO passage_fts (passage_fts) VALUES ('delete-all')`),
+  ]);
+  const service = spawn(join(release, 'bin', 'node'), [join(release, 'services', 'memory.cjs')], {
+    env: { VIGIL_HOME: directory, VIGIL_CONSOLE: 'off' },
+    stdio: 'ignore',
+  });
+  t.after(() => service.kill('SIGKILL'));
+  const found = sql(`SELECT rowid FROM passage_fts WHERE passage_fts MATCH 'tramontana'`);
+  await until('the index is mended', async () => (await store.read(found)).length === 1);
+  service.kill('SIGTERM');
+  assert.deepEqual(await once(service, 'close'), [143, null]);
+  await store.close();
+}
 
 test('a release that is not whole, or not as it was released, is refused', (t) => {
   const folder = scratch(t);

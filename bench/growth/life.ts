@@ -20,13 +20,40 @@ type Random = () => number;
 const CITIES = ['Kassel', 'Bonn', 'Mainz', 'Lyon', 'Porto', 'Graz', 'Turin', 'Leeds', 'Aarhus', 'Ghent'];
 const FIRMS = ['Northwind', 'Halden', 'Ostmark', 'Bluebell', 'Kranich', 'Tessera', 'Vireo'];
 const COLOURS = ['green', 'blue', 'red', 'ochre', 'violet', 'black', 'white'];
-const TASTES = ['olives', 'jazz', 'long meetings', 'hiking', 'rain', 'crime novels', 'oat milk', 'sushi', 'opera'];
+const TASTES = [
+  'olives',
+  'jazz',
+  'long meetings',
+  'hiking',
+  'rain',
+  'crime novels',
+  'oat milk',
+  'sushi',
+  'opera',
+];
 const NAMES = ['Anna', 'Bela', 'Clara', 'Dario', 'Edda', 'Finn', 'Greta', 'Hugo'];
 const KIN = ['sister', 'brother', 'boss', 'neighbour', 'dentist'];
-const THINGS = ['spare key', 'drill', 'passport', 'tent', 'fuse box', 'ladder', 'router', 'bike pump', 'atlas'];
+const THINGS = [
+  'spare key',
+  'drill',
+  'passport',
+  'tent',
+  'fuse box',
+  'ladder',
+  'router',
+  'bike pump',
+  'atlas',
+];
 const PLACES = ['in the cellar', 'in the hall', 'at the office', 'under the stairs', 'in the blue box'];
 const CHORES = ['call the bank', 'renew the insurance', 'water the plants', 'book the train', 'pay the rent'];
-const MATTERS = ['the report', 'that recipe', 'the trip', 'a noise in the car', 'the new printer', 'a crossword'];
+const MATTERS = [
+  'the report',
+  'that recipe',
+  'the trip',
+  'a noise in the car',
+  'the new printer',
+  'a crossword',
+];
 const MOODS = ['odd', 'slow', 'lovely', 'loud', 'late', 'better than last week', 'nearly done', 'a mess'];
 const LEADS = ['So', 'Well', 'Hm', 'By the way', 'Honestly', 'Again'];
 
@@ -39,13 +66,19 @@ const STATEMENTS: readonly ((some: Some, at: number) => string)[] = [
   (some) => `I like ${some(TASTES)}.`,
   (some) => `I hate ${some(TASTES)}.`,
   (some) => `Remember that the ${some(THINGS)} is ${some(PLACES)}.`,
-  (some, at) => `Remind me to ${some(CHORES)} on ${new Date(at + 3 * 24 * HOUR_ms).toISOString().slice(0, 10)}.`,
+  (some, at) =>
+    `Remind me to ${some(CHORES)} on ${new Date(at + 3 * 24 * HOUR_ms).toISOString().slice(0, 10)}.`,
 ];
 
 type Some = (words: readonly string[]) => string;
 
 /** @param mood what kind of day it is: `silent` nothing is said, `idle` nothing is stated */
-export function linesOf(day_at: number, mood: 'silent' | 'idle' | 'full', turns: number, random: Random): Line[] {
+export function linesOf(
+  day_at: number,
+  mood: 'silent' | 'idle' | 'full',
+  turns: number,
+  random: Random,
+): Line[] {
   if (mood === 'silent') return [];
   const some: Some = (words) => words[Math.floor(random() * words.length)] ?? '';
   const lines: Line[] = [];
@@ -54,7 +87,8 @@ export function linesOf(day_at: number, mood: 'silent' | 'idle' | 'full', turns:
     const sitting = Math.floor((3 * n) / turns);
     const at = day_at + (8 + 5 * sitting) * HOUR_ms + (n - (sitting * turns) / 3) * 2 * MINUTE_ms;
     const turn_id = `t${Math.round(at)}`;
-    const statement = mood === 'full' && random() < 0.12 ? STATEMENTS[Math.floor(random() * STATEMENTS.length)] : null;
+    const statement =
+      mood === 'full' && random() < 0.12 ? STATEMENTS[Math.floor(random() * STATEMENTS.length)] : null;
     const states = statement ? statement(some, at) : null;
     const page = random() < 0.03;
     const asked = `${some(LEADS)}, what about ${some(MATTERS)}? It was ${some(MOODS)}.`;

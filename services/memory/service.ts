@@ -5,12 +5,14 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { indexing } from './indexing.ts';
 
 export const memory = service({
   name: 'memory',
   config,
   async start(ctx) {
     ctx.doing('watching');
+    indexing(ctx);
   },
 });
 

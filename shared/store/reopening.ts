@@ -23,6 +23,7 @@ export function reopening(options: StoreOptions): Store {
   return {
     commit: async (ops, when) => (await opened()).commit(ops, when),
     read: async (query) => (await opened()).read(query),
+    readAside: async (query) => (await opened()).readAside(query),
     listen: () => () => {},
     version: () => store?.version() ?? 0,
     get flushes() {

@@ -369,6 +369,7 @@ CREATE TABLE memory (
 
 CREATE TRIGGER memory_fts_delete AFTER DELETE ON memory BEGIN
   INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (memory_fts) VALUES ('flush');
 END;
 
 CREATE TRIGGER memory_fts_insert AFTER INSERT ON memory BEGIN
@@ -377,6 +378,7 @@ END;
 
 CREATE TRIGGER memory_fts_update AFTER UPDATE OF text ON memory BEGIN
   INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (memory_fts) VALUES ('flush');
   INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
 END;
 
@@ -478,6 +480,8 @@ CREATE TABLE message (
 
 CREATE INDEX message_conversation ON message (conversation, id);
 
+CREATE INDEX message_corrects ON message (corrects) WHERE corrects IS NOT NULL;
+
 CREATE INDEX message_inbound ON message (inbound_id) WHERE inbound_id IS NOT NULL;
 
 CREATE INDEX message_turn ON message (turn_id);
@@ -562,6 +566,7 @@ CREATE TABLE passage (
 CREATE TRIGGER passage_fts_delete AFTER DELETE ON passage BEGIN
   INSERT INTO passage_fts (passage_fts, rowid, text, context, author, day)
     VALUES ('delete', OLD.id, OLD.text, OLD.context, OLD.author, OLD.day);
+  INSERT INTO passage_fts (passage_fts) VALUES ('flush');
 END;
 
 CREATE TRIGGER passage_fts_insert AFTER INSERT ON passage BEGIN
@@ -571,11 +576,13 @@ END;
 CREATE TRIGGER passage_fts_update AFTER UPDATE OF text, context, author, day ON passage BEGIN
   INSERT INTO passage_fts (passage_fts, rowid, text, context, author, day)
     VALUES ('delete', OLD.id, OLD.text, OLD.context, OLD.author, OLD.day);
+  INSERT INTO passage_fts (passage_fts) VALUES ('flush');
   INSERT INTO passage_fts (rowid, text, context, author, day) VALUES (NEW.id, NEW.text, NEW.context, NEW.author, NEW.day);
 END;
 
 CREATE TRIGGER passage_pairs_delete AFTER DELETE ON passage WHEN OLD.pairs <> '' BEGIN
   INSERT INTO passage_pairs (passage_pairs, rowid, pairs) VALUES ('delete', OLD.id, OLD.pairs);
+  INSERT INTO passage_pairs (passage_pairs) VALUES ('flush');
 END;
 
 CREATE TRIGGER passage_pairs_in AFTER UPDATE OF pairs ON passage WHEN NEW.pairs <> '' BEGIN
@@ -588,11 +595,18 @@ END;
 
 CREATE TRIGGER passage_pairs_out AFTER UPDATE OF pairs ON passage WHEN OLD.pairs <> '' BEGIN
   INSERT INTO passage_pairs (passage_pairs, rowid, pairs) VALUES ('delete', OLD.id, OLD.pairs);
+  INSERT INTO passage_pairs (passage_pairs) VALUES ('flush');
 END;
 
 CREATE INDEX passage_conversation ON passage (conversation, id);
 
 CREATE INDEX passage_turn ON passage (turn_id);
+
+CREATE TABLE passage_cursor (
+  id       INTEGER PRIMARY KEY CHECK (id = 1),
+  made_by  TEXT NOT NULL,
+  upto_id  INTEGER NOT NULL
+) STRICT;
 
 CREATE VIRTUAL TABLE passage_fts USING fts5 (
   text, context, author, day, content = 'passage', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'

@@ -19,6 +19,7 @@ import { sleep } from '../base/clock.ts';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
 import type { Op, Principal, Query, Queue, Value } from '../tables/op.ts';
 import { tables } from '../tables/tables.ts';
+import { openAside } from './aside.ts';
 import { type Bells, openBells } from './bell.ts';
 import { create } from './create.ts';
 import { guardOf } from './guard.ts';
@@ -36,6 +37,8 @@ export type Store = {
    */
   commit<const Ops extends readonly Op[]>(ops: Ops, when?: 'now' | 'soon'): Promise<Rows<Ops>>;
   read<Row>(query: Query<Row>): Promise<Row[]>;
+  /** The same in a thread of its own, for what takes long: the event loop turns meanwhile. */
+  readAside<Row>(query: Query<Row>): Promise<Row[]>;
   /** Calls `heard` after each ring of the queue's bell. Returns the way to stop listening. */
   listen(queue: Queue, heard: () => void): () => void;
   /** Another number once another process has committed something: what was read before may be old (PRAGMA data_version). */
@@ -214,6 +217,7 @@ type Outcome = { unit: Unit; rows: unknown[][] } | { unit: Unit; error: unknown 
 
 function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', bells: Bells): Store {
   const statements = new Map<string, Database.Statement<Value[]>>();
+  const aside = openAside(file);
   let queue: Unit[] = [];
   let soon: Unit[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -338,6 +342,7 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
     async read<Row>(query: Query<Row>): Promise<Row[]> {
       return patiently(() => statement(query.sql).all(...query.args) as Row[]);
     },
+    readAside: (query) => aside.read(query),
     version: () => Number(statement('PRAGMA data_version').pluck().get()),
     listen: (name, heard) => bells.listen(name, heard),
     get flushes() {
@@ -349,6 +354,7 @@ function storeOn(db: Database.Database, file: string, flush: 'full' | 'normal', 
       clearTimeout(timer);
       hasten();
       await flushing;
+      await aside.close();
       bells.close();
       db.close();
     },

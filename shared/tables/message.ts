@@ -119,6 +119,56 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
   };
 }
 
+/** Which messages came after `id`. */
+export function after(
+  id: number,
+  most: number,
+): Query<Pick<Message, 'id' | 'at' | 'corrects'> & { conversation: string }> {
+  return {
+    verb: 'message.after',
+    sql: 'SELECT id, conversation, at, corrects FROM message WHERE id > ? ORDER BY id LIMIT ?',
+    args: [id, most],
+  };
+}
+
+/** A message as it is searched: with what was spoken in it, and what its author is called ('' where nobody knows). */
+export type Worded = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'turn_id' | 'parts_json' | 'trust'> & {
+  conversation: string;
+  author: string;
+};
+
+const WORDED = `SELECT m.id, m.conversation, m.role, m.at, m.turn_id, m.parts_json, m.trust,
+    concat_ws(char(10), nullif(m.text, ''), (SELECT group_concat(a.text, char(10) ORDER BY a.id) FROM attachment a
+      WHERE a.inbound_id = m.inbound_id AND a.text IS NOT NULL)) AS text,
+    coalesce((SELECT p.name FROM member p WHERE p.user_id = CAST(m.sender AS INTEGER)), '') AS author
+  FROM message m WHERE m.conversation = ? AND NOT EXISTS (SELECT 1 FROM message e WHERE e.corrects = m.id)`;
+
+/** Those from one to another of a conversation, and as many before and after them; not what was corrected since. */
+export function around(
+  conversation: string,
+  first_id: number,
+  last_id: number,
+  beside: number,
+): Query<Worded> {
+  return {
+    verb: 'message.around',
+    sql: `SELECT * FROM (${WORDED} AND m.id < ? ORDER BY m.id DESC LIMIT ?)
+          UNION ALL SELECT * FROM (${WORDED} AND m.id BETWEEN ? AND ?)
+          UNION ALL SELECT * FROM (${WORDED} AND m.id > ? ORDER BY m.id LIMIT ?) ORDER BY id`,
+    args: [
+      ...[conversation, first_id, beside],
+      ...[conversation, first_id, last_id],
+      ...[conversation, last_id, beside],
+    ],
+  };
+}
+
+export const newest: Query<{ id: number | null }> = {
+  verb: 'message.newest',
+  sql: 'SELECT max(id) AS id FROM message',
+  args: [],
+};
+
 /** Those that a memory is said to rest on, as far as they are there. */
 export function cited(ids: readonly number[]): Query<Cited> {
   return {

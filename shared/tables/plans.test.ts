@@ -26,6 +26,8 @@ import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as pairing from './pairing.ts';
 import * as pairing_attempt from './pairing_attempt.ts';
+import * as passage from './passage.ts';
+import * as passage_cursor from './passage_cursor.ts';
 import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
@@ -115,6 +117,13 @@ const verbs: (Op | Query<unknown>)[] = [
   backup_request.next,
   pairing.valid('h', 1),
   pairing_attempt.wrongSince('s', 1),
+  message.after(1, 200),
+  message.around('c', 1, 2, 4),
+  message.newest,
+  passage.keepOnly(1, 2, [1]),
+  passage.newest,
+  passage_cursor.where,
+  passage_cursor.move({ made_by: '1', upto_id: 1 }, [1]),
   outbound.move('1', '2'),
   inbound.take('t', 1),
   inbound.close('t', 'answered'),

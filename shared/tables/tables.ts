@@ -35,6 +35,7 @@ import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
 import { table as pairingAttempt } from './pairing_attempt.ts';
 import { table as passage } from './passage.ts';
+import { table as passageCursor } from './passage_cursor.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
@@ -125,4 +126,5 @@ export const tables: readonly Table[] = [
   profile,
   recalled,
   passage,
+  passageCursor,
 ];

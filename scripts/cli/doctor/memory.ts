@@ -2,7 +2,7 @@
 
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
-import * as passage from '#shared/tables/passage.ts';
+import * as passage_cursor from '#shared/tables/passage_cursor.ts';
 import { span } from '../status.ts';
 import { type Check, fine, unseen, warning } from './check.ts';
 import { running } from './services.ts';
@@ -14,7 +14,7 @@ export const memory: Check = {
   name: 'memory',
   async run({ store, now }) {
     if (!store) return unseen('the store cannot be read');
-    const [behind] = await store.read(passage.unindexed(now - BEHIND_ms));
+    const [behind] = await store.read(passage_cursor.behind(now - BEHIND_ms));
     if (behind && behind.count > 0 && behind.since_at !== null) {
       const what = `${behind.count} messages cannot be searched yet, the first for ${span(now - behind.since_at)}`;
       const there = await running(store, 'memory', now);

@@ -77,9 +77,11 @@ CREATE TRIGGER memory_fts_insert AFTER INSERT ON memory BEGIN
 END;
 CREATE TRIGGER memory_fts_delete AFTER DELETE ON memory BEGIN
   INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (memory_fts) VALUES ('flush');
 END;
 CREATE TRIGGER memory_fts_update AFTER UPDATE OF text ON memory BEGIN
   INSERT INTO memory_fts (memory_fts, rowid, text) VALUES ('delete', OLD.id, OLD.text);
+  INSERT INTO memory_fts (memory_fts) VALUES ('flush');
   INSERT INTO memory_fts (rowid, text) VALUES (NEW.id, NEW.text);
 END;
 
