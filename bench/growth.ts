@@ -97,9 +97,8 @@ function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
   let now = BEGIN;
   const quiet = () => {};
   const log: Log = {
-    ...{ debug: quiet, info: quiet, warn: quiet, error: quiet },
-    dropped: 0,
-    close: async () => {},
+    ...{ debug: quiet, info: quiet, warn: quiet, error: quiet, fatal: quiet },
+    ...{ dropped: 0, close: async () => {} },
   };
   const ctx = {
     ...{ store, home, log, clock: { now: () => now, mono: () => now } },

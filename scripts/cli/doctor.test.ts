@@ -17,7 +17,7 @@ import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
-import { add } from '#shared/tables/passage.ts';
+import * as passage_cursor from '#shared/tables/passage_cursor.ts';
 import { startBotApi } from '#shared/testing/bot-api.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { KEY, TOKEN } from '#shared/testing/house.ts';
@@ -199,26 +199,17 @@ test('memory: ten minutes without an index are many, and what was proposed waits
   const store = await opened(t, given.home);
   const looking = { ...given, store };
   await found(memory, looking, 'fine', /^0 in force, nothing was gone over yet$/);
-  const said = (conversation: string, at: number) =>
-    message.said({ conversation, text: 'hi', at, turn_id: 't' });
+  const said = (at: number) => message.said({ conversation: 'terminal:main', text: 'hi', at, turn_id: 't' });
   const core = await opened(t, given.home, 'core');
-  await core.commit([said('terminal:main', NOW - 600_000), said('job:1', NOW - 900_000)]);
+  await core.commit([said(NOW - 600_000)]);
   await found(memory, looking, 'fine', /nothing was/);
-  await core.commit([said('terminal:main', NOW - 600_001)]);
+  await core.commit([said(NOW - 600_001)]);
   await found(memory, looking, 'warning', /^1 messages .* for 10 min/, /start Vigil/);
   await beat(t, given.home, 'memory');
   await found(memory, looking, 'warning', /cannot be searched/, /vigil restart memory/);
 
   const service = await opened(t, given.home, 'memory');
-  const passage = {
-    scope: 'owner',
-    conversation: 'terminal:main',
-    turn_id: 't',
-    role: 'user',
-    author: '',
-  } as const;
-  const rows = { at: NOW, trust: 3, day: '', text: 'hi', context: '', pairs: '' } as const;
-  await service.commit([add({ id: 3, ...passage, ...rows })]);
+  await service.commit([passage_cursor.move({ made_by: '', upto_id: 2 }, [1, 2])]);
   const kept = (status: string, trust: number): Op => ({
     verb: 'test',
     sql: `INSERT INTO memory (uid, scope, kind, text, hash, status, origin, trust, recorded_at)
