@@ -23,3 +23,5 @@ export type Change =
   | { op: 'retract'; memory_id: number; sources: readonly Cited[] }
   /** Both cannot be true, and nobody said which is. */
   | { op: 'dispute'; memory_id: number; other_id: number; sources: readonly Cited[] };
+
+export type Add = Extract<Change, { op: 'add' }>;

@@ -8,7 +8,7 @@ import type { Memory } from '#shared/tables/memory.ts';
 import type { Source } from '#shared/tables/memory_source.ts';
 import type { Trust } from '#shared/tables/message.ts';
 import { type Board, boardOf, type Located, type Piece, type Step } from './board.ts';
-import type { Change, Cited } from './change.ts';
+import type { Add, Change, Cited } from './change.ts';
 import { slotOf } from './slots.ts';
 import { hashOf, isInstruction, isOwnEcho, quoteIn } from './words.ts';
 
@@ -41,7 +41,7 @@ export type Verdict = {
 /** A run that takes back more than this part of what is in force has gone astray; few may always go. */
 const MOST_TAKEN_BACK = 0.25;
 const FEW = 8;
-const LONGEST_chars = 600;
+const LONGEST_chars = 2000;
 const LONGEST_SUMMARY_chars = 6000;
 const DAY_ms = 86_400_000;
 const KINDS: readonly Memory['kind'][] = [
@@ -54,7 +54,6 @@ const KINDS: readonly Memory['kind'][] = [
   'summary',
 ];
 
-type Add = Extract<Change, { op: 'add' }>;
 type Ruling = { piece: Piece } | { why: string };
 
 /** What a change rests on. */
@@ -128,7 +127,7 @@ function groundsOf(change: Change, { messages, scope, vouched, now }: Facts): Gr
     const said = messages.find(({ id }) => id === cited.message_id);
     if (!said || said.scope !== scope) return `it cites message ${cited.message_id}, which is not known here`;
     const place = placeOf(said, cited);
-    if (!place) return `message ${said.id} does not say "${cited.quote?.slice(0, 80)}"`;
+    if (!place) return `message ${said.id} does not say so`;
     if (!located.has(said.id)) located.set(said.id, place);
     if (said.trust < trust) trust = said.trust;
     at = Math.max(at, said.at);
@@ -194,7 +193,9 @@ function added(
     board.change('confirm', kept, {}, { sources: fresh(kept) });
     return { piece: kept };
   }
-  const there = same.find(({ status }) => ['active', 'proposed', 'disputed'].includes(status));
+  const there =
+    same.find(({ status }) => status === 'active') ??
+    same.find(({ status }) => status === 'proposed' || status === 'disputed');
   const own = { origin, trust };
   if (there && !(there.status === 'disputed' && mayReplace(own, there))) {
     const better = Math.max(there.trust, trust) as Trust;
@@ -206,13 +207,16 @@ function added(
   const ownTask = change.kind === 'task' && origin === 'rule';
   if (change.kind === 'instruction' || (!ownTask && isInstruction(change.text)))
     return { piece: board.add('add', row('proposed'), located) };
-  const rivals = board.pieces.filter((piece) => piece !== there && contends(piece, change, slot));
+  const own_slot = there ? there.slot : slot;
+  const rivals = board.pieces.filter((piece) => piece !== there && contends(piece, change, own_slot));
   const newer = rivals.find(({ valid_from, recorded_at }) => (valid_from ?? recorded_at) > at);
   if (newer) {
     if (change.kind === 'summary') return { why: 'a newer summary of that time is there' };
     return { piece: board.add('add', row('superseded', newer.valid_from), located, newer.uid) };
   }
   const stays = rivals.find((piece) => !mayReplace(own, piece));
+  if (stays && located.some(({ message_id }) => stays.sources.includes(message_id)))
+    return { why: 'it is known from there already, and better' };
   if (stays) {
     if (change.kind === 'summary') return { why: 'a better summary of that time is there' };
     const piece = there ?? board.add('add', row('disputed'), located);

@@ -51,7 +51,6 @@ export async function applyChanges(
     const outcome = { ...verdict, applied: verdict.kept.length };
     const refusal = verdict.refused === null ? [] : [report(ctx, cause, scope, verdict.refused)];
     await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
-    for (const { why } of verdict.rejected) ctx.log.info('change.rejected', { scope, why });
     return outcome;
   });
 }
@@ -94,16 +93,14 @@ async function factsOf(
   const owners = await ownersOf(home.config, store);
   const cited = [...new Set(changes.flatMap(({ sources }) => sources.map((one) => one.message_id)))];
   const said = await store.read(message.cited(cited));
-  const memories = await store.read(
-    memory.touched(scope, {
-      hashes: adds.map(({ text }) => hashOf(text)),
-      slots: adds.flatMap(({ slot }) => (slot === null ? [] : (slotOf(slot) ?? []))),
-      ids: changes.flatMap((change) =>
-        change.op === 'add' ? [] : [change.memory_id, ...(change.op === 'dispute' ? [change.other_id] : [])],
-      ),
-      starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
-    }),
-  );
+  const memories = await touchedBy(store, scope, {
+    hashes: adds.map(({ text }) => hashOf(text)),
+    slots: adds.flatMap(({ slot }) => (slot === null ? [] : (slotOf(slot) ?? []))),
+    ids: changes.flatMap((change) =>
+      change.op === 'add' ? [] : [change.memory_id, ...(change.op === 'dispute' ? [change.other_id] : [])],
+    ),
+    starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
+  });
   const forgotten = new Set<string>();
   for (const { text } of adds) if (await cause.isForgotten?.(text)) forgotten.add(text);
   const [active] = await store.read(memory.countActive(scope));
@@ -119,6 +116,19 @@ async function factsOf(
     forgotten,
     newUid: () => uuid(now),
   };
+}
+
+/** What is named, and what has the place that one of these may come back to. */
+export async function touchedBy(store: Store, scope: string, what: memory.Touched): Promise<memory.Memory[]> {
+  const named = await store.read(memory.touched(scope, what));
+  return store.read(
+    memory.touched(scope, {
+      ids: named.map(({ id }) => id),
+      hashes: [...what.hashes, ...named.map(({ hash }) => hash)],
+      slots: [...what.slots, ...named.flatMap(({ slot }) => slot ?? [])],
+      starts: [...what.starts, ...named.flatMap(({ starts_at }) => starts_at ?? [])],
+    }),
+  );
 }
 
 function originOf({ how }: Pick<Run, 'how'>): 'rule' | 'model' {

@@ -106,13 +106,15 @@ export function replacedBy(uid: string, by: string): Op {
   };
 }
 
-export type Touched = { hashes: readonly string[]; slots: readonly string[]; ids: readonly number[] };
+export type Touched = {
+  hashes: readonly string[];
+  slots: readonly string[];
+  ids: readonly number[];
+  starts: readonly number[];
+};
 
 /** What changes may touch: of the same words or slot, or named by number; and the summaries of the same times. */
-export function touched(
-  scope: string,
-  { hashes, slots, ids, starts }: Touched & { starts: readonly number[] },
-): Query<Memory> {
+export function touched(scope: string, { hashes, slots, ids, starts }: Touched): Query<Memory> {
   return {
     verb: 'memory.touched',
     sql: `SELECT * FROM memory WHERE id IN (
@@ -169,16 +171,17 @@ export function asked(ids: readonly number[], at: number): Op {
   };
 }
 
-/** What stands against one: a value of the same slot, or what it was found to contradict. */
-export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot'>): Query<Memory> {
+/** What stands against one: the same words, a value of the same slot, or what it was found to contradict. */
+export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot' | 'hash'>): Query<Memory> {
   return {
     verb: 'memory.rivals',
     sql: `SELECT * FROM memory WHERE id <> ? AND status IN ('active', 'disputed') AND id IN (
             SELECT id FROM memory INDEXED BY memory_of_slot WHERE scope = ? AND slot = ?
+            UNION SELECT id FROM memory INDEXED BY memory_of_hash WHERE scope = ? AND hash = ?
             UNION SELECT other_id FROM memory_change WHERE memory_id = ? AND op = 'dispute'
             UNION SELECT memory_id FROM memory_change INDEXED BY memory_change_other WHERE other_id = ? AND op = 'dispute')
           ORDER BY id`,
-    args: [memory.id, memory.scope, memory.slot, memory.id, memory.id],
+    args: [memory.id, memory.scope, memory.slot, memory.scope, memory.hash, memory.id, memory.id],
   };
 }
 
