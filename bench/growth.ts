@@ -39,7 +39,7 @@ export type Day = {
   rows: number;
   store_bytes: number;
   profile_tokens: number;
-  /** What the service did on that day took so long; `runs`: passes that brought something. */
+  /** What the service did on that day took so much of a processor; `runs`: passes that brought something. */
   work_ms: number;
   runs: number;
 };
@@ -63,10 +63,11 @@ export async function growth(options: { days: number; turns: number; seed: numbe
       for (const { states } of lines) if (states) told.add(states);
       await core.commit(lines.map(said));
       const before = await sums(store);
-      const began = performance.now();
+      const began = process.cpuUsage();
       // When each sitting is over, and at midnight.
       for (const hour of [12, 17, 22, 24]) await service.until(day_at + hour * 3_600_000);
-      const work_ms = performance.now() - began;
+      const { user, system } = process.cpuUsage(began);
+      const work_ms = (user + system) / 1000;
       const after = await sums(store);
       days.push({ mood, statements: told.size, work_ms, ...after, runs: after.runs - before.runs });
     }
