@@ -34,7 +34,7 @@ export async function unasked({ store, clock }: Keeper): Promise<Memory[] | null
   return mine.length > 0 && settled ? mine.slice(0, MOST_asked) : null;
 }
 
-export async function ask({ store, clock, home, persist }: Keeper, rows: readonly Memory[]): Promise<void> {
+export async function ask({ store, clock, home }: Keeper, rows: readonly Memory[]): Promise<void> {
   const [first] = rows;
   if (!first) return;
   const now = clock.now();
@@ -50,7 +50,7 @@ export async function ask({ store, clock, home, persist }: Keeper, rows: readonl
     { text: `✓ #${id}`, data: `memory:confirm:${id}` },
     { text: `✗ #${id}`, data: `memory:reject:${id}` },
   ]);
-  await persist([
+  await store.commit([
     memory.asked(ids, now),
     ...(place
       ? [

@@ -22,13 +22,13 @@ import { renewProfile } from './profile.ts';
 import { slotOf } from './slots.ts';
 import { hashOf } from './words.ts';
 
-export type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'persist' | 'home'>;
+export type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home'>;
 
 /** What the changes are from. */
 export type Cause = ({ run: Pick<Run, 'how' | 'input_hash'> } | { wish: Wish }) & {
   /** Carried out before the changes, in their commit: the row of a run that begins with it. */
   opening?: readonly Op[];
-  /** Carried out after them, in their commit: the state of the run or wish, and what is told of it. */
+  /** Carried out with them: the state of the run or wish, and what is told of it. */
   finishing?(outcome: Outcome): readonly Op[];
   /** Whether such words were forgotten for good. */
   isForgotten?(text: string): Promise<boolean>;
@@ -66,8 +66,9 @@ export async function carryOut(
   const run_hash = 'run' in cause ? cause.run.input_hash : null;
   const wish_id = 'wish' in cause ? cause.wish.id : null;
   const at = ctx.clock.now();
-  const ops = [...(cause.opening ?? []), ...opsOf(steps, { run_hash, wish_id, at }), ...finishing];
-  if (ops.length > 0) await ctx.persist(ops);
+  // What fences comes first: where somebody has done it already, that is why it fails.
+  const ops = [...(cause.opening ?? []), ...finishing, ...opsOf(steps, { run_hash, wish_id, at })];
+  if (ops.length > 0) await ctx.store.commit(ops);
   if (steps.length > 0) await renewProfile(ctx, scope);
 }
 

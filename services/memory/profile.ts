@@ -89,14 +89,14 @@ function dateOf(at: number): string {
 }
 
 /** Writes the profile of a scope anew, when it says something else now. */
-export async function renewProfile({ store, clock, persist }: Keeper, scope: string): Promise<void> {
+export async function renewProfile({ store, clock }: Keeper, scope: string): Promise<void> {
   const [[before], standing] = await Promise.all([
     store.read(profile.of(scope)),
     store.read(memory.standing(scope)),
   ]);
   const { text, items } = profileOf(standing);
   if (text === (before?.text ?? '')) return;
-  await persist([profile.put({ scope, text, items_json: JSON.stringify(items), at: clock.now() })]);
+  await store.commit([profile.put({ scope, text, items_json: JSON.stringify(items), at: clock.now() })]);
 }
 
 /** All of them: a death may have come between a change and its profile. */

@@ -8,6 +8,7 @@ import { SET_BACK_ms } from '#shared/base/clock.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
+import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Unruled } from '#shared/tables/memory_cursor.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
@@ -26,6 +27,7 @@ const EDITION = 1;
 const MOST_lines = 500;
 const BEFORE_lines = 200;
 const CORRECTED_lines = 6;
+const MOST_FAILURES = 5;
 
 export function rules(ctx: Context<Config>): void {
   const desk = rulesOf(ctx);
@@ -33,6 +35,7 @@ export function rules(ctx: Context<Config>): void {
 }
 
 export function rulesOf(ctx: Ruler) {
+  const failures = new Map<string, number>();
   /** Before it all was read: so much less to look through. */
   let low = 0;
 
@@ -58,7 +61,20 @@ export function rulesOf(ctx: Ruler) {
       const times = (await behind()).map(stillAt);
       return times.length > 0 ? Math.min(...times) : null;
     },
-    act: (piece: Unruled) => readByRule(ctx, piece),
+    async act(piece: Unruled): Promise<void> {
+      try {
+        await readByRule(ctx, piece);
+        failures.delete(piece.conversation);
+      } catch (error) {
+        const times = (failures.get(piece.conversation) ?? 0) + 1;
+        failures.set(piece.conversation, times);
+        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
+        // What cannot be read holds up nobody else's words.
+        failures.delete(piece.conversation);
+        ctx.log.error('rules.skipped', { conversation: piece.conversation, upto: piece.upto_id, error });
+        await ctx.store.commit([memory_cursor.ruled(piece.conversation, piece.after_id, piece.upto_id)]);
+      }
+    },
   };
 }
 
@@ -86,7 +102,7 @@ async function readByRule(ctx: Ruler, { conversation, after_id, upto_id }: Unrul
   const changes = [...changesIn(own, before, known), ...ended.flatMap((session) => gistOf(session, all))];
   const read = memory_cursor.ruled(conversation, after_id, last);
   if (changes.length === 0) {
-    await ctx.persist([read]);
+    await store.commit([read]);
     return;
   }
   const input_hash = hashOf(conversation, all);

@@ -45,7 +45,7 @@ export async function trial(t: TestContext): Promise<Trial> {
   const quiet = () => {};
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet, fatal: quiet } as unknown as Log;
   const mine: Trial = {
-    ...{ store, core, home, log, now: NOON, persist: store.commit },
+    ...{ store, core, home, log, now: NOON },
     config: { rules_after_s: 60, session_min: 30 },
     clock: { now: () => mine.now, mono: () => performance.now() },
     async say(text, { conversation = CHAT, role = 'user', trust = 3 } = {}) {

@@ -6,6 +6,7 @@
 
 import { uuid } from '#shared/base/ids.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
@@ -24,6 +25,7 @@ import { statementsIn } from './rule/statement.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
 export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
+const MOST_FAILURES = 5;
 const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
@@ -33,11 +35,25 @@ const done = (outcome: string, told = false): End => ({ state: 'done', outcome, 
 const refused = (outcome: string): End => ({ state: 'refused', outcome, told: true });
 
 export function wishes(ctx: Context<unknown>): void {
+  const failures = new Map<number, number>();
   ctx.work({
     name: 'wishes',
     queue: 'wish',
     look: async () => (await ctx.store.read(wish.next(KINDS)))[0],
-    act: (one) => grant(ctx, one),
+    async act(one) {
+      try {
+        await grant(ctx, one);
+        failures.delete(one.id);
+      } catch (error) {
+        const times = (failures.get(one.id) ?? 0) + 1;
+        failures.set(one.id, times);
+        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
+        // What cannot be done holds up no other wish.
+        failures.delete(one.id);
+        ctx.log.error('wish.failed', { wish: one.id, error });
+        await settle(ctx, one, refused('I could not do that: something is wrong with me, see the log.'));
+      }
+    },
   });
 }
 

@@ -19,7 +19,7 @@ const LONGEST_chars = 1500;
 const LEADS =
   /^(?:(?:well|so|oh|hey|hi|hello|btw|by the way|fyi|also|and|but|ok|okay|yes|yeah|yep|no|nope|nah|sure|right|listen|look|just so you know|for the record|actually|honestly|in fact|to be clear|as of (?:now|today)|since (?:last )?\p{L}+|ja|nein|ach|also|übrigens|hallo|und|aber|naja|tja|hör mal|im übrigen|eigentlich|zur info|nur zur info)\b[\s,:!–—-]*)+/iu;
 const QUESTION =
-  /^(?:do|does|did|is|are|was|were|can|could|would|should|will|shall|have|has|had|am|what|what's|who|who's|where|when|why|how|which|whose|wer|wo|wann|warum|wieso|wie|welche[rsn]?|was|ist|sind|hast|habe|hat|kannst|könntest|bist|bin|soll|sollte|weißt|willst|würdest)\b/iu;
+  /^(?:do|does|did|is|are|was|were|can|could|would|should|will|shall|have|has|had|am i|what|what's|who|who's|where|when|why|how|which|whose|wer|wo|wann|warum|wieso|wie|welche[rsn]?|was|ist|sind|hast|habe|hat|kannst|könntest|bist|bin|soll|sollte|weißt|willst|würdest)\b/iu;
 const SUPPOSED =
   /\b(?:if|suppose|supposing|imagine|pretend|let's say|lets say|assume|assuming|would|could|might|may be|maybe|perhaps|probably|possibly|i think|i guess|i wish|as if|as though|unless|hopefully|used to|not sure|wenn|falls|angenommen|stell dir vor|hätte|wäre|würde|könnte|vielleicht|wahrscheinlich|vermutlich|als ob|ich glaube|früher|for example|e\.g\.|z\.b\.|zum beispiel|joke|kidding|lied|in (?:my|the|a) (?:dream|story|novel|game|book))\b/iu;
 const REPORTED =
@@ -38,7 +38,7 @@ export function clausesOf(message: string): Clause[] {
     .split(END)
     .flatMap((sentence) => {
       const asks = /\?\s*$/.test(sentence);
-      const supposes = SUPPOSED.test(sentence);
+      const supposes = SUPPOSED.test(sentence) || REPORTED.test(sentence.trim());
       return sentence.split(JOINT).flatMap((part) => {
         const text = part.trim().replace(/[.!?;…\s]+$/, '');
         const plain = text.replace(LEADS, '').trim();

@@ -74,6 +74,7 @@ const CORRECTIONS: readonly RegExp[] = [
     `^(?:no|nope|nein|wrong|sorry|correction|falsch|korrektur|actually|eigentlich)[,:.!]?\\s+(?:actually,?\\s+|sorry,?\\s+)?${MEANT}\\s+${NEW}$`,
     'iu',
   ),
+  new RegExp(`^(?:i mean|i meant|make that|ich meine|ich meinte)\\s+${NEW}$`, 'iu'),
   new RegExp(`^(?:it's|it is|es ist)\\s+(?:now|jetzt|actually|eigentlich)\\s+${NEW}$`, 'iu'),
 ];
 /** What follows "it's" and corrects nothing. */
@@ -102,7 +103,7 @@ export function changesIn(
     const mine: { quote: string; statement: Statement }[] = [];
     for (const clause of clausesOf(line.text)) {
       const own = statementOf(clause, line.at);
-      const statement = correctionOf(clause, line, lines, said, known) ?? own;
+      const statement = correctionOf(clause, line, [...before, ...lines], said, known) ?? own;
       if (!statement) continue;
       // Of one message the last word on a slot counts.
       const same = mine.findIndex((one) => statement.slot !== null && one.statement.slot === statement.slot);
