@@ -27,6 +27,8 @@ import { median, table } from './table.ts';
 const DAY_ms = 86_400_000;
 const BEGIN = Date.parse('2027-01-01T00:00:00Z');
 const CONVERSATION = 'terminal:main';
+/** Three sittings a day, of which each is summed up for ninety days. */
+const MOST_SUMMARIES = 3 * 90;
 
 export type Day = {
   mood: 'silent' | 'idle' | 'full';
@@ -169,7 +171,9 @@ export function report(days: readonly Day[]): { text: string; bounded: boolean }
   ];
   const half = days[Math.floor(days.length / 2)];
   const last = days.at(-1);
-  const bounded = days.every(({ active, statements }) => active <= statements);
+  const bounded = days.every(
+    ({ active, statements, summaries }) => active <= statements && summaries <= MOST_SUMMARIES,
+  );
   const nights = (['silent', 'idle'] as const).map((mood) => {
     const some = days.filter((day) => day.mood === mood);
     const runs = some.reduce((total, day) => total + day.runs, 0);

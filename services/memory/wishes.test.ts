@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import * as wish from '#shared/tables/wish.ts';
 import { ask, unasked } from './asks.ts';
 import { expire } from './expiry.ts';
+import { applyChanges } from './keep.ts';
 import { rulesOf } from './rules.ts';
-import { CHAT, type Trial, trial } from './trial.ts';
+import { add, CHAT, type Trial, trial } from './trial.ts';
 import { grant } from './wishes.ts';
 
 const statuses = async (t: Trial) => (await t.memories()).map(({ text, status }) => `${text}: ${status}`);
@@ -217,4 +218,24 @@ test('what is over expires, a task a month after it was due, and not what is pin
     [1],
   );
   assert.doesNotMatch(await here.profile(), /rent/);
+});
+
+test('the summary of a session expires after ninety days, that of a day does not', async (t) => {
+  const here = await trial(t);
+  const id = await here.say('we planned the trip');
+  const ends_at = here.now;
+  const summary = { kind: 'summary', starts_at: ends_at, ends_at } as const;
+  await applyChanges(here, { run: { how: 'model', input_hash: 'x' } }, 'owner', [
+    add('A trip was planned', [id], { ...summary, period: 'session' }),
+    add('On that day a trip was planned', [id], { ...summary, period: 'day' }),
+  ]);
+  here.now = ends_at + 90 * 86_400_000 - 1;
+  await expire(here);
+  assert.equal((await here.memories("status = 'active'")).length, 2);
+  here.now += 1;
+  await expire(here);
+  assert.deepEqual(
+    (await here.memories("status = 'active'")).map(({ period }) => period),
+    ['day'],
+  );
 });

@@ -185,14 +185,16 @@ export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot' | 'hash'>): 
   };
 }
 
-/** What is over: its time has passed, or it was a task and nobody has spoken of it since. Not what is pinned. */
-export function over(now: number, overdue_at: number): Query<Memory> {
+/** What is over: its time has passed, or it was a task or a session and nobody has spoken of it since. Not what is pinned. */
+export function over(now: number, overdue_at: number, session_at: number): Query<Memory> {
   return {
     verb: 'memory.over',
     sql: `SELECT * FROM memory INDEXED BY memory_ending WHERE status = 'active' AND valid_to <= ? AND pinned = 0
           UNION SELECT * FROM memory INDEXED BY memory_due WHERE status = 'active' AND due_at <= ? AND pinned = 0
-            AND kind IN ('task', 'event')`,
-    args: [now, overdue_at],
+            AND kind IN ('task', 'event')
+          UNION SELECT * FROM memory INDEXED BY memory_session WHERE status = 'active' AND period = 'session'
+            AND ends_at <= ? AND pinned = 0`,
+    args: [now, overdue_at, session_at],
   };
 }
 
