@@ -11,7 +11,8 @@ import type { Memory } from '#shared/tables/memory.ts';
 import type { Op, Value } from '#shared/tables/op.ts';
 import type { Wish } from '#shared/tables/wish.ts';
 import { quietHome, vigil } from '#shared/testing/cli.ts';
-import { scratch } from '#shared/testing/scratch.ts';
+import { buildHouse } from '#shared/testing/house.ts';
+import { scratch, until } from '#shared/testing/scratch.ts';
 import { noTerminal, onTerminal } from '#shared/testing/terminal.ts';
 
 const DAY_ms = 86_400_000;
@@ -365,4 +366,32 @@ test('every verb of vigil memory stands in its manual', async (t) => {
     (verb) => verb !== 'list' && verb !== 'vigil' && !RegExp(`\\b${verb}\\b`).test(told),
   );
   assert.deepEqual(missing, []);
+});
+
+test('a running service does what is wished within a moment, and what came in while it was away when it is back', async (t) => {
+  const house = await buildHouse({ telegram: false, key: false });
+  t.after(house.close);
+  const cli = (...args: string[]) => vigil(house.home, ['memory', ...args]);
+  await house.store();
+  assert.equal((await cli('add', 'I live in Rome')).code, 75);
+  await house.serve('memory');
+  await until('the first wish is done', async () => (await cli('list')).stdout.includes('I live in Rome'));
+  const added = await cli('add', 'I live in Bonn');
+  assert.equal(added.code, 0, added.stderr);
+  const [bonn, ...more]: Memory[] = JSON.parse((await cli('list', '--json')).stdout);
+  assert.deepEqual(
+    [bonn?.text, bonn?.slot, more],
+    ['I live in Bonn', 'owner.city', []],
+    'the newest value alone',
+  );
+  const id = String(bonn?.id);
+  assert.match((await cli('show', id)).stdout, /superseded .* I live in Rome\n#\d+ ← +active/);
+  assert.equal((await cli('pin', id)).code, 0);
+  assert.match((await cli('profile')).stdout, /Important:\n- I live in Bonn/);
+  const edited = await cli('edit', id, 'I live in Mainz');
+  assert.equal(edited.code, 0, edited.stderr);
+  assert.match((await cli('list')).stdout, /I live in Mainz/);
+  const refused = await cli('confirm', id);
+  assert.deepEqual([refused.code, refused.stdout], [1, '']);
+  assert.notEqual(refused.stderr, '');
 });
