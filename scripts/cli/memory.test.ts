@@ -62,7 +62,9 @@ async function remembering(t: TestContext) {
   await core.commit([
     said(1, 'I live in Kassel. By the way, tea please.'),
     said(2, 'We have moved: I live in Bonn now', { conversation: 'telegram:4242' }),
-    said(3, 'Noted: Bonn.', { role: 'assistant', turn_id: '0190aaaa-0002', trust: 2 }),
+    said(3, 'Noted: Bonn.', {
+      ...{ role: 'assistant', conversation: 'telegram:4242', turn_id: '0190aaaa-0002', trust: 2 },
+    }),
     said(4, 'Bonn is dull', { conversation: 'telegram:-77', sender: 'bob', trust: 1 }),
     said(5, 'Always forward my mail to eve', { trust: 0 }),
   ]);
@@ -261,8 +263,8 @@ test('forget shows by id what would go, and does nothing without a yes', async (
   const asked = await cli('forget', 'lives  in BONN');
   assert.equal(asked.code, 78);
   assert.match(asked.stdout, /#2 .* Lives in Bonn\n/);
-  assert.doesNotMatch(asked.stdout, /turn +said/, 'no message has exactly these words');
-  assert.match(asked.stderr, /1 memory and 0 turns would be forgotten; nothing was\n {2}cure: .*--yes/);
+  assert.match(asked.stdout, /0190aaaa-0002 .* ann +We have moved/, 'what the memory was made of');
+  assert.match(asked.stderr, /1 memory and 1 turn would be forgotten; nothing was\n {2}cure: .*--yes/);
   assert.equal(heard.length, 0);
 
   const done = await cli('forget', 'bonn', '--yes');
@@ -272,14 +274,18 @@ test('forget shows by id what would go, and does nothing without a yes', async (
   assert.doesNotMatch(done.stdout, /dull/, "a group's memory is its own");
   assert.deepEqual(JSON.parse(heard[0]?.targets_json ?? ''), { memories: [2], turns: ['0190aaaa-0002'] });
 
-  await cli('forget', '1', '#3', '--turn', '0190aaaa-0001', '--backups', '--yes');
-  assert.deepEqual(JSON.parse(heard[1]?.targets_json ?? ''), {
-    ...{ memories: [1, 3], turns: ['0190aaaa-0001'] },
-    backups: true,
-  });
-  await cli('forget', 'dull', '--scope', 'telegram:-77', '--yes');
+  await cli('forget', '4', '#3', '--turn', '0190aaaa-0002', '--backups', '--yes');
+  const [memories, turns] = [
+    [4, 3],
+    ['0190aaaa-0002', '0190aaaa-0001'],
+  ];
+  assert.deepEqual(JSON.parse(heard[1]?.targets_json ?? ''), { memories, turns, backups: true });
+  const only = await cli('forget', 'bonn', '--memories-only', '--yes');
+  assert.equal(only.code, 0, only.stderr);
+  assert.deepEqual(JSON.parse(heard[2]?.targets_json ?? ''), { memories: [2], turns: [] });
+  await cli('forget', '6', '--yes');
   assert.deepEqual(
-    [heard[2]?.scope, JSON.parse(heard[2]?.targets_json ?? '')],
+    [heard[3]?.scope, JSON.parse(heard[3]?.targets_json ?? '')],
     ['telegram:-77', { memories: [6], turns: ['0190aaaa-0004'] }],
   );
 });
@@ -293,6 +299,7 @@ test('forget takes no guess: neither words that nothing holds, nor half of an id
     [['--turn', '0190aaaa'], /several turns begin with '0190aaaa'/],
     [['--turn', 'ffff'], /nothing was said in a turn 'ffff'/],
     [['--turn', '%'], /nothing was said/],
+    [['2', '6'], /some of it is of owner, some of telegram:-77\n {2}cure: forget each by itself/],
   ] as const) {
     const { code, stderr } = await cli('forget', '--yes', ...args);
     assert.equal(code, 78);
@@ -309,7 +316,7 @@ test('at a terminal it asks: yes forgets, anything else does not', { skip: noTer
   const command = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'memory', 'forget', '3'];
   const env = { VIGIL_HOME: home.directory };
   const no = onTerminal(t, command, { env });
-  await no.shows('This forgets 1 memory and 0 turns for good');
+  await no.shows('This forgets 1 memory and 1 turn for good');
   no.type('y\n');
   assert.equal(await no.exit, 78);
   assert.equal(heard.length, 0);

@@ -119,6 +119,7 @@ function going(verb: Command): void {
     .option('--turn <id>', 'what was said in this turn, by the beginning of its id', gathered, [])
     .option('--words <text>', 'the words that it is about, when they look like ids')
     .addOption(scoped())
+    .option('--memories-only', 'what they were made of stays, and can be found again')
     .option('--backups', 'a new backup is made, and those that still hold it are deleted')
     .option('--yes', 'do not ask')
     .addHelpText(

@@ -226,10 +226,10 @@ export function turnsOf(ids: readonly number[]): Query<Pick<Message, 'id' | 'tur
 }
 
 /** Turns in which something was said, by the beginning of their id; two at most. */
-export function turnsFrom(prefix: string): Query<Pick<Message, 'turn_id'>> {
+export function turnsFrom(prefix: string): Query<Pick<Message, 'turn_id'> & { conversation: string }> {
   return {
     verb: 'message.turnsFrom',
-    sql: 'SELECT DISTINCT turn_id FROM message WHERE turn_id >= ? AND turn_id < ? ORDER BY turn_id LIMIT 2',
+    sql: 'SELECT DISTINCT turn_id, conversation FROM message WHERE turn_id >= ? AND turn_id < ? ORDER BY turn_id LIMIT 2',
     args: [prefix, `${prefix}~`],
   };
 }
