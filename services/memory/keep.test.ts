@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import * as memory_run from '#shared/tables/memory_run.ts';
-import type { Change } from './change.ts';
+import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
+import type { Add, Change } from './change.ts';
 import { applyChanges, type Cause, type Outcome } from './keep.ts';
-import { add, CHAT, type Trial, trial } from './trial.ts';
+import { grant } from './wishes.ts';
+
+const trial = (t: TestContext) => trialOf(t, grant);
+
+/** A change that adds, resting on these messages. */
+function add(text: string, messages: readonly number[], more: Partial<Add> = {}): Add {
+  return {
+    ...{ op: 'add', kind: 'fact', slot: null, text, confidence: null, valid_from: null, due_at: null },
+    sources: messages.map((message_id) => ({ message_id, quote: null })),
+    ...more,
+  };
+}
 
 let nth = 0;
 

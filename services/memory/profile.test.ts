@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { Memory } from '#shared/tables/memory.ts';
+import { trial as trialOf } from '#shared/testing/trial.ts';
 import { profileOf } from './profile.ts';
-import { trial } from './trial.ts';
+import { grant } from './wishes.ts';
 import { tokensOf } from './words.ts';
+
+const trial = (t: TestContext) => trialOf(t, grant);
 
 process.env.TZ = 'Europe/Berlin';
 

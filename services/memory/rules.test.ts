@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
 import { rulesOf } from './rules.ts';
-import { CHAT, type Trial, trial } from './trial.ts';
+import { grant } from './wishes.ts';
+
+const trial = (t: TestContext) => trialOf(t, grant);
 
 /** All that is due now; says how many passes there were. */
 async function read(t: Trial): Promise<number> {

@@ -36,10 +36,11 @@ export function rules(ctx: Context<Config>): void {
 
 export function rulesOf(ctx: Ruler) {
   const failures = new Map<string, number>();
-  /** Before it all was read: so much less to look through. */
-  let low = 0;
+  /** Up to there all was read: so much less to look through. */
+  let low: number | undefined;
 
   async function behind(): Promise<Unruled[]> {
+    low ??= (await ctx.store.read(memory_cursor.low))[0]?.rule_id ?? 0;
     const rows = await ctx.store.read(memory_cursor.unruled(low));
     const chats = rows.filter(({ conversation }) => isChat(conversation));
     const first = chats[0]?.first_id ?? Math.max(low, ...rows.map(({ upto_id }) => upto_id)) + 1;
@@ -63,7 +64,7 @@ export function rulesOf(ctx: Ruler) {
     },
     async act(piece: Unruled): Promise<void> {
       try {
-        await readByRule(ctx, piece);
+        await readByRule(ctx, piece, low ?? 0);
         failures.delete(piece.conversation);
       } catch (error) {
         const times = (failures.get(piece.conversation) ?? 0) + 1;
@@ -83,7 +84,11 @@ function isChat(conversation: string): boolean {
   return /^(?:telegram|terminal|console)[:/]/.test(conversation);
 }
 
-async function readByRule(ctx: Ruler, { conversation, after_id, upto_id }: Unruled): Promise<void> {
+async function readByRule(
+  ctx: Ruler,
+  { conversation, after_id, upto_id }: Unruled,
+  low: number,
+): Promise<void> {
   const { store, clock, config, home } = ctx;
   const span = { after_id, upto_id, before: BEFORE_lines, most: MOST_lines };
   const all = (await store.read(message.span(conversation, span))).map((one) => ({
@@ -100,9 +105,9 @@ async function readByRule(ctx: Ruler, { conversation, after_id, upto_id }: Unrul
     // Those that were over before were summed up before.
     .filter((session) => following(all, session) > after_id);
   const changes = [...changesIn(own, before, known), ...ended.flatMap((session) => gistOf(session, all))];
-  const read = memory_cursor.ruled(conversation, after_id, last);
+  const read = [memory_cursor.ruled(conversation, after_id, last), memory_cursor.reached(low)];
   if (changes.length === 0) {
-    await store.commit([read]);
+    await store.commit(read);
     return;
   }
   const input_hash = hashOf(conversation, all);
@@ -118,7 +123,7 @@ async function readByRule(ctx: Ruler, { conversation, after_id, upto_id }: Unrul
           rejected: outcome.rejected.length,
           problem: outcome.refused,
         }),
-        read,
+        ...read,
       ],
     },
     scope,

@@ -1,5 +1,8 @@
 /**
  * memory: makes of what was said what is remembered, and forgets it for good when told to.
+ *
+ * It owns `memory` and what belongs to it, `profile`, and the states of `wish`. Each change is one commit with its cause: what
+ * was read, or who wished it. Without it nothing new is remembered; what is stays, and is recalled without it.
  */
 
 import { main } from '#shared/runtime/main.ts';
@@ -20,11 +23,11 @@ export const memory = service({
   async start(ctx) {
     await renewProfiles(ctx);
     ctx.doing('watching');
-    indexing(ctx);
     rules(ctx);
     wishes(ctx);
     asks(ctx);
     ctx.every('expiry', HOUR_ms, () => expire(ctx));
+    indexing(ctx);
   },
 });
 

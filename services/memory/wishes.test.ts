@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import * as wish from '#shared/tables/wish.ts';
+import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
 import { ask, unasked } from './asks.ts';
 import { expire } from './expiry.ts';
 import { applyChanges } from './keep.ts';
 import { rulesOf } from './rules.ts';
-import { add, CHAT, type Trial, trial } from './trial.ts';
 import { grant } from './wishes.ts';
+
+const trial = (t: TestContext) => trialOf(t, grant);
 
 const statuses = async (t: Trial) => (await t.memories()).map(({ text, status }) => `${text}: ${status}`);
 const told = (t: Trial) =>
@@ -224,10 +226,12 @@ test('the summary of a session expires after ninety days, that of a day does not
   const here = await trial(t);
   const id = await here.say('we planned the trip');
   const ends_at = here.now;
-  const summary = { kind: 'summary', starts_at: ends_at, ends_at } as const;
+  const open = { slot: null, confidence: null, valid_from: null, due_at: null };
+  const summary = { op: 'add', kind: 'summary', starts_at: ends_at, ends_at, ...open } as const;
+  const sources = [{ message_id: id, quote: null }];
   await applyChanges(here, { run: { how: 'model', input_hash: 'x' } }, 'owner', [
-    add('A trip was planned', [id], { ...summary, period: 'session' }),
-    add('On that day a trip was planned', [id], { ...summary, period: 'day' }),
+    { ...summary, text: 'A trip was planned', period: 'session', sources },
+    { ...summary, text: 'On that day a trip was planned', period: 'day', sources },
   ]);
   here.now = ends_at + 90 * 86_400_000 - 1;
   await expire(here);

@@ -20,7 +20,7 @@ export function unruled(low: number): Query<Unruled> {
   return {
     verb: 'memory_cursor.unruled',
     sql: `SELECT m.conversation, coalesce(c.rule_id, 0) AS after_id, min(m.id) AS first_id, max(m.id) AS upto_id, max(m.at) AS at
-          FROM message m LEFT JOIN memory_cursor c ON c.conversation = m.conversation
+          FROM message m NOT INDEXED LEFT JOIN memory_cursor c ON c.conversation = m.conversation
           WHERE m.id > ? AND m.id > coalesce(c.rule_id, 0) GROUP BY m.conversation ORDER BY first_id`,
     args: [low],
   };
@@ -43,5 +43,23 @@ export function ruled(conversation: string, after_id: number, upto_id: number): 
           ON CONFLICT (conversation) DO UPDATE SET rule_id = excluded.rule_id WHERE rule_id = ?`,
     args: [conversation, upto_id, after_id],
     expect: 1,
+  };
+}
+
+/** Of the rules in all conversations: up to there everything is read, or nobody's talk. No conversation has this name. */
+const ALL = '';
+
+export const low: Query<Pick<Cursor, 'rule_id'>> = {
+  verb: 'memory_cursor.low',
+  sql: 'SELECT rule_id FROM memory_cursor WHERE conversation = ?',
+  args: [ALL],
+};
+
+export function reached(rule_id: number): Op {
+  return {
+    verb: 'memory_cursor.reached',
+    sql: `INSERT INTO memory_cursor (conversation, rule_id) VALUES (?, ?)
+          ON CONFLICT (conversation) DO UPDATE SET rule_id = max(rule_id, excluded.rule_id)`,
+    args: [ALL, rule_id],
   };
 }

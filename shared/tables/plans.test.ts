@@ -21,6 +21,11 @@ import * as exchange from './exchange.ts';
 import * as externalCall from './external_call.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
+import * as memory from './memory.ts';
+import * as memory_change from './memory_change.ts';
+import * as memory_cursor from './memory_cursor.ts';
+import * as memory_run from './memory_run.ts';
+import * as memory_source from './memory_source.ts';
 import * as message from './message.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
@@ -31,6 +36,7 @@ import * as passage_cursor from './passage_cursor.ts';
 import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
+import * as profile from './profile.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
@@ -45,6 +51,7 @@ import * as throttle from './throttle.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
+import * as wish from './wish.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
 const SHORT = [
@@ -70,6 +77,8 @@ const SHORT = [
   'backup_request_open',
   'slot_open',
   'telling_open',
+  'wish_pending',
+  'memory_unasked',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -284,6 +293,29 @@ const verbs: (Op | Query<unknown>)[] = [
   slot.spentBy('n', 1),
   slot.start(1, 1),
   slot.end(1, { state: 'done', reason: null, now: 1 }),
+  wish.next(['remember']),
+  wish.settle(1, { state: 'done', outcome: '', now: 1 }),
+  memory.touched('s', { hashes: ['h'], slots: ['x'], ids: [1], starts: [1] }),
+  memory.rivals({ id: 1, scope: 's', slot: 'x', hash: 'h' }),
+  memory.countActive('s'),
+  memory.standing('s'),
+  memory.unasked,
+  memory.asked([1], 1),
+  memory.over(1, 1, 1),
+  memory.replacedBy('u', 'v'),
+  memory_source.put('u', { message_id: 1, quote_from: null, quote_to: null }),
+  memory_source.drop('u', [1]),
+  memory_source.of([1]),
+  memory_change.undoable(1),
+  memory_cursor.unruled(1),
+  memory_cursor.ruled('c', 0, 1),
+  memory_cursor.low,
+  memory_cursor.reached(1),
+  memory_run.counted('h', { changes: 1, rejected: 0, problem: null }),
+  memory_run.of(1),
+  message.cited([1]),
+  message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
+  profile.of('s'),
 ];
 
 const db = new Database(':memory:');

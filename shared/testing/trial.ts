@@ -2,17 +2,18 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { Log } from '#shared/base/log.ts';
-import { homeOf } from '#shared/runtime/home.ts';
-import { openStore, type Store } from '#shared/store/store.ts';
-import type { Memory } from '#shared/tables/memory.ts';
-import type { Op } from '#shared/tables/op.ts';
-import * as profile from '#shared/tables/profile.ts';
-import * as wish from '#shared/tables/wish.ts';
-import { scratch } from '#shared/testing/scratch.ts';
-import type { Add } from './change.ts';
-import type { Keeper } from './keep.ts';
-import { grant } from './wishes.ts';
+import type { Log } from '../base/log.ts';
+import type { Context } from '../runtime/context.ts';
+import { homeOf } from '../runtime/home.ts';
+import { openStore, type Store } from '../store/store.ts';
+import type { Memory } from '../tables/memory.ts';
+import type { Op } from '../tables/op.ts';
+import * as profile from '../tables/profile.ts';
+import * as wish from '../tables/wish.ts';
+import { scratch } from './scratch.ts';
+
+/** What memory's own code is given. */
+type Keeper = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home'>;
 
 export type Trial = Keeper & {
   config: { rules_after_s: number; session_min: number };
@@ -35,7 +36,11 @@ export type Trial = Keeper & {
 const NOON = Date.UTC(2026, 10, 18, 12);
 export const CHAT = 'terminal:main';
 
-export async function trial(t: TestContext): Promise<Trial> {
+/** @param grant what works a wish */
+export async function trial(
+  t: TestContext,
+  grant: (ctx: Keeper, one: wish.Wish) => Promise<void>,
+): Promise<Trial> {
   const home = homeOf({ VIGIL_HOME: scratch(t) });
   mkdirSync(home.state, { recursive: true });
   writeFileSync(home.config, '[telegram]\nowners = [4242]\n');
@@ -82,14 +87,5 @@ function told(said: {
     verb: 'test',
     sql: `INSERT INTO message (conversation, role, text, at, turn_id, trust) VALUES (?, ?, ?, ?, 'turn ' || ?, ?) RETURNING id`,
     args: [said.conversation, said.role, said.text, said.at, said.at, said.trust],
-  };
-}
-
-/** A change that adds, resting on these messages. */
-export function add(text: string, messages: readonly number[], more: Partial<Add> = {}): Add {
-  return {
-    ...{ op: 'add', kind: 'fact', slot: null, text, confidence: null, valid_from: null, due_at: null },
-    sources: messages.map((message_id) => ({ message_id, quote: null })),
-    ...more,
   };
 }
