@@ -40,6 +40,7 @@ const ANYONE: Caller = {
   task: null,
   unasked: true,
   step: null,
+  day_nanousd: null,
 };
 
 /** The house's own windows: the hour's, the day's, the month's and that of unasked work. */

@@ -44,7 +44,7 @@ export async function ask({ store, clock, home }: Keeper, rows: readonly Memory[
   const place = placeOf(first.scope === 'owner' ? own : first.scope);
   const against = await Promise.all(rows.map(async (one) => (await store.read(memory.rivals(one)))[0]));
   const lines = rows.map((one, i) => lineOf(one, against[i]));
-  const how = place?.channel === 'terminal' ? '\n\n`vigil memory` tells how to answer.' : '';
+  const how = place?.channel === 'terminal' ? '\n\nTo answer: vigil memory confirm <number>, or reject.' : '';
   const head = rows.length === 1 ? 'Shall I remember this?' : 'Shall I remember these?';
   const buttons = rows.map(({ id }) => [
     { text: `✓ #${id}`, data: `memory:confirm:${id}` },

@@ -1,7 +1,30 @@
-import type * as z from 'zod/mini';
+import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 
 export const config = section({
+  consolidate: setting(
+    z.enum(['batch', 'now', 'off']),
+    'batch',
+    'Whether a model makes memories and summaries of what was said, every night: "batch": at half the price, within a day, where the provider takes batches; "now": at once; "off": not at all, rules alone do.',
+  ),
+  when_idle: setting(z.boolean(), false, 'Whether it does so whenever a session is over, too.'),
+  alias: setting(
+    z.string().check(z.minLength(1)),
+    'default',
+    'The model that does it: an alias of [router.aliases], none of the complex tier.',
+  ),
+  run_tokens: setting(integer(1000, 100_000), 12_000, 'It is asked about so many tokens at once, at most …'),
+  runs_per_day: setting(integer(0, 1000), 12, '… and so often a day; what is more waits for the next.'),
+  day_usd: setting(
+    z.number().check(z.gte(0), z.lte(1000)),
+    0.25,
+    'The most that this may cost in a day, in US dollars; [budget] counts besides.',
+  ),
+  barren_runs: setting(
+    integer(1, 60),
+    5,
+    'After so many runs in a row that brought nothing it rests for a day, then two, four … up to 32.',
+  ),
   rules_after_s: setting(
     integer(0, 86_400),
     60,

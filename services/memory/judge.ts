@@ -259,6 +259,8 @@ function mayReplace(own: Pick<Memory, 'origin' | 'trust'>, piece: Piece): boolea
   if (piece.pinned) return false;
   // A summary by rule makes way for a model's, not the other way round.
   if (own.origin === 'rule' && piece.kind === 'summary' && piece.origin === 'model') return false;
+  // A model's rests on what the agent said too, and says more.
+  if (own.origin === 'model' && piece.kind === 'summary' && piece.origin === 'rule') return true;
   if (own.origin === 'rule' && own.trust === 3) return true;
   return piece.origin !== 'owner' && own.trust >= piece.trust;
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openStore } from '#shared/store/store.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { buildHouse } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
@@ -40,4 +41,22 @@ test('killed in the middle of its wishes, again and again, it grants each once',
   // The last word on each of fifteen things is in force.
   assert.equal(await one("memory WHERE status = 'active' AND slot IS NOT NULL"), 15);
   await until('the profile says the newest', async () => (await profile())?.includes('is 199'));
+});
+
+test('what the owner says in a chat is in the profile a moment later', async (t) => {
+  const config = '[memory]\nrules_after_s = 0\n';
+  const house = await buildHouse({ telegram: false, key: false, config });
+  t.after(() => house.close());
+  await house.serve('memory');
+  const core = await openStore({ directory: house.home.state, principal: 'core' });
+  t.after(() => core.close());
+  const said = ['terminal:main', 'user', 'Well, I live in Rome.', Date.now(), 't', 3];
+  const sql = 'INSERT INTO message (conversation, role, text, at, turn_id, trust) VALUES (?,?,?,?,?,?)';
+  await core.commit([{ verb: 'test', sql, args: said, rings: 'message' }]);
+  const profile = "SELECT text FROM profile WHERE scope = 'owner'";
+  const [told] = await until('it is learnt', async () => {
+    const rows = await house.read<{ text: string }>(profile);
+    return rows.length > 0 && rows;
+  });
+  assert.equal(told?.text, 'Facts:\n- I live in Rome');
 });

@@ -13,6 +13,7 @@ import { expire } from './expiry.ts';
 import { indexing } from './indexing.ts';
 import { renewProfiles } from './profile.ts';
 import { rules } from './rules.ts';
+import { runs } from './run/runs.ts';
 import { wishes } from './wishes.ts';
 
 const HOUR_ms = 3_600_000;
@@ -26,6 +27,7 @@ export const memory = service({
     rules(ctx);
     wishes(ctx);
     asks(ctx);
+    runs(ctx);
     ctx.every('expiry', HOUR_ms, () => expire(ctx));
     indexing(ctx);
   },

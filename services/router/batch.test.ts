@@ -142,8 +142,18 @@ async function desk(t: TestContext, own: { budget?: object; router?: object; lim
   const keys = new Map<string, Partial<AccessKey>>();
   const server = createServer(async (incoming, outgoing) => {
     const name = keyOf(incoming.headers) ?? '';
+    const step = incoming.headers['x-vigil-step'];
     const key = name === 'suite' ? null : ({ name, ...UNLIMITED, ...keys.get(name) } as AccessKey);
-    const caller = { name, key, turn_id: null, conversation: null, task: null, unasked: false, step: null };
+    const caller = {
+      name,
+      key,
+      turn_id: null,
+      conversation: null,
+      task: null,
+      unasked: false,
+      step: typeof step === 'string' ? { id: step, turn_id: '' } : null,
+      day_nanousd: null,
+    };
     try {
       await batches(mine, caller, incoming, outgoing);
     } catch (error) {
@@ -690,4 +700,32 @@ test('a body of more than 32 MB is refused with the limit', async (t) => {
   assert.equal(refused.status, 413);
   assert.match(await refused.text(), /request_too_large.*expected 32 MB at most/);
   assert.equal(submissions(at).length, 1);
+});
+
+test('a batch is submitted once for its step: again under it, the same one is told of; after a refusal, anew', async (t) => {
+  const { api, client, calls } = await desk(t);
+  const { batches: mine } = client('suite').messages;
+  const under = (step: string) => ({ headers: { 'x-vigil-step': step }, maxRetries: 0 });
+  api.fault({ kind: 'rate_limit_error', endpoint: 'batch.create', calls: 1 });
+  await assert.rejects(mine.create(asking(['a']), under('s')), { status: 429 });
+  const first = await mine.create(asking(['a']), under('s'));
+  const again = await mine.create(asking(['a', 'b']), under('s'));
+  assert.deepEqual([again.id, again.request_counts.processing], [first.id, 1]);
+  assert.notEqual((await mine.create(asking(['a']), under('other'))).id, first.id);
+  assert.equal((await calls()).length, 3);
+});
+
+test('while nobody knows whether a batch was taken, its step submits no second one', async (t) => {
+  const { api, client, calls, poll } = await desk(t);
+  const { batches: mine } = client('suite').messages;
+  const under = { headers: { 'x-vigil-step': 's' }, maxRetries: 0 };
+  api.fault({ kind: 'reset', endpoint: 'batch.create', calls: 1 });
+  await assert.rejects(mine.create(asking(['a']), under), { status: 502 });
+  await assert.rejects(mine.create(asking(['a']), under), { status: 409 });
+  assert.equal((await calls()).length, 1);
+  // Seen to be missing for long enough, it was never taken.
+  await poll();
+  await poll(11 * MINUTE_ms);
+  await mine.create(asking(['a']), under);
+  assert.equal((await calls()).length, 2);
 });

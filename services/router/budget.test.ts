@@ -28,6 +28,7 @@ const core: Caller = {
   task: null,
   unasked: false,
   step: null,
+  day_nanousd: null,
 };
 const laptop = {
   name: 'laptop',
@@ -286,4 +287,21 @@ test('an alert is over when its period is, or when there is room again', async (
   assert.equal((await incidents()).length, 1);
   await alerts(store, budget, hour.ends_at, hour.ends_at);
   assert.deepEqual(await incidents(), []);
+});
+
+test('what a service has set for itself a day is one more window; its end is told, and no alert is given', async (t) => {
+  const { store, incidents, spent } = await house(t);
+  const memory: Caller = { ...core, name: 'memory', day_nanousd: NANO / 4 };
+  const own = windowsOf(budget, memory, NOW).find(({ id }) => id === 'own memory 2026-11-22');
+  assert.equal(own?.limit_nanousd, NANO / 4);
+  assert.ok(own);
+  await spent([own], NANO / 4);
+  await alerts(store, budget, NOW, NOW);
+  assert.deepEqual(await incidents(), []);
+  const error = await refusal(store, [own], NANO / 100, NOW);
+  assert.match(
+    error?.message ?? '',
+    /what memory asks by itself today has \$0\.25: .* a higher day_usd in config\.toml, \[memory\]/,
+  );
+  assert.equal(await refusal(store, [{ ...own, limit_nanousd: NANO }], NANO / 100, NOW), null);
 });

@@ -26,9 +26,14 @@ export type Caller = {
   conversation: string | null;
   task: string | null;
   unasked: boolean;
-  /** Which step of its turn it is: the same again gets the same answer. */
+  /** Which step it is: the same again gets the same answer. */
   step: Step | null;
+  /** The most that a service of the suite lets all of its own calls cost in a day. */
+  day_nanousd: number | null;
 };
+
+/** What a service has set for itself is called so. */
+const OWN = 'own ';
 
 /** Every window that a call of this caller counts in. */
 export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Window[] {
@@ -59,6 +64,7 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
       window('unasked', 'day', Math.floor((nanousdOf(budget.day_usd) * budget.unasked_percent) / 100)),
     );
   }
+  if (caller.day_nanousd !== null) windows.push(window(`${OWN}${caller.name}`, 'day', caller.day_nanousd));
   if (caller.turn_id !== null) {
     windows.push({
       id: `turn ${caller.turn_id}`,
@@ -107,7 +113,9 @@ export async function refusal(
     if (missing_nanousd <= 0) continue;
     const reserved = held_nanousd > 0 ? `, ${usd(held_nanousd)} reserved by calls under way` : '';
     const what = `${called(window)} has ${usd(limit)}: ${usd(spent_nanousd)} spent${reserved}, and this call may cost up to ${usd(hold_nanousd)}`;
-    const cure = `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(missing_nanousd / NANO)}`;
+    const cure = window.budget.startsWith(OWN)
+      ? `a higher day_usd in config.toml, [${window.budget.slice(OWN.length)}]`
+      : `scripts/vigil budget raise ${spoken(window)} ${Math.ceil(missing_nanousd / NANO)}`;
     // What is only reserved is free again soon, and what is larger than the limit never has room.
     if (spent_nanousd + hold_nanousd <= limit) return refused(window, now, what, cure, now + SOON_ms);
     return refused(window, now, what, cure, hold_nanousd > limit ? null : window.ends_at);
@@ -142,6 +150,7 @@ function refused(
 
 function called({ budget }: spend.Window): string {
   if (budget === 'turn') return 'this answer';
+  if (budget.startsWith(OWN)) return `what ${budget.slice(OWN.length)} asks by itself today`;
   if (budget === 'unasked') return 'work that nobody asked for, today,';
   const key = /^key (\S+) (\S+)$/.exec(budget);
   if (key) return `the key '${key[1]}', this ${key[2]},`;
@@ -167,8 +176,8 @@ const ALERT_at = 0.8;
 export async function alerts(store: Store, budget: Budget, since_at: number, now: number): Promise<void> {
   for (const row of await store.read(spend.unalerted(since_at))) {
     const limit = row.budget === 'alert' ? nanousdOf(budget.alert_usd) : row.limit_nanousd;
-    // A budget of nothing, in which free calls are made, is no news.
-    if (limit === null || row.spent_nanousd === 0) continue;
+    // A budget of nothing, in which free calls are made, is no news; nor is what a service does another day.
+    if (limit === null || row.spent_nanousd === 0 || row.budget.startsWith(OWN)) continue;
     if (row.spent_nanousd >= (row.budget === 'alert' ? limit : limit * ALERT_at)) {
       await alert(store, row, now, row.spent_nanousd, limit);
     }

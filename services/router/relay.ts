@@ -39,7 +39,11 @@ export async function listModels(
   const path = incoming.url ?? '';
   const asked = decoded(/^\/v1\/models\/([^?]+)/.exec(path)?.[1] ?? '');
   const alias = asked === '' ? undefined : router.routes.aliases.get(asked);
-  if (alias) return sendJson(outgoing, 200, modelOf(asked));
+  if (alias) {
+    const [preferred] = alias.ranks.flat();
+    const target = preferred ? { 'x-vigil-target': preferred.name } : {};
+    return sendJson(outgoing, 200, modelOf(asked), target);
+  }
   const provider = router.routes.providers.get(ANTHROPIC);
   const [account] = provider?.accounts ?? [];
   if (!provider || !account) {

@@ -252,3 +252,17 @@ test('a step is for the suite alone, and of its own turn', async () => {
     /x-vigil-step: expected '<turn>:<round>' with the turn of x-vigil-turn, got 'another:1'/,
   );
 });
+
+test('what belongs to no turn is made to its end without anybody listening, and given again', async () => {
+  house.model.script(() => ({ text: WORDS, delay_ms: 300 }));
+  const headers = { 'x-vigil-step': 'memory:7:1' };
+  const before = house.model.calls().length;
+  const leaving = new AbortController();
+  const left = assert.rejects(client.ask(body(false), { worker: 0, headers, signal: leaving.signal }));
+  await until('the provider hears of it', () => house.model.calls().length > before);
+  leaving.abort();
+  await left;
+  const again = await client.ask(body(false), { worker: 0, headers });
+  assert.deepEqual([again.status, again.headers['x-vigil-replay']], [200, '1']);
+  assert.equal(house.model.calls().length, before + 1);
+});

@@ -1,7 +1,7 @@
 /**
- * Answers that outlive those who asked. What a turn asks in one step is asked, and paid for, once: when its client goes
- * away, the answer is made to its end as long as the turn goes on, and is kept. Whoever asks for the same step again
- * gets it, or hears along while it is made.
+ * Answers that outlive those who asked. What is asked in one step is asked, and paid for, once: when its client goes
+ * away, the answer is made to its end as long as its turn, if it has one, goes on, and is kept. Whoever asks for the same
+ * step again gets it, or hears along while it is made.
  */
 
 import { EventEmitter } from 'node:events';
@@ -12,7 +12,7 @@ import * as turn from '#shared/tables/turn.ts';
 import type { Router } from './request.ts';
 import { LONGEST_ANSWER_bytes, type Outlet } from './upstream.ts';
 
-/** The step of a turn that a call belongs to. */
+/** The step that a call belongs to, of a turn or (`''`) of none. */
 export type Step = { id: string; turn_id: string };
 
 /** What stands for the clients of one step, who come and go. It reads as fast as the provider writes. */
@@ -139,13 +139,14 @@ function begin(router: Router, step: Step): Making {
     gone: over.promise,
   };
 
-  /** Nobody hears any more: it goes on as long as the turn does. */
+  /** Nobody hears any more: it goes on as long as the turn does; what is of no turn, to its end. */
   async function alone(): Promise<void> {
     const idle = () => followers.size === 0 && !ended && !destroyed;
     if (idle()) router.log.info('client.left', { step: step.id });
     while (idle()) {
       const goesOn =
-        router.halted() === null && (await router.store.read(turn.unfinished(step.turn_id))).length > 0;
+        router.halted() === null &&
+        (step.turn_id === '' || (await router.store.read(turn.unfinished(step.turn_id))).length > 0);
       if (!goesOn && idle()) making.destroy();
       else await sleep(LOOK_ms);
     }

@@ -16,6 +16,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { hashOf } from '#shared/base/access.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { nanousdOf } from '#shared/base/money.ts';
 import { periodOf } from '#shared/base/period.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { keyOf } from '#shared/messages/request.ts';
@@ -216,16 +217,24 @@ function suite(incoming: IncomingMessage): Caller {
     task: headerOf(incoming, 'x-vigil-task'),
     unasked: headerOf(incoming, 'x-vigil-unasked') === '1',
     step: stepOf(headerOf(incoming, 'x-vigil-step'), turn_id),
+    day_nanousd: ownLimit(headerOf(incoming, 'x-vigil-day-usd')),
   };
 }
 
 function stepOf(id: string | null, turn_id: string | null): Step | null {
   if (id === null) return null;
-  if (turn_id !== null && id.startsWith(`${turn_id}:`)) return { id, turn_id };
+  if (turn_id === null || id.startsWith(`${turn_id}:`)) return { id, turn_id: turn_id ?? '' };
   throw new ApiError(
     'invalid_request_error',
     `router: x-vigil-step: expected '<turn>:<round>' with the turn of x-vigil-turn, got '${id}'`,
   );
+}
+
+function ownLimit(dollars: string | null): number | null {
+  if (dollars === null) return null;
+  const most = Number(dollars);
+  if (most >= 0) return nanousdOf(most);
+  throw new ApiError('invalid_request_error', `router: x-vigil-day-usd: expected dollars, got '${dollars}'`);
 }
 
 /** A client on this machine, by its key. */
@@ -247,6 +256,7 @@ async function client(
     task: headerOf(incoming, 'x-vigil-task'),
     unasked: false,
     step: null,
+    day_nanousd: null,
   };
 }
 

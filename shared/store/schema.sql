@@ -102,12 +102,15 @@ CREATE TABLE batch (
   prices_json   TEXT NOT NULL,
   due_at        INTEGER,
   missed_at     INTEGER,
-  info_json     TEXT
+  info_json     TEXT,
+  step          TEXT
 ) STRICT;
 
 CREATE INDEX batch_due ON batch (due_at) WHERE due_at IS NOT NULL;
 
 CREATE INDEX batch_name ON batch (batch_id) WHERE batch_id IS NOT NULL;
+
+CREATE INDEX batch_step ON batch (step) WHERE step IS NOT NULL;
 
 CREATE TABLE breaker (
   target      TEXT PRIMARY KEY,
@@ -402,6 +405,8 @@ CREATE INDEX memory_session ON memory (ends_at) WHERE status = 'active' AND peri
 
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 
+CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';
+
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 
 CREATE TABLE memory_change (
@@ -436,13 +441,17 @@ CREATE VIRTUAL TABLE memory_fts USING fts5 (
 CREATE TABLE memory_run (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
   scope          TEXT NOT NULL,
-  conversation   TEXT NOT NULL,
+  conversation   TEXT NOT NULL,          -- '' where it sums up a period, of all that its scope holds
+  period         TEXT CHECK (period IN ('day', 'week')),
+  starts_at      INTEGER,
   how            TEXT NOT NULL CHECK (how IN ('rule', 'model', 'batch')),
   input_hash     TEXT NOT NULL UNIQUE,
   after_id       INTEGER NOT NULL,
   upto_id        INTEGER NOT NULL,
   state          TEXT NOT NULL CHECK (state IN
                    ('planned', 'submitted', 'received', 'applied', 'failed', 'refused', 'undone')),
+  step           TEXT,                   -- what it is asked under: asked again under it, it is not paid for again
+  shown_json     TEXT,                   -- the ids of the memories that the model was shown
   batch_ref      TEXT,
   answer_json    TEXT,
   attempts       INTEGER NOT NULL DEFAULT 0,
@@ -456,9 +465,15 @@ CREATE TABLE memory_run (
   finished_at    INTEGER
 ) STRICT;
 
+CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
+
+CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
+
 CREATE INDEX memory_run_finished ON memory_run (finished_at);
 
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
+
+CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
 
 CREATE TABLE memory_source (
   memory_id    INTEGER NOT NULL REFERENCES memory (id) ON DELETE CASCADE,

@@ -36,7 +36,12 @@ export type Batch = {
   missed_at: number | null;
   /** As the provider described it last; null when it is unknown, or was deleted. */
   info_json: string | null;
+  /** What it was submitted under: under the same name there is no second one. */
+  step: string | null;
 };
+
+/** The provider has taken it, or nobody knows whether it has. */
+const STANDING = '(b.batch_id IS NOT NULL OR b.due_at IS NOT NULL)';
 
 /** With what its row of the ledger says. */
 export type Open = Batch &
@@ -47,12 +52,13 @@ export type Open = Batch &
     opened_at: number;
   };
 
-/** In one unit with `call.open`, which makes it durable. */
+/** In one unit with `call.open`, which makes it durable. `Fenced` when its step has one that was, or may be, taken. */
 export function open(batch: Omit<Batch, 'seq' | 'batch_id' | 'missed_at' | 'info_json'>): Op {
   return {
     verb: 'batch.open',
-    sql: `INSERT INTO batch (call_id, access_key, provider, organisation, requests, custom_ids, headers_json, prices_json, due_at)
-          VALUES (?,?,?,?,?,?,?,?,?)`,
+    sql: `INSERT INTO batch (call_id, access_key, provider, organisation, requests, custom_ids, headers_json, prices_json, due_at,
+            step)
+          SELECT ?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM batch b WHERE b.step = ? AND ${STANDING})`,
     args: [
       batch.call_id,
       batch.access_key,
@@ -63,7 +69,10 @@ export function open(batch: Omit<Batch, 'seq' | 'batch_id' | 'missed_at' | 'info
       batch.headers_json,
       batch.prices_json,
       batch.due_at,
+      batch.step,
+      batch.step,
     ],
+    expect: 1,
   };
 }
 
@@ -148,6 +157,11 @@ export const unknown: Query<Open> = {
 /** By the provider's name. */
 export function of(batch_id: string): Query<Open> {
   return { verb: 'batch.of', sql: `${OPEN} WHERE b.batch_id = ? ORDER BY b.seq DESC`, args: [batch_id] };
+}
+
+/** The one that was submitted under this step. */
+export function ofStep(step: string): Query<Open> {
+  return { verb: 'batch.ofStep', sql: `${OPEN} WHERE b.step = ? AND ${STANDING}`, args: [step] };
 }
 
 /** Which of these the router has submitted. */

@@ -191,3 +191,7 @@ export function usedBy(turn_id: string): Query<{ tokens: number; latency_ms: num
     args: [turn_id],
   };
 }
+
+export function named(id: string): Query<Call> {
+  return { verb: 'call.named', sql: 'SELECT * FROM call WHERE id = ?', args: [id] };
+}

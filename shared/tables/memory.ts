@@ -198,6 +198,44 @@ export function over(now: number, overdue_at: number, session_at: number): Query
   };
 }
 
+/** What a model is shown that reads on: what is pinned or has a slot, and those named, which come first. */
+export function known(scope: string, named: readonly number[], most: number): Query<Memory> {
+  return {
+    verb: 'memory.known',
+    sql: `SELECT * FROM (SELECT *, id IN (SELECT value FROM json_each(?)) AS named FROM memory
+            WHERE scope = ? AND status IN ('active', 'disputed') AND kind <> 'summary') t
+          WHERE named OR slot IS NOT NULL OR pinned = 1 ORDER BY named DESC, pinned DESC, id DESC LIMIT ?`,
+    args: [JSON.stringify(named), scope, most],
+  };
+}
+
+export function named(ids: readonly number[]): Query<Memory> {
+  return {
+    verb: 'memory.named',
+    sql: 'SELECT * FROM memory WHERE id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(ids)],
+  };
+}
+
+/** The summaries in force of what began in that time, the earliest first. */
+export function summaries(scope: string, from_at: number, to_at: number): Query<Memory> {
+  return {
+    verb: 'memory.summaries',
+    sql: `SELECT * FROM memory WHERE scope = ? AND status = 'active' AND kind = 'summary' AND starts_at >= ? AND starts_at < ?
+          ORDER BY starts_at, id`,
+    args: [scope, from_at, to_at],
+  };
+}
+
+/** Whose sessions of that time are summed up. */
+export function summarised(from_at: number): Query<{ scope: string }> {
+  return {
+    verb: 'memory.summarised',
+    sql: `SELECT DISTINCT scope FROM memory WHERE status = 'active' AND kind = 'summary' AND period = 'session' AND starts_at >= ?`,
+    args: [from_at],
+  };
+}
+
 export const KINDS = ['fact', 'preference', 'person', 'task', 'event', 'instruction', 'summary'] as const;
 export const STATUSES = [
   'active',

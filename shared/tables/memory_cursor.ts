@@ -46,6 +46,34 @@ export function ruled(conversation: string, after_id: number, upto_id: number): 
   };
 }
 
+/** A model need not look at what is before it any more: in the unit that plans what it shall look at. Never goes back. */
+export function moveModel(conversation: string, model_id: number): Op {
+  return {
+    verb: 'memory_cursor.moveModel',
+    sql: `INSERT INTO memory_cursor (conversation, model_id) VALUES (?, ?)
+          ON CONFLICT (conversation) DO UPDATE SET model_id = max(model_id, excluded.model_id)`,
+    args: [conversation, model_id],
+  };
+}
+
+/** A conversation in which something was said that no model has read. */
+export type Behind = { conversation: string; scope: string; model_id: number; last_at: number };
+
+/** Goes from name to name along the index: the messages themselves are not walked. */
+export const behind: Query<Behind> = {
+  verb: 'memory_cursor.behind',
+  sql: `WITH RECURSIVE name (conversation) AS (
+          SELECT min(conversation) FROM passage
+          UNION ALL
+          SELECT (SELECT min(p.conversation) FROM passage p WHERE p.conversation > name.conversation)
+          FROM name WHERE name.conversation IS NOT NULL)
+        SELECT l.conversation, l.scope, coalesce(c.model_id, 0) AS model_id, l.at AS last_at
+        FROM name LEFT JOIN memory_cursor c ON c.conversation = name.conversation
+        JOIN passage l ON l.id = (SELECT max(p.id) FROM passage p WHERE p.conversation = name.conversation)
+        WHERE l.id > coalesce(c.model_id, 0)`,
+  args: [],
+};
+
 /** Of the rules in all conversations: up to there everything is read, or nobody's talk. No conversation has this name. */
 const ALL = '';
 

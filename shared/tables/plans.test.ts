@@ -77,6 +77,8 @@ const SHORT = [
   'backup_request_open',
   'slot_open',
   'telling_open',
+  'memory_run_open',
+  'memory_run_batch',
   'wish_pending',
   'memory_unasked',
 ];
@@ -206,6 +208,21 @@ const verbs: (Op | Query<unknown>)[] = [
   batch.due(1),
   batch.unknown,
   batch.of('b'),
+  batch.ofStep('s'),
+  memory.known('s', [1], 9),
+  memory.named([1]),
+  memory.summaries('s', 1, 2),
+  memory.summarised(1),
+  memory_cursor.behind,
+  memory_cursor.moveModel('c', 1),
+  memory_run.open,
+  memory_run.ofInput('h'),
+  memory_run.collected,
+  memory_run.ofBatch('b'),
+  memory_run.taken('s', 'b', 1),
+  memory_run.plannedSince(1),
+  memory_run.yields(9),
+  memory_run.said('c', 1, 2, 9),
   batch.known(['b']),
   batch.page('k', { below: 9 }, 20),
   batch.page(null, { above: 1 }, 20),
@@ -326,7 +343,7 @@ for (const { verb, sql, args } of verbs) {
     const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
-      const own = /^SCAN (c|w|t|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
+      const own = /^SCAN (c|w|t|name|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
       assert.ok(!detail.startsWith('SCAN') || own || short, `${detail}\n${sql}`);
     }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { openStore } from '../store/store.ts';
 import { scratch } from '../testing/scratch.ts';
+import * as memory_run from './memory_run.ts';
 import * as replay from './replay.ts';
 
 const NOW = 1_800_000_000_000;
@@ -84,4 +85,26 @@ test('an answer goes an hour after its turn has ended, and after seven days what
   assert.deepEqual(await prune(NOW - 1000 + 168 * HOUR_ms), []);
   assert.deepEqual(await prune(NOW - 1000 + 168 * HOUR_ms + 1), ['running:1']);
   assert.deepEqual(await prune(NOW + 1000 * HOUR_ms), [], 'what is being made is no answer yet');
+});
+
+test('the answer that a run of memory waits for stays until the run has it', async (t) => {
+  const directory = scratch(t);
+  const [router, memory] = [await open(t, 'router', directory), await open(t, 'memory', directory)];
+  const of = { scope: 's', conversation: 'c', period: null, starts_at: null, how: 'model' } as const;
+  const [[run]] = await memory.commit([
+    memory_run.plan({ ...of, input_hash: 'h', after_id: 0, upto_id: 1 }, NOW),
+  ]);
+  const id = run?.id ?? 0;
+  await memory.commit([memory_run.ask(id, { step: 'memory:1:1', shown_json: '[]', due_at: NOW })]);
+  await router.commit([
+    replay.begin(step('', { step: 'memory:1:1' })),
+    replay.begin(step('', { step: 'memory:2:1' })),
+    replay.keep('memory:1:1', 'one', kept, NOW),
+    replay.keep('memory:2:1', 'one', kept, NOW),
+  ]);
+  const prune = async () =>
+    (await router.commit([replay.prune(NOW + HOUR_ms + 1, 10)]))[0].map((row) => row.step);
+  assert.deepEqual(await prune(), ['memory:2:1']);
+  await memory.commit([memory_run.answered(id, '{}')]);
+  assert.deepEqual(await prune(), ['memory:1:1']);
 });

@@ -1,6 +1,7 @@
 /**
- * replay: the answer to each step of a turn, so that it is asked and paid for once, whoever dies before it is written
- * down. A row is made before the question leaves, as the mark that somebody asks it; with the bill it gets its answer.
+ * replay: the answer to each step of a turn, or of a run of memory (whose `turn_id` is ''), so that it is asked and paid
+ * for once, whoever dies before it is written down. A row is made before the question leaves, as the mark that somebody
+ * asks it; with the bill it gets its answer.
  */
 
 import type { Op, Query, Table } from './op.ts';
@@ -9,7 +10,7 @@ export const table: Table = {
   name: 'replay',
   about: 'the answers to the steps of turns, for whoever asks again',
   pen: { record: 'router' },
-  keeps: 'an hour after the end of the turn, 7 days at most',
+  keeps: 'an hour, or until an hour after the end of the turn, or the end of the run; 7 days at most',
 };
 
 export type Kept = {
@@ -88,7 +89,8 @@ export function prune(now: number, most: number): Op<{ step: string }> {
     sql: `DELETE FROM replay WHERE step IN (
             SELECT r.step FROM replay r LEFT JOIN turn t ON t.id = r.turn_id
             WHERE r.at < ? AND r.status IS NOT NULL
-              AND (r.at < ? OR t.id IS NULL OR t.finished_at < ?) LIMIT ?) RETURNING step`,
+              AND (r.at < ? OR t.finished_at < ? OR (t.id IS NULL AND NOT EXISTS
+                (SELECT 1 FROM memory_run m WHERE m.state = 'submitted' AND m.step = r.step))) LIMIT ?) RETURNING step`,
     args: [now - HOUR_ms, now - 7 * 24 * HOUR_ms, now - HOUR_ms, most],
   };
 }

@@ -43,6 +43,9 @@ const PASSING =
 /** What is nobody's to keep unasked. */
 const SECRET =
   /\b(?:pass(?:word|wort|code|phrase)|kennwort|pin|puk|cvv|cvc|token|secret|api key|private key|iban|credit card|kreditkarte|ssn|social security|tan)\b/i;
+/** What is liked just now, of what lies before them. */
+const NO_TASTE =
+  /^(?:it|that|this|these|those|you|your|him|her|them|us|how|what|when|where|the idea|the way|the (?:first|second|third|last|latter|other|next|new|old|current)|(?:the|your|this) \p{L}+ (?:one|option|version|draft|solution|approach|title|design)|to (?:know|see|think|ask|say|hear|thank)|es|das|dich|dir|dein|wie|was|wenn|die idee|ihn|sie)\b/iu;
 /** Things of the moment that people talk about as theirs. */
 const TALK =
   /\b(?:question|problem|point|guess|idea|plan|issue|opinion|answer|concern|worry|fault|mistake|bad|goal|understanding|impression|feeling|feelings|mood|frage|problem|punkt|idee|plan|meinung|antwort|eindruck|fehler|schuld|ziel|gefühl|tag|day|week|weekend|life|train|flight|order|package|code|build|head|back|stomach)$/i;
@@ -50,7 +53,7 @@ const TALK =
 const place =
   (slot: string) =>
   ({ value = '' }: Groups) =>
-    VAGUE.test(value) ? undefined : slot;
+    VAGUE.test(value) && !/^the \p{Lu}/u.test(value) ? undefined : slot;
 
 /** Of a thing of the owner's: its slot where there is one, or where the value is a name or a number. */
 function thing({ thing = '', value = '' }: Groups): string | undefined {
@@ -78,12 +81,7 @@ function ofPerson({ who = '', thing: what = '', value = '' }: Groups): string | 
 
 /** Of likes and dislikes: the same thing, liked and then not, has one slot. */
 function taste({ value = '' }: Groups): string | null | undefined {
-  if (
-    /^(?:it|that|this|these|those|you|your|him|her|them|us|how|what|when|where|the idea|the way|to (?:know|see|think|ask|say|hear|thank)|es|das|dich|dir|dein|wie|was|wenn|die idee|ihn|sie)\b/i.test(
-      value,
-    )
-  )
-    return undefined;
+  if (NO_TASTE.test(value)) return undefined;
   const few = value.replace(/^(?:the|a|an|my|der|die|das|den|drinking|eating) /i, '');
   return few.split(' ').length <= 3 ? `owner.taste.${ownerSlot(few).slice('owner.'.length)}` : null;
 }

@@ -47,7 +47,7 @@ const STATED: readonly (readonly [string, ...string[]])[] = [
   ["Well, I've recently moved to Graz.", "fact owner.city: I've recently moved to Graz"],
   ['I work at Siemens as an engineer', 'fact owner.employer: ='],
   ['I joined Acme', 'fact owner.employer: ='],
-  ['I work for the Red Cross', 'fact null'],
+  ['I work for the Red Cross', 'fact owner.employer: ='],
   ["I'm a software engineer", 'fact owner.job: ='],
   ['I work as a nurse', 'fact owner.job: ='],
   ["I'm vegan", 'preference owner.diet: ='],
@@ -214,6 +214,9 @@ const UNSTATED: readonly string[] = [
   'I love it',
   'I like how you said that',
   'I hate that',
+  'I like the second option',
+  'I prefer the blue one',
+  'I work for the money',
   'I love you',
   'I am tired',
   "I'm a bit late",
@@ -232,7 +235,6 @@ const UNSTATED: readonly string[] = [
 
 test('what the owner states of themselves is learnt, in English and German', () => {
   for (const [said, ...learnt] of STATED) {
-    if (learnt.includes('fact null')) continue;
     assert.deepEqual(
       read([said]),
       learnt.map((one) => one.replace('=', () => said)),

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
+import { sendJson } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
 import { Fenced } from '#shared/store/store.ts';
 import * as batch from '#shared/tables/batch.ts';
@@ -23,7 +24,7 @@ import { type Ending, passedOn } from '../upstream.ts';
 import { batchWorst } from '../worst.ts';
 import { ask, BATCHES, causeOf, infoIn, targetOf } from './ask.ts';
 import { digestOf, settle, unknownAt } from './settle.ts';
-import { ownHeaders, tell } from './tell.ts';
+import { here, ownHeaders, tell } from './tell.ts';
 
 export async function create(
   router: Router,
@@ -34,7 +35,10 @@ export async function create(
   const { clock, log, store } = router;
   const halted = router.halted();
   if (halted) throw halted;
-  const plan = planOf(router, caller, await bodyOf(incoming));
+  const body = await bodyOf(incoming);
+  const [known] = caller.step ? await store.read(batch.ofStep(caller.step.id)) : [];
+  if (known) return tellAgain(known, incoming, outgoing);
+  const plan = planOf(router, caller, body);
   const row = await reserve(router, caller, plan, incoming.headers);
   const ending = await ask(router, plan.target, {
     method: 'POST',
@@ -69,6 +73,25 @@ export async function create(
     throw unknown(plan, row, cause);
   }
   tell(incoming, outgoing, ending, ownHeaders(row, plan.target), row.call_id);
+}
+
+/** What was submitted under this step before is not submitted again. */
+function tellAgain(row: batch.Open, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  if (row.batch_id === null) throw undecided(row.call_id);
+  if (row.info_json === null)
+    throw new ApiError('not_found_error', `router: batch ${row.batch_id} is deleted`);
+  sendJson(outgoing, 200, here(incoming, JSON.parse(row.info_json)), {
+    'x-vigil-call': row.call_id,
+    'x-vigil-replay': '1',
+  });
+}
+
+function undecided(call_id: string): ApiError {
+  return new ApiError(
+    'conflict_error',
+    'router: this batch was submitted before, and nobody knows yet whether the provider has taken it',
+    { headers: { 'x-should-retry': 'false', 'x-vigil-call': call_id } },
+  );
 }
 
 /** No SDK shall try this again by itself. */
@@ -205,6 +228,7 @@ async function reserve(
       headers_json: JSON.stringify(ofTheApi(from)),
       prices_json: JSON.stringify(Object.fromEntries(prices)),
       due_at: unknownAt(router, now),
+      step: caller.step?.id ?? null,
     };
     const opened: call.Reservation = {
       id,
@@ -239,6 +263,7 @@ async function reserve(
       return { ...opened, ...row, seq: 0, batch_id: null, missed_at: null, info_json: null };
     } catch (error) {
       if (!(error instanceof Fenced)) throw error;
+      if (error.verb === 'batch.open') throw undecided(id);
       if (error.verb === 'throttle.take') {
         const full = fullest(takes, await store.read(throttle.of(takes.map(({ bucket }) => bucket))), now);
         if (full) throw limited(`the rate limit of ${full.bucket} is reached`, full.free_at, now);

@@ -49,8 +49,10 @@ CREATE TABLE batch (
   prices_json   TEXT NOT NULL,
   due_at        INTEGER,
   missed_at     INTEGER,
-  info_json     TEXT
+  info_json     TEXT,
+  step          TEXT
 ) STRICT;
+CREATE INDEX batch_step ON batch (step) WHERE step IS NOT NULL;
 CREATE INDEX batch_due ON batch (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX batch_name ON batch (batch_id) WHERE batch_id IS NOT NULL;
 

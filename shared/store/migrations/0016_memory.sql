@@ -58,6 +58,7 @@ CREATE TABLE memory (
 ) STRICT;
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
+CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE UNIQUE INDEX memory_period ON memory (scope, period, starts_at) WHERE status = 'active' AND kind = 'summary';
 CREATE INDEX memory_scope ON memory (scope, status, kind);
 CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
@@ -100,13 +101,17 @@ CREATE INDEX memory_source_message ON memory_source (message_id);
 CREATE TABLE memory_run (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
   scope          TEXT NOT NULL,
-  conversation   TEXT NOT NULL,
+  conversation   TEXT NOT NULL,          -- '' where it sums up a period, of all that its scope holds
+  period         TEXT CHECK (period IN ('day', 'week')),
+  starts_at      INTEGER,
   how            TEXT NOT NULL CHECK (how IN ('rule', 'model', 'batch')),
   input_hash     TEXT NOT NULL UNIQUE,
   after_id       INTEGER NOT NULL,
   upto_id        INTEGER NOT NULL,
   state          TEXT NOT NULL CHECK (state IN
                    ('planned', 'submitted', 'received', 'applied', 'failed', 'refused', 'undone')),
+  step           TEXT,                   -- what it is asked under: asked again under it, it is not paid for again
+  shown_json     TEXT,                   -- the ids of the memories that the model was shown
   batch_ref      TEXT,
   answer_json    TEXT,
   attempts       INTEGER NOT NULL DEFAULT 0,
@@ -121,6 +126,9 @@ CREATE TABLE memory_run (
 ) STRICT;
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
 CREATE INDEX memory_run_finished ON memory_run (finished_at);
+CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
+CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
+CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
 
 -- What was changed, in order, and what the row was before: ids and states, no words. So a run can be undone.
 CREATE TABLE memory_change (
