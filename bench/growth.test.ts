@@ -2,15 +2,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { growth, report } from './growth.ts';
 
-test('what is in force follows what is true, not how long somebody talks; silence costs nothing', async () => {
-  const days = await growth({ days: 36, turns: 12, seed: 1 });
+test('what is in force follows what is true, not how long somebody talks; a night without anything new asks nothing', async () => {
+  const days = await growth({ days: 36, turns: 12, seed: 1, model: true });
   const last = days.at(-1);
   assert.ok(last && last.active > 0, 'something was learnt');
   assert.ok(last.active < last.statements, JSON.stringify(last));
-  for (const [n, day] of days.entries()) {
-    const before = days[n - 1];
-    if (day.mood !== 'silent' || !before) continue;
-    assert.deepEqual([day.runs, day.rows, day.lines], [0, before.rows, before.lines], `day ${n + 1}`);
-  }
   assert.ok(report(days).bounded);
+  const [third, seventh] = [days[2], days[6]];
+  // What was said since yesterday is read, and the day before is summed up: also while something is said every day.
+  assert.deepEqual([third?.mood, third?.asked], ['full', 2]);
+  assert.deepEqual([seventh?.mood, seventh?.asked], ['silent', 1], 'the last day');
+});
+
+test('nothing said is nothing done, by rule or by a model', async () => {
+  for (const model of [true, false]) {
+    const days = await growth({ days: 95, turns: 3, seed: 2, model });
+    const quiet = days.filter(({ mood }, n) => mood === 'silent' && days[n - 3]?.mood === 'silent' && n > 88);
+    assert.ok(quiet.length > 3);
+    const [first] = quiet;
+    for (const day of quiet)
+      assert.deepEqual([day.asked, day.rows, day.lines], [0, first?.rows, first?.lines]);
+  }
 });

@@ -1,10 +1,11 @@
 /**
  * How memory grows: a made-up person talks for 400 days, on a clock of its own, through the service's own steps: each
- * sitting is indexed and read by rule once it is over, and what is past expires. Some days are silent, some idle: nothing is
- * stated. What is in force must follow what is true of that person, not how long they talk; what is not in force and the
- * words themselves grow with the talk, and a day must not cost more work for it. A night without anything new costs nothing.
+ * sitting is indexed and read by rule once it is over, what is past expires, and at night a scripted model goes over what is
+ * new. Some days are silent, some idle: nothing is stated. What is in force must follow what is true of that person, not how
+ * long they talk; the words themselves are kept, and a day must not cost more work for it. A night without anything new
+ * asks nothing.
  *
- *   node bench/growth.ts [--days 400] [--turns 15] [--seed 1]
+ *   node bench/growth.ts [--days 400] [--turns 15] [--seed 1] [--without-model]
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,41 +13,53 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Log } from '#shared/base/log.ts';
-import { homeOf, prepareHome } from '#shared/runtime/home.ts';
+import { defaultConfig } from '#shared/runtime/config.ts';
+import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
+import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as profile from '#shared/tables/profile.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
+import { config } from '../services/memory/config.ts';
 import { expire } from '../services/memory/expiry.ts';
 import { indexer } from '../services/memory/indexing.ts';
 import { rulesOf } from '../services/memory/rules.ts';
+import { plan } from '../services/memory/run/plan.ts';
+import { apply, ask } from '../services/memory/run/step.ts';
 import { type Line, linesOf } from './growth/life.ts';
+import { type ScriptedModel, scriptedModel } from './growth/model.ts';
 import { median, table } from './table.ts';
 
-const DAY_ms = 86_400_000;
+const HOUR_ms = 3_600_000;
+const DAY_ms = 24 * HOUR_ms;
 const BEGIN = Date.parse('2027-01-01T00:00:00Z');
 const CONVERSATION = 'terminal:main';
-/** Three sittings a day, of which each is summed up for ninety days. */
-const MOST_SUMMARIES = 3 * 90;
+/** Three sittings a day are summed up for ninety days; of the days and weeks each is summed up once. */
+const mostSummaries = (days: number) => 3 * 91 + days + days / 7;
+
+export type Options = { days: number; turns: number; seed: number; model: boolean };
 
 export type Day = {
   mood: 'silent' | 'idle' | 'full';
-  /** Said so far, and how much of it in other words than ever before. */
+  /** Said so far; and how much of it told something, in words that were not said before. */
   lines: number;
   statements: number;
-  /** What is in force: by kind, summaries aside; and all rows, with what is not. */
+  /** In force, summaries aside; these; and all rows there are. */
   active: number;
   summaries: number;
   rows: number;
   store_bytes: number;
   profile_tokens: number;
-  /** What the service did on that day took so much of a processor; `runs`: passes that brought something. */
+  /** Of this day and its night: what the service did took so much of a processor, and asked so much. */
   work_ms: number;
-  runs: number;
+  asked: number;
+  tokens: number;
 };
 
-export async function growth(options: { days: number; turns: number; seed: number }): Promise<Day[]> {
+export async function growth(options: Options): Promise<Day[]> {
+  // Its days begin at midnight, wherever it runs.
+  process.env.TZ = 'UTC';
   const home = homeOf({ VIGIL_HOME: mkdtempSync(join(tmpdir(), 'vigil-growth-')) });
   prepareHome(home);
   writeFileSync(home.config, '', { mode: 0o600 });
@@ -55,7 +68,8 @@ export async function growth(options: { days: number; turns: number; seed: numbe
   const core = await openStore({ ...opened, principal: 'core' });
   const random = randomFrom(options.seed);
   const told = new Set<string>();
-  const service = serviceOn(store, home);
+  const model = scriptedModel();
+  const service = serviceOn(store, home, options.model ? model : null);
   try {
     const days: Day[] = [];
     for (let n = 0; n < options.days; n++) {
@@ -64,14 +78,17 @@ export async function growth(options: { days: number; turns: number; seed: numbe
       const lines = linesOf(day_at, mood, options.turns, random);
       for (const { states } of lines) if (states) told.add(states);
       await core.commit(lines.map(said));
-      const before = await sums(store);
+      const [asked, tokens] = [model.asked, model.tokens];
       const began = process.cpuUsage();
-      // When each sitting is over, and at midnight.
-      for (const hour of [12, 17, 22, 24]) await service.until(day_at + hour * 3_600_000);
+      // When each sitting is over, at midnight, and at the hour of the nightly job.
+      for (const hour of [12, 17, 22, 24]) await service.until(day_at + hour * HOUR_ms);
+      await service.night(day_at + 27 * HOUR_ms + 20 * 60_000);
       const { user, system } = process.cpuUsage(began);
-      const work_ms = (user + system) / 1000;
-      const after = await sums(store);
-      days.push({ mood, statements: told.size, work_ms, ...after, runs: after.runs - before.runs });
+      days.push({
+        ...{ mood, statements: told.size, work_ms: (user + system) / 1000 },
+        ...{ asked: model.asked - asked, tokens: model.tokens - tokens },
+        ...(await sums(store)),
+      });
     }
     return days;
   } finally {
@@ -96,7 +113,7 @@ function said({ role, text, at, turn_id, trust }: Line): Op {
 }
 
 /** The service's steps, on a clock that is set by hand. */
-function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
+function serviceOn(store: Store, home: Home, model: ScriptedModel | null) {
   let now = BEGIN;
   const quiet = () => {};
   const log: Log = {
@@ -106,7 +123,7 @@ function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
   const ctx = {
     ...{ store, home, log, clock: { now: () => now, mono: () => now } },
     ...{ persist: store.commit, signal: new AbortController().signal, doing: quiet },
-    config: { rules_after_s: 60, session_min: 30 },
+    config: { ...defaultConfig({ name: 'memory', section: config }).own, consolidate: 'now' as const },
   };
   const index = indexer(ctx);
   const rules = rulesOf(ctx);
@@ -116,6 +133,14 @@ function serviceOn(store: Store, home: ReturnType<typeof homeOf>) {
       for (let batch = await index.look(); batch; batch = await index.look()) await index.act(batch);
       for (let piece = await rules.look(); piece; piece = await rules.look()) await rules.act(piece);
       await expire(ctx);
+    },
+    async night(at: number): Promise<void> {
+      if (!model) return;
+      now = at;
+      const runner = { ...ctx, asker: model };
+      await store.commit((await plan(ctx, async () => true)).ops);
+      for (const run of await store.read(memory_run.open)) await ask(runner, run);
+      for (const run of await store.read(memory_run.open)) await apply(runner, run);
     },
   };
 }
@@ -129,7 +154,6 @@ async function sums(store: Store) {
   const [told] = await store.read(profile.of('owner'));
   return {
     lines: await count('SELECT count(*) AS count FROM message'),
-    runs: await count('SELECT count(*) AS count FROM memory_run'),
     active: sum(({ status, kind }) => status === 'active' && kind !== 'summary'),
     summaries: sum(({ status, kind }) => status === 'active' && kind === 'summary'),
     rows: sum(() => true),
@@ -140,24 +164,31 @@ async function sums(store: Store) {
   };
 }
 
-/** What the days come to, for a person: and whether what is in force grew beyond what was stated. */
+/** What the days come to; and whether what is in force stayed within what was stated, and summaries within their time. */
 export function report(days: readonly Day[]): { text: string; bounded: boolean } {
   const every = Math.max(1, Math.floor(days.length / 10));
-  const shown = days.flatMap((day, n) => ((n + 1) % every === 0 ? [{ day, n }] : []));
-  const work = (from: number, to: number) =>
-    median(
-      days
-        .slice(from, to)
-        .filter(({ mood }) => mood === 'full')
-        .map(({ work_ms }) => work_ms),
-    );
-  const rows = shown.map(({ day, n }) => [
-    String(n + 1),
-    ...[day.lines, day.statements, day.active, day.summaries, day.rows].map(String),
-    (day.store_bytes / 1e6).toFixed(1),
-    String(day.profile_tokens),
-    work(n + 1 - every, n + 1).toFixed(1),
-  ]);
+  const rows = days.flatMap((day, n) => {
+    if ((n + 1) % every !== 0) return [];
+    const stretch = days.slice(n + 1 - every, n + 1).filter(({ mood }) => mood === 'full');
+    return [
+      [
+        ...[n + 1, day.lines, day.statements, day.active, day.summaries, day.rows].map(String),
+        (day.store_bytes / 1e6).toFixed(1),
+        String(day.profile_tokens),
+        median(stretch.map(({ work_ms }) => work_ms)).toFixed(1),
+      ],
+    ];
+  });
+  const [half, last] = [days[Math.floor(days.length / 2)], days.at(-1)];
+  const bounded =
+    (last?.active ?? 0) <= (last?.statements ?? 0) &&
+    days.every(({ summaries }) => summaries <= mostSummaries(days.length));
+  const moods = (['full', 'idle', 'silent'] as const).map((mood) => {
+    const some = days.filter((day) => day.mood === mood);
+    const sum = (what: 'asked' | 'tokens') => some.reduce((total, day) => total + day[what], 0);
+    const ms = median(some.map(({ work_ms }) => work_ms)).toFixed(1);
+    return `${some.length} ${mood} days: ${ms} ms of work on the median one; the model was asked ${sum('asked')} times, ${sum('tokens')} tokens`;
+  });
   const head = [
     'day',
     'messages',
@@ -167,21 +198,10 @@ export function report(days: readonly Day[]): { text: string; bounded: boolean }
     'all rows',
     'store MB',
     'profile',
-    'ms a day',
+    'ms',
   ];
-  const half = days[Math.floor(days.length / 2)];
-  const last = days.at(-1);
-  const bounded = days.every(
-    ({ active, statements, summaries }) => active <= statements && summaries <= MOST_SUMMARIES,
-  );
-  const nights = (['silent', 'idle'] as const).map((mood) => {
-    const some = days.filter((day) => day.mood === mood);
-    const runs = some.reduce((total, day) => total + day.runs, 0);
-    const ms = median(some.map(({ work_ms }) => work_ms)).toFixed(1);
-    return `${some.length} ${mood} days: ${runs} runs, ${ms} ms of work on the median one`;
-  });
   const grown = `in force: ${half?.active} after half of the days, ${last?.active} after all, of ${last?.statements} different statements`;
-  return { text: [table(head, rows), '', grown, ...nights].join('\n'), bounded };
+  return { text: [table(head, rows), '', grown, ...moods].join('\n'), bounded };
 }
 
 if (import.meta.main) {
@@ -190,10 +210,11 @@ if (import.meta.main) {
       days: { type: 'string', default: '400' },
       turns: { type: 'string', default: '15' },
       seed: { type: 'string', default: '1' },
+      'without-model': { type: 'boolean', default: false },
     },
   });
   const [days, turns, seed] = [Number(values.days), Number(values.turns), Number(values.seed)];
-  const { text, bounded } = report(await growth({ days, turns, seed }));
+  const { text, bounded } = report(await growth({ days, turns, seed, model: !values['without-model'] }));
   process.stdout.write(`${text}\n`);
   if (!bounded) process.exitCode = 1;
 }
