@@ -19,6 +19,7 @@ import { buildHouse, type House } from '#shared/testing/house.ts';
 import { homeServer, type Lamps } from '#shared/testing/mcp-home.ts';
 import { MAIL_TOKEN, PIXEL, serveMcp } from '#shared/testing/mcp-mail.ts';
 import { type Phone, phoneOf } from '#shared/testing/phone.ts';
+import { put } from '#shared/testing/remembered.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 let house: House;
@@ -218,19 +219,31 @@ test('a schedule is created, listed, changed and deleted, and /jobs shows it', a
   await phone.ask('/jobs', /Nothing is done on a schedule here/);
 });
 
-test('what is remembered is told in later requests, and forgotten for good', async () => {
+test('what shall be remembered is passed on, and what shall be forgotten once its owner has said yes', async () => {
   const phone = newPhone();
+  const wished = (kind: string) =>
+    until(`memory is asked to ${kind}`, async () => {
+      const sql = 'SELECT text, memory_id FROM wish WHERE kind = ? AND conversation = ?';
+      const rows = await house.read<{ text: string | null; memory_id: number | null }>(
+        sql,
+        kind,
+        `telegram:${phone.chat}`,
+      );
+      return rows[0];
+    });
   await use(phone, 'remember', { text: 'Tea, never coffee' }, /Remembered/);
-  const { text } = await use(phone, 'recall', {}, /#\d+ Tea, never coffee/);
-  assert.match((await lastRequest(phone)).system[0]?.text ?? '', /- Tea, never coffee/);
-  await use(phone, 'forget', { id: Number(/#(\d+)/.exec(text)?.[1]) }, /is forgotten/);
-  await use(phone, 'remember', { text: 'The cat is called Mia' }, /Remembered/);
-  await phone.ask('/memory', /The cat is called Mia/);
-  await phone.press(await phone.ask('/forget cat', /Forget this for good\?/), /^Forget \d+$/);
-  await phone.hear(/^Forgotten: The cat is called Mia$/);
-  await phone.ask('/memory', /^I keep no notes/);
-  await phone.ask('hello', /^Hello!/);
-  assert.doesNotMatch((await lastRequest(phone)).system[0]?.text ?? '', /coffee|Mia/);
+  assert.equal((await wished('remember')).text, 'Tea, never coffee');
+  const scope = `telegram:${phone.chat}`;
+  await put(house.home.state, { memories: [{ scope, text: 'The cat is called Mia.' }] });
+  const { text } = await use(phone, 'recall', {}, /#\d+, .*The cat is called Mia/);
+  await phone.ask('/memory', /#\d+ The cat is called Mia/);
+  await phone.ask('/forget cat', /^Forget this for good\?\n\nRemembered:\n#\d+ The cat is called Mia/);
+  const id = Number(/#(\d+), [^#]*Mia/.exec(text)?.[1]);
+  await phone.say(call('forget', { id }));
+  const asked = await phone.hear(/forget for good:\n- \[#\d+, .*The cat is called Mia/);
+  await phone.press(asked, /^Approve once$/);
+  await phone.hear(/is being forgotten/);
+  assert.equal((await wished('forget')).memory_id, id);
 });
 
 test('a skill is listed, and loaded', async () => {

@@ -15,7 +15,7 @@ import { noTerminal, onTerminal, type Terminal } from '#shared/testing/terminal.
 
 const packages = realpathSync(join(root, 'node_modules'));
 const node = process.execPath;
-/** A release is made on the way, and seven services start. */
+/** A release is made on the way, and every service starts. */
 const LONG_ms = 60_000;
 
 /** Telegram, a provider and ntfy in the box; what they have heard is asked at port 9003. */

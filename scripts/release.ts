@@ -96,6 +96,7 @@ function gather(part: string, node: string, bundles: string): void {
     'README.md',
     'LICENSE',
     'config.example.toml',
+    'package-lock.json',
     'launchd',
     'systemd',
     'shared/store/schema.sql',

@@ -119,7 +119,7 @@ describe('a house that runs', () => {
   test('vigil send takes a command for one, and hears of an answer that is stopped', async () => {
     const models = house.model.calls().length;
     const told = await vigil(house.home, ['send', '/memory']);
-    assert.deepEqual([told.code, told.stdout], [0, 'I keep no notes of this conversation.\n']);
+    assert.deepEqual([told.code, told.stdout], [0, 'I remember nothing yet. /remember <what> begins.\n']);
     const help = await vigil(house.home, ['send', '/help']);
     assert.match(help.stdout, /^\/stop: /);
     assert.equal(house.model.calls().length, models, 'no model was asked');

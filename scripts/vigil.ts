@@ -36,6 +36,7 @@ import { status } from './cli/status.ts';
 import { task } from './cli/task.ts';
 import { uninstall } from './cli/uninstall.ts';
 import { rehearse, releases, rollback, upgrade } from './cli/upgrade.ts';
+import { upstream } from './cli/upstream.ts';
 import { NotPermitted } from './host/permit.ts';
 
 const verbs = [
@@ -43,6 +44,7 @@ const verbs = [
   status,
   doctor,
   alarm,
+  upstream,
   chat,
   send,
   task,

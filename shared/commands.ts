@@ -29,7 +29,8 @@ export const commands: readonly Command[] = [
     who: 'core',
   },
   { name: 'task', usage: '<goal> check: …', about: 'Work on a goal until it is reached', who: 'core' },
-  { name: 'memory', about: 'Show what is remembered', who: 'core' },
+  { name: 'memory', usage: '[words]', about: 'Show what is remembered, or search it', who: 'core' },
+  { name: 'remember', usage: '<what>', about: 'Remember something', who: 'core' },
   { name: 'forget', usage: '<what>', about: 'Forget something for good', who: 'core' },
   {
     name: 'approve',

@@ -28,7 +28,9 @@ export async function judgeCalls(house: House, said: readonly string[], ledger: 
     house.read<{ about: string }>(
       `SELECT about FROM ruling WHERE outcome IN ('granted', 'denied', 'answered')`,
     ),
-    house.read<{ line: string }>('SELECT text AS line FROM note UNION ALL SELECT name FROM schedule'),
+    house.read<{ line: string }>(
+      `SELECT text AS line FROM wish WHERE kind = 'remember' UNION ALL SELECT name FROM schedule`,
+    ),
   ]);
   const file = join(house.home.workspace, ledger);
   const lines = existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -19,7 +19,9 @@ export function modelWith(ledger: string): (request: MessagesRequest) => Reply {
       .slice(messages.findLastIndex(({ role, content }) => role === 'assistant' && !hasCall(content)) + 1)
       .flatMap(({ role, content }) => blocksOf(content).map((block) => ({ role, block })));
     const tokens = turn.flatMap(({ role, block }) =>
-      role === 'user' && block.type === 'text' && !block.text.startsWith('[What was said before')
+      role === 'user' &&
+      block.type === 'text' &&
+      !/^(\[What was said before|<memory>|<untrusted source="memory">)/.test(block.text)
         ? tokensIn(block.text)
         : [],
     );

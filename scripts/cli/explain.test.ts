@@ -11,10 +11,12 @@ import * as exchange from '#shared/tables/exchange.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as rating from '#shared/tables/rating.ts';
+import * as recalled from '#shared/tables/recalled.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { quietHome, vigil } from '#shared/testing/cli.ts';
+import { put } from '#shared/testing/remembered.ts';
 
 const TURN = '0190aaaa-0000-7000-8000-000000000001';
 const DECISION = '0190aaaa-1111-7000-8000-000000000002';
@@ -118,7 +120,13 @@ async function lived(t: TestContext) {
       response: gzipSync('event: message_start'),
     }),
   ]);
+  const memory = { scope: 'owner', text: 'The owner lives in Bonn.', recorded_at: 1 };
+  await put(home.state, { memories: [memory] });
+  const found = { turn_id: TURN, round: 1, at: start + 645, score: 3.204 } as const;
+  const why_json = '{"day":0.4,"text":2.8041,"rank":0}';
   await core.commit([
+    recalled.note({ ...found, place: 0, kind: 'memory', ref: 1, why_json }),
+    recalled.note({ ...found, place: 1, kind: 'message', ref: 99, why_json: '{}' }),
     decision.record({
       id: DECISION,
       turn_id: TURN,
@@ -209,6 +217,8 @@ test('the life of a message is told in the order in which it happened, with what
     / 30 {2}answered {2}refused \(overloaded_error\) · /,
     / 40 {2}asked {5}default → two\/m, attempt 2 · not one\/m: tried 1 times$/,
     / 640 {2}answered {2}ok · 1\.5k tokens in \(500 from cache\), 20 out · \$0\.012 · 600 ms, the first word after 300$/,
+    / 645 {2}recalled {2}memory 1: The owner lives in Bonn\. · score 3\.2 · text 2\.8, day 0\.4$/,
+    / 645 {2}recalled {2}message 99: forgotten since · score 3\.2$/,
     / 650 {2}decided {3}tool fetch_url · confidence 0\.9 · It has to be looked up\.$/,
     / 650 {2}tool {6}fetch_url \{"url"/,
     / 900 {2}result {4}fetch_url: done · 200 ms · 30 bytes · from web https:\/\/weather\.example$/,
@@ -230,7 +240,7 @@ test('a turn is found by its message, by what answered it, by its decision, and 
     const { code, stdout } = await vigil(home, ['explain', what, '--json']);
     assert.equal(code, 0, what);
     const told: { turn: { id: string }; events: unknown[] } = JSON.parse(stdout);
-    assert.deepEqual([told.turn.id, told.events.length], [TURN, 14], what);
+    assert.deepEqual([told.turn.id, told.events.length], [TURN, 16], what);
   }
 });
 

@@ -75,7 +75,7 @@ function words(value: string): string[] {
 async function add(called: string, limits: Limits): Promise<void> {
   const { houseConfig } = await import('./budgets.ts');
   const { Fenced } = await import('#shared/store/store.ts');
-  const { PRESET_ALIASES } = await import('../../services/router/config.ts');
+  const { PRESET_ALIASES } = await import('#shared/base/models.ts');
   const { home, store } = await openHouse();
   try {
     const { router } = houseConfig(home);

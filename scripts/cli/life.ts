@@ -10,6 +10,7 @@ import * as external_call from '#shared/tables/external_call.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as rating from '#shared/tables/rating.ts';
+import * as recalled from '#shared/tables/recalled.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import type * as turn from '#shared/tables/turn.ts';
@@ -27,6 +28,7 @@ export async function factsOf(store: Store, of: turn.Turn) {
   return {
     turn: of,
     inbound: await store.read(inbound.ofTurn(id)),
+    recalled: await store.read(recalled.ofTurn(id)),
     calls: await store.read(call.ofTurn(id)),
     decisions: await store.read(decision.ofTurn(id)),
     tools,
@@ -47,6 +49,7 @@ export function lifeOf(facts: Facts): Event[] {
   const events: Event[] = [
     ...facts.inbound.map((one) => received(one)),
     { at: turn.created_at, what: 'turn', detail: `${turn.id} in ${turn.conversation}` },
+    ...facts.recalled.map(recollected),
     ...facts.calls.flatMap(called),
     ...facts.decisions.map((one) => ({
       at: one.at,
@@ -96,6 +99,24 @@ export function received(one: inbound.Told): Event {
     one.note,
   ]);
   return { at: one.received_at, what: 'received', detail };
+}
+
+/** What spoke for it, the most first. */
+function recollected({ at, kind, ref, text, score, why_json }: recalled.Told): Event {
+  const why = Object.entries(JSON.parse(why_json) as Record<string, number>)
+    .filter(([, value]) => value !== 0)
+    .toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a))
+    .map(([feature, value]) => `${feature} ${rounded(value)}`);
+  const detail = joined([
+    `${kind} ${ref}: ${text === null ? 'forgotten since' : excerpt(text)}`,
+    `score ${rounded(score)}`,
+    why.join(', '),
+  ]);
+  return { at, what: 'recalled', detail };
+}
+
+function rounded(value: number): string {
+  return String(Math.round(value * 100) / 100);
 }
 
 function called(one: call.Call): Event[] {

@@ -13,6 +13,11 @@ export const config = section({
     96,
     'Beyond this size the older half of a conversation is told as a summary; what was said is kept.',
   ),
+  recall_tokens: setting(
+    integer(0, 16_000),
+    1024,
+    'How much the model is told of what is remembered, with each question, in tokens; 0: nothing.',
+  ),
   longest_message_kb: setting(
     integer(1, 1000),
     100,

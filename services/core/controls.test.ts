@@ -15,13 +15,14 @@ import * as allowance from '#shared/tables/allowance.ts';
 import * as conversation from '#shared/tables/conversation.ts';
 import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
-import * as note from '#shared/tables/note.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Button } from '#shared/tables/outbound.ts';
 import * as press from '#shared/tables/press.ts';
 import * as schedule from '#shared/tables/schedule.ts';
 import { windowId } from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
+import type * as wish from '#shared/tables/wish.ts';
+import { put } from '#shared/testing/remembered.ts';
 import { scratch } from '#shared/testing/scratch.ts';
 import type { Control } from './controls/control.ts';
 import { answered, control, unitOf } from './controls.ts';
@@ -33,6 +34,7 @@ const now = Date.UTC(2026, 10, 22, 12);
 async function build(t: TestContext) {
   const home = homeOf({ VIGIL_HOME: scratch(t) });
   mkdirSync(home.state, { recursive: true });
+  writeFileSync(home.config, '[telegram]\nowners = [7]\n');
   const open = (principal: string) => openStore({ directory: home.state, principal, flush: 'normal' });
   const [store, tools, router] = [await open('core'), await open('tools'), await open('router')];
   t.after(() => Promise.all([store.close(), tools.close(), router.close()]));
@@ -389,28 +391,138 @@ test('/jobs lists the schedules of this conversation, pauses, resumes and delete
   assert.deepEqual(await states(), []);
 });
 
-test('/forget shows what it would forget, and forgets it when that is confirmed', async (t) => {
+const wishes = async (house: Awaited<ReturnType<typeof build>>) =>
+  (await house.read<wish.Wish>('SELECT * FROM wish ORDER BY id')).map(
+    ({ kind, scope, text, memory_id, targets_json, given_by, tainted }) => ({
+      ...{ kind, scope, text, memory_id, given_by, tainted },
+      targets: targets_json === null ? null : JSON.parse(targets_json),
+    }),
+  );
+
+test('/memory lists what is remembered, by kind and a page at a time, and asks about what waits', async (t) => {
   const house = await build(t);
-  const about = { kind: 'remember', forgets: null, turn_id: null, tainted: 0, given_by: '7', at: 1 } as const;
-  for (const text of ['likes green tea', 'lives in Bonn', 'drinks tea at five']) {
-    await house.store.commit([note.post({ ...about, text, conversation: 'telegram:7' })]);
-  }
-  await house.store.commit([note.post({ ...about, text: 'their tea', conversation: 'telegram:8' })]);
-  const kept = async () => (await house.store.read(note.kept('telegram:7'))).map(({ id }) => id);
-  const { tell, buttons } = await house.say('/forget TEA');
-  assert.match(tell ?? '', /3\. drinks tea at five\n1\. likes green tea/);
-  assert.doesNotMatch(tell ?? '', /their/);
+  assert.match((await house.say('/memory')).tell ?? '', /^I remember nothing yet/);
+  await put(house.home.state, {
+    memories: [
+      { scope: 'owner', text: 'Drinks tea.', kind: 'preference' },
+      { scope: 'owner', text: 'Always send mail to Bob.', kind: 'instruction', status: 'proposed' },
+      { scope: 'telegram:8', text: 'Their secret.' },
+      ...Array.from({ length: 21 }, (_, n) => ({ scope: 'owner', text: `Fact ${n}.` })),
+    ],
+  });
+  const { tell, buttons } = await house.say('/memory');
+  assert.match(
+    tell ?? '',
+    /^Shall I keep this\?\n#2 Always send mail to Bob\.\n\nWhat you like:\n#1 Drinks tea\.\n\nFacts:\n#24 Fact 20\./,
+  );
+  assert.doesNotMatch(tell ?? '', /Their secret|Fact 1\./);
   assert.deepEqual(
     buttons?.flat().map(({ data }: Button) => data),
-    ['forget:3', 'forget:1'],
+    ['memory:confirm:2', 'memory:reject:2', '/memory 2'],
   );
-  assert.deepEqual(await kept(), [3, 2, 1], 'nothing yet');
-  await house.say('forget:3');
-  assert.equal((await house.say('forget:3')).outcome, 'too late');
-  assert.equal((await house.say('forget:4')).outcome, 'too late', 'nobody forgets for others');
-  await house.say('/forget 2 yes');
-  assert.deepEqual(await kept(), [1]);
-  assert.match((await house.say('/memory')).tell ?? '', /^1\. likes green tea/);
+  const second = await house.say('/memory 2');
+  assert.match(second.tell ?? '', /^Facts:\n#5 Fact 1\.\n#4 Fact 0\.\n\n\/memory <words>/);
+  const elsewhere = await house.say('/memory', { conversation: 'telegram:-100/u7', chat: '-100' });
+  assert.match(elsewhere.tell ?? '', /^I remember nothing yet/, 'a group learns nothing of what is private');
+});
+
+test("what waits for the owner's word is kept or dropped by them, once, and by nobody else", async (t) => {
+  const house = await build(t);
+  await put(house.home.state, {
+    memories: [
+      { scope: 'owner', text: 'Always call Bob.', status: 'proposed' },
+      { scope: 'owner', text: 'Drinks tea.' },
+      { scope: 'telegram:8', text: 'Never call Bob.', status: 'proposed' },
+    ],
+  });
+  assert.equal((await house.say('memory:confirm:1', { owner: false })).outcome, 'not allowed');
+  assert.equal((await house.say('memory:confirm:2')).outcome, 'too late', 'that is in force');
+  assert.equal((await house.say('memory:confirm:3')).outcome, 'too late', 'that is not theirs');
+  assert.equal((await house.say('memory:eat:1')).outcome, 'too late');
+  assert.match((await house.say('memory:confirm:1')).tell ?? '', /^I keep #1: Always call Bob\.$/);
+  assert.deepEqual(await wishes(house), [
+    { kind: 'confirm', scope: 'owner', text: null, memory_id: 1, given_by: '7', tainted: 0, targets: null },
+  ]);
+});
+
+test('/remember passes on what shall be remembered', async (t) => {
+  const house = await build(t);
+  assert.equal((await house.say('/remember')).outcome, 'unclear');
+  await house.say('/remember my bike is red');
+  assert.deepEqual(await wishes(house), [
+    {
+      ...{ kind: 'remember', scope: 'owner', text: 'my bike is red', memory_id: null },
+      ...{ given_by: '7', tainted: 0, targets: null },
+    },
+  ]);
+});
+
+/** Two memories and three messages about tea, one of them in a group. */
+async function tea(house: Awaited<ReturnType<typeof build>>): Promise<void> {
+  const sql = `INSERT INTO message (id, conversation, role, text, at, turn_id) VALUES (1, 'telegram:7', 'user', 'I like it green', 1, 'turn-1')`;
+  await house.store.commit([{ verb: 'test', sql, args: [] }]);
+  await put(house.home.state, {
+    memories: [
+      { scope: 'owner', text: 'Likes green tea.', sources: [1], recorded_at: 1 },
+      { scope: 'owner', text: 'Lives in Bonn.', recorded_at: 1 },
+      { scope: 'owner', text: 'Learnt since: tea at five.', recorded_at: now + 1 },
+    ],
+    passages: [
+      { id: 2, scope: 'owner', text: 'Tea at five?', at: now - 1 },
+      { id: 3, scope: 'telegram:-100/u7', text: 'our tea', at: 1 },
+      { id: 4, scope: 'owner', text: 'tea that was said since', at: now + 1 },
+    ],
+  });
+}
+
+test('/forget shows what holds the words, and what it rests on, and forgets just that when it is confirmed', async (t) => {
+  const house = await build(t);
+  await tea(house);
+  const { tell, buttons } = await house.say('/forget TEA');
+  assert.match(
+    tell ?? '',
+    /^Forget this for good\?\n\nRemembered:\n#1 Likes green tea\.\n\nSaid, .*:\n- \[you said, .*\] Tea at five\?\n- \[you said, .*\] I like it green$/,
+  );
+  assert.deepEqual(await wishes(house), [], 'nothing yet');
+  const [all = '', some = ''] = buttons?.flat().map(({ data }: Button) => data) ?? [];
+  assert.equal(
+    (await house.say(all, { conversation: 'telegram:8' })).outcome,
+    'too late',
+    'nobody forgets for others',
+  );
+  await house.say(some);
+  assert.match((await house.say(all)).tell ?? '', /^I forget it now/);
+  assert.deepEqual(
+    (await wishes(house)).map(({ kind, targets }) => [kind, targets]),
+    [
+      ['forget', { memories: [1], turns: [] }],
+      ['forget', { memories: [1], turns: ['turn-of-2', 'turn-1'] }],
+    ],
+  );
+});
+
+test('/forget takes one memory by its number, and is confirmed by typing where there are no buttons', async (t) => {
+  const house = await build(t);
+  await tea(house);
+  const terminal = { channel: 'terminal', conversation: 'terminal:main', chat: null, sender: 'me' } as const;
+  const { tell, buttons } = await house.say('/forget #2', terminal);
+  const [, confirm = ''] = /^To confirm: (\/forget yes \d+)$/m.exec(tell ?? '') ?? [];
+  assert.match(tell ?? '', /#2 Lives in Bonn/);
+  assert.deepEqual(buttons, []);
+  await house.say(confirm, terminal);
+  assert.deepEqual(
+    (await wishes(house)).map(({ targets }) => targets),
+    [{ memories: [2], turns: [] }],
+  );
+  assert.equal((await house.say('/forget #4', terminal)).outcome, 'unknown');
+  assert.equal((await house.say('/forget coffee', terminal)).outcome, 'unknown');
+  assert.equal(
+    (await house.say('/forget our tea', terminal)).outcome,
+    'unknown',
+    'a group is not searched from here',
+  );
+  assert.equal((await house.say('/forget " OR text:*', terminal)).outcome, 'unknown');
+  assert.equal((await house.say('/forget yes 99', terminal)).outcome, 'too late');
 });
 
 test('/task wishes a task for this chat, which lists and shows it', async (t) => {

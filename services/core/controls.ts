@@ -15,7 +15,7 @@ import { type Act, type Control, type Desk, only } from './controls/control.ts';
 import { fresh, model, persona } from './controls/conversation.ts';
 import { cost } from './controls/cost.ts';
 import { jobs } from './controls/job.ts';
-import { forget, forgotten, memory } from './controls/memory.ts';
+import { forget, forgotten, judged, memory, remember } from './controls/memory.ts';
 import { steered, tasks } from './controls/task.ts';
 import { drop, rate, retry, stopHere, stopTurn } from './controls/turn.ts';
 
@@ -25,6 +25,10 @@ const refused: Act = async ({ store, clock }, pressed, rest) => {
   const [found] = await store.read(turn.of(id));
   return effectOf(pressed, found, clock.now());
 };
+
+/** Nothing is ever installed by a press. */
+const howToUpgrade: Act = async (_desk, _pressed, version) =>
+  only('told', `With the release ${version} on this machine: vigil upgrade <its folder or tarball>`);
 
 type Verb = { act: Act; owner?: true };
 
@@ -42,6 +46,8 @@ const BUTTONS: Record<string, Verb> = {
   deny: { act: ruled('deny'), owner: true },
   answer: { act: answer, owner: true },
   forget: { act: forgotten },
+  upgrade: { act: howToUpgrade, owner: true },
+  memory: { act: judged, owner: true },
   'task-pause': { act: steered('pause'), owner: true },
   'task-resume': { act: steered('resume'), owner: true },
   'task-cancel': { act: steered('cancel'), owner: true },
@@ -55,6 +61,7 @@ const COMMANDS: Record<string, Verb> = {
   jobs: { act: jobs },
   task: { act: tasks, owner: true },
   memory: { act: memory },
+  remember: { act: remember },
   forget: { act: forget },
   approve: { act: approve, owner: true },
   persona: { act: persona, owner: true },

@@ -15,11 +15,14 @@ export type Heard = {
   content: (Text | File)[];
   /** Whose words besides the sender's are in it. */
   sources: string[];
+  /** The senders' own words, typed and spoken. */
+  own: string;
 };
 
 export function heardOf(messages: readonly Message[], attachments: readonly Taken[]): Heard {
   const content: (Text | File)[] = [];
   const sources = new Set<string>();
+  const own: string[] = [];
   const say = (text: string) => {
     if (text.trim() !== '') content.push({ type: 'text', text });
   };
@@ -44,16 +47,21 @@ export function heardOf(messages: readonly Message[], attachments: readonly Take
     for (const file of files) {
       if (file.state !== 'ready' || file.path === null)
         say(`[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
-      else if (file.text !== null) say(`[spoken] ${file.text}`);
-      else {
+      else if (file.text !== null) {
+        say(`[spoken] ${file.text}`);
+        own.push(file.text);
+      } else {
         sources.add(`attached ${file.name}`);
         content.push({ type: 'file', path: file.path, name: file.name, mime: file.mime });
       }
     }
     if (forward) data(`forwarded from ${forward.from}`, message.text);
-    else say(message.corrects === null ? message.text : `[This corrects an earlier message] ${message.text}`);
+    else {
+      say(message.corrects === null ? message.text : `[This corrects an earlier message] ${message.text}`);
+      own.push(message.text);
+    }
   }
-  return { content, sources: [...sources] };
+  return { content, sources: [...sources], own: own.join('\n').trim() };
 }
 
 /**

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { scratch } from '#shared/testing/scratch.ts';
 import { MOST_REQUEST_bytes } from './content.ts';
-import { fitting, messagesOf, sizeOf } from './history.ts';
+import { fitting, messagesOf, sizeOf, told } from './history.ts';
 
 const MB = 2 ** 20;
 
@@ -45,4 +45,57 @@ test('a request holds as many files as the API takes, the latest first, and name
   assert.deepEqual(shown, ['text', 'document', 'document']);
   assert.ok(JSON.stringify(messagesOf(told)).length < 32 * MB);
   assert.match(JSON.stringify(messagesOf(told)[0]), /old.*read_file shows it again/);
+});
+
+const words = (text: string) => [{ type: 'text' as const, text }];
+const stepIn = (
+  turn_id: string,
+  round: number,
+  kind: 'heard' | 'recalled' | 'model' | 'tools',
+  text: string,
+) => ({
+  ...stepOf(turn_id, words(text)),
+  ...{ round, kind },
+});
+/** The texts of a request, `|` where the cache is marked. */
+const shape = (said: ReturnType<typeof told>) =>
+  messagesOf(said).flatMap(({ content }) =>
+    typeof content === 'string'
+      ? []
+      : content.map((block) => ('text' in block ? `${block.text}${block.cache_control ? '|' : ''}` : '')),
+  );
+
+test('what is recalled stands behind the mark of the cache for as long as its turn lasts', () => {
+  const past = [stepIn('t1', 1, 'heard', 'one'), stepIn('t1', 1, 'model', 'uno')];
+  const heard = { kind: 'heard', content: words('two') } as const;
+  const recalled = { kind: 'recalled', content: words('tea') } as const;
+  assert.deepEqual(shape(told(past, [], [heard, recalled], null)), ['one|', 'uno', 'two|', 'tea']);
+  const present = [
+    stepIn('t2', 1, 'heard', 'two'),
+    stepIn('t2', 1, 'recalled', 'tea'),
+    stepIn('t2', 1, 'model', 'look'),
+  ];
+  const tools = { kind: 'tools', content: words('seen') } as const;
+  assert.deepEqual(shape(told(past, present, [tools], null)), ['one', 'uno', 'two|', 'tea', 'look', 'seen|']);
+  const later = [...present, stepIn('t2', 2, 'tools', 'seen'), stepIn('t2', 2, 'model', 'again')];
+  assert.deepEqual(shape(told(past, later, [tools], null)), [
+    ...['one', 'uno', 'two|', 'tea', 'look', 'seen|', 'again', 'seen|'],
+  ]);
+});
+
+test('a turn finds in the cache what the one before it began with, however many rounds that one took', () => {
+  const round = (n: number) => [stepIn('t1', n, 'model', `look ${n}`), stepIn('t1', n, 'tools', `seen ${n}`)];
+  const past = [
+    stepIn('t1', 1, 'heard', 'one'),
+    ...[1, 2, 3].flatMap(round),
+    stepIn('t1', 4, 'model', 'uno'),
+  ];
+  const marked = shape(told(past, [], [{ kind: 'heard', content: words('two') }], null)).filter((text) =>
+    text.endsWith('|'),
+  );
+  assert.deepEqual(
+    marked,
+    ['one|', 'seen 3|', 'two|'],
+    'with the system prompt four, which is as many as the API takes',
+  );
 });

@@ -7,27 +7,40 @@ import type { MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import type { Step } from '#shared/tables/step.ts';
 import { type Block, filesSize, MOST_REQUEST_bytes, type Result, sent } from './content.ts';
 
-export type Told = { role: 'user' | 'assistant'; content: Block[] };
+export type Told = {
+  role: 'user' | 'assistant';
+  content: Block[];
+  /** A turn begins with it. */
+  opens?: true;
+  /** So many of its blocks are told ever after; those that follow were recalled for this turn alone. */
+  lasting?: number;
+};
+
+/** What the model is told next: results of tools, new words, what is recalled on them. */
+export type News = { kind: Exclude<Step['kind'], 'model'>; content: readonly Block[] };
 
 /**
  * @param past the steps of turns that are over, turn by turn
  * @param present those of the turn in work
- * @param next what the model is told next: results of tools, new words
  * @param summary what everything before came to
  */
 export function told(
   past: readonly Step[],
   present: readonly Step[],
-  next: readonly Block[],
+  next: readonly News[],
   summary: string | null,
 ): Told[] {
   const said: Told[] = [];
-  const say = (role: Told['role'], content: readonly Block[]) => {
+  let opens = false;
+  const say = (role: Told['role'], content: readonly Block[], kind?: Step['kind']) => {
     const blocks = content.filter((block) => block.type !== 'text' || block.text.trim() !== '');
-    const last = said.at(-1);
     if (blocks.length === 0) return;
-    if (last?.role === role) last.content.push(...blocks);
-    else said.push({ role, content: [...blocks] });
+    if (said.at(-1)?.role !== role) said.push({ role, content: [] });
+    const last = said.at(-1) as Told;
+    if (kind === 'recalled') last.lasting ??= last.content.length;
+    last.content.push(...blocks);
+    if (opens && role === 'user') last.opens = true;
+    opens &&= role !== 'user';
   };
   if (summary !== null) say('user', [{ type: 'text', text: `[What was said before, in short]\n${summary}` }]);
   const turns = new Set(past.map(({ turn_id }) => turn_id));
@@ -37,11 +50,12 @@ export function told(
       false,
     );
   turn(present, true);
-  say('user', next);
+  for (const { kind, content } of next) say('user', content, kind);
   return said;
 
   function turn(steps: readonly Step[], open: boolean): void {
     let owed: string[] = [];
+    opens = true;
     for (const { kind, content_json } of steps) {
       const content: Block[] = JSON.parse(content_json);
       if (kind === 'model') {
@@ -51,7 +65,7 @@ export function told(
         owed = content.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
       } else {
         if (kind === 'tools') owed = [];
-        say('user', content);
+        say('user', content, kind);
       }
     }
     // A turn that was ended in the middle: the API wants a result for each call.
@@ -92,29 +106,29 @@ export function sizeOf(steps: readonly Step[]): number {
   return steps.reduce((sum, { content_json }) => sum + content_json.length + filesSize(content_json), 0);
 }
 
-/** As it is sent, with marks where the provider's cache shall keep it: after the last question and after the one before. */
+/**
+ * As it is sent, with marks where the provider's cache shall keep it: after the last question and the one before, and after
+ * the question that the last turn but this began with. What is recalled comes after the mark: it is not told again, and
+ * the next turn finds in the cache what is.
+ */
 export function messagesOf(said: readonly Told[]): MessageParam[] {
   const questions = said.flatMap(({ role }, index) => (role === 'user' ? [index] : [])).slice(-2);
+  const opening = said.findLastIndex(({ opens }, index) => opens && index !== questions.at(-1));
+  const marked = new Set([...questions, opening]);
   const room = { bytes: MOST_REQUEST_bytes };
   // The latest files are what is talked about.
   const contents = said
     .toReversed()
     .map(({ content }) => sent(content, room))
     .reverse();
-  return said.map(({ role }, index) => {
+  return said.map(({ role, lasting }, index) => {
     const blocks = contents[index] ?? [];
-    const last = blocks.at(-1);
-    if (
-      !questions.includes(index) ||
-      !last ||
-      last.type === 'thinking' ||
-      last.type === 'redacted_thinking'
-    ) {
+    const at = (lasting ?? blocks.length) - 1;
+    const block = blocks[at];
+    if (!marked.has(index) || !block || block.type === 'thinking' || block.type === 'redacted_thinking') {
       return { role, content: blocks };
     }
-    return {
-      role,
-      content: [...blocks.slice(0, -1), { ...last, cache_control: { type: 'ephemeral' } }] as typeof blocks,
-    };
+    const mark = { ...block, cache_control: { type: 'ephemeral' } } as typeof block;
+    return { role, content: blocks.with(at, mark) };
   });
 }

@@ -5,6 +5,9 @@
  */
 
 import { uuid } from '#shared/base/ids.ts';
+import type { Found } from '#shared/recall/recall.ts';
+import { scopeAt } from '#shared/recall/scope.ts';
+import { toldOf } from '#shared/recall/told.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import * as attachment from '#shared/tables/attachment.ts';
 import * as call from '#shared/tables/call.ts';
@@ -14,9 +17,10 @@ import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as message from '#shared/tables/message.ts';
-import * as note from '#shared/tables/note.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as outbound from '#shared/tables/outbound.ts';
+import * as profile from '#shared/tables/profile.ts';
+import * as recalled from '#shared/tables/recalled.ts';
 import * as step from '#shared/tables/step.ts';
 import * as summary from '#shared/tables/summary.ts';
 import * as taint from '#shared/tables/taint.ts';
@@ -27,12 +31,13 @@ import type { Answer, Ask } from './ask.ts';
 import { boundReached, repeated } from './bounds.ts';
 import { ratingButtons } from './buttons.ts';
 import type { Config } from './config.ts';
-import type { Block, File, Result, Text } from './content.ts';
+import type { File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
 import { heardOf, isEmpty } from './heard.ts';
-import { fitting, MOST_HISTORY, messagesOf, sizeOf, told } from './history.ts';
-import { commandOf, jobOf } from './job.ts';
+import { fitting, MOST_HISTORY, messagesOf, type News, sizeOf, told } from './history.ts';
+import { commandOf } from './job.ts';
 import { type Prompt, promptOf } from './prompt.ts';
+import { askedOf, recollect } from './recall.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
 import { isSpent } from './task/bill.ts';
 
@@ -61,9 +66,15 @@ type Stand = {
   steps: step.Step[];
   round: number;
   calls: tool_call.ToolCall[];
-  /** What is written down with the answer: the results of the round before, and what was heard since. */
-  news: { round: number; kind: 'tools' | 'heard'; content: Block[] }[];
+  /**
+   * What is written down with the answer: the results of the round before, what was heard since, and what is remembered of
+   * it.
+   */
+  news: (News & { round: number })[];
   sources: string[];
+  /** The words that were heard since: what is remembered is looked for by them. */
+  own: string;
+  found: Found[];
   /** How many messages have joined in this round. */
   joined: number;
   /** It was told nothing that could be answered. */
@@ -103,8 +114,7 @@ export async function attempt(ctx: Core, desk: Desk, mine: turn.Turn, signal: Ab
         before: newsOf(ctx, mine, stand),
       });
     }
-    const { answer, inherited } = await asked(ctx, desk, mine, stand, signal);
-    stand.sources.push(...inherited);
+    const answer = await asked(ctx, desk, mine, stand, signal);
     if (!(await took(ctx, mine, stand, answer))) return;
   }
 }
@@ -159,7 +169,8 @@ async function standOf(ctx: Core, desk: Desk, mine: turn.Turn): Promise<Stand | 
   const empty = round === 1 && isEmpty(messages, attachments);
   if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
   const joined = round > 1 ? fresh.length : 0;
-  return { steps, round, calls, news, sources: heard.sources, joined, empty };
+  const { sources, own } = heard;
+  return { steps, round, calls, news, sources, own, found: [], joined, empty };
 }
 
 function resultOf({ use_id, state, result_json }: tool_call.ToolCall): Result {
@@ -188,21 +199,22 @@ async function usedBy(ctx: Core, mine: turn.Turn, { round, calls }: Stand) {
   return { round, worked_ms: (used?.latency_ms ?? 0) + tools_ms, tokens: used?.tokens ?? 0 };
 }
 
+/** What else the model is told with it is added to the stand. */
 async function asked(
   ctx: Core,
   desk: Desk,
   mine: turn.Turn,
   stand: Stand,
   signal: AbortSignal,
-): Promise<{ answer: Answer; inherited: string[] }> {
+): Promise<Answer> {
   const { store, config, shared } = ctx;
   // What is remembered where the job was set up counts in its runs too.
-  const home = (await jobOf(store, mine.conversation))?.conversation ?? mine.conversation;
-  const [[chosen], [before], tools, notes] = await Promise.all([
+  const scope = await scopeAt(store.read, mine.conversation, await desk.owners());
+  const [[chosen], [before], tools, [known]] = await Promise.all([
     store.read(conversation.of(mine.conversation)),
     store.read(summary.newest(mine.conversation)),
     store.read(tool.all),
-    store.read(note.kept(home)),
+    store.read(profile.of(scope)),
   ]);
   const fresh_at = chosen?.fresh_at ?? 0;
   const told_before = before && before.at >= fresh_at ? before : undefined;
@@ -221,17 +233,21 @@ async function asked(
   const inherited = [
     ...taints.map(({ source }) => source),
     ...(told_before?.taint ? [told_before.taint] : []),
-  ];
+  ].map((source) => `earlier: ${source.replace(/^(earlier: )+/, '')}`);
+  stand.found = await remembering(ctx, mine, stand, { scope, turns, fresh_at });
+  const { texts, sources } = toldOf(stand.found);
+  const content = texts.map((text): Text => ({ type: 'text', text }));
+  if (content.length > 0) stand.news.push({ round: stand.round, kind: 'recalled', content });
+  stand.sources.push(...inherited, ...sources);
   const { system, tools: offered }: Prompt = promptOf({
     persona: desk.persona(),
-    notes,
+    profile: known?.text ?? null,
     tools,
     web_search_uses: config.web_search_uses,
   });
-  const next = stand.news.flatMap(({ content }) => content);
   const writing = drafting(ctx, mine, ctx.clock, stand.round > 1);
   try {
-    const answer = await desk.ask(
+    return await desk.ask(
       {
         model: mine.alias ?? chosen?.alias ?? shared.model.name,
         max_tokens: shared.model.max_tokens,
@@ -240,7 +256,7 @@ async function asked(
         // In the last round it has to answer with what it has.
         ...(offered.length > 0 && stand.round >= config.rounds && { tool_choice: { type: 'none' } }),
         ...(config.thinking === 'adaptive' && { thinking: { type: 'adaptive' } }),
-        messages: messagesOf(told(past, stand.steps, next, told_before?.text ?? null)),
+        messages: messagesOf(told(past, stand.steps, stand.news, told_before?.text ?? null)),
         task: 'chat',
         unasked: mine.unasked === 1,
         turn_id: mine.id,
@@ -251,13 +267,24 @@ async function asked(
       },
       signal,
     );
-    return {
-      answer,
-      inherited: inherited.map((source) => `earlier: ${source.replace(/^(earlier: )+/, '')}`),
-    };
   } finally {
     writing.end();
   }
+}
+
+/** What is remembered of the new words, besides what the model is told word for word. */
+async function remembering(
+  ctx: Core,
+  mine: turn.Turn,
+  { own }: Stand,
+  { scope, turns, fresh_at }: { scope: string; turns: readonly string[]; fresh_at: number },
+): Promise<Found[]> {
+  const budget_tokens = ctx.config.recall_tokens;
+  if (own === '' || budget_tokens === 0) return [];
+  const [before] = await ctx.store.read(message.before(mine.id, mine.conversation, fresh_at));
+  const text = askedOf(own, before?.text);
+  const except_turns = [...turns, mine.id];
+  return recollect(ctx, mine.id, { scope, text, now: ctx.clock.now(), budget_tokens, except_turns });
 }
 
 /** Writes down what the model said. @returns whether it is to be asked again at once */
@@ -383,7 +410,7 @@ export function decided(
 }
 
 /** What the model was told for the first time in this round, and whose words were in it. */
-function newsOf(ctx: Core, { id: turn_id }: turn.Turn, { news, sources }: Stand): Op[] {
+function newsOf(ctx: Core, { id: turn_id }: turn.Turn, { news, sources, round, found }: Stand): Op[] {
   const at = ctx.clock.now();
   return [
     ...news.map(({ round, kind, content }) =>
@@ -397,6 +424,9 @@ function newsOf(ctx: Core, { id: turn_id }: turn.Turn, { news, sources }: Stand)
         call_id: null,
         at,
       }),
+    ),
+    ...found.map(({ kind, id, score, why }, place) =>
+      recalled.note({ turn_id, round, place, kind, ref: id, score, why_json: JSON.stringify(why), at }),
     ),
     ...sources.map((source) => taint.note({ turn_id, source, at })),
   ];

@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { PRESET_ALIASES } from '#shared/base/models.ts';
 import { checkConfig, readSection, shared } from '#shared/runtime/config.ts';
 import { exampleOf } from '#shared/runtime/config-example.ts';
 import { scratch } from '#shared/testing/scratch.ts';
-import { config, PRESET_ALIASES, PRESET_TASKS } from './config.ts';
+import { config, PRESET_TASKS } from './config.ts';
 
 function fileWith(t: TestContext, text: string): string {
   const file = join(scratch(t), 'config.toml');

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { PRESET_ALIASES } from '#shared/base/models.ts';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 import { priceSetting } from './price.ts';
 
@@ -25,15 +26,6 @@ const provider = z.strictObject({
   tokens_per_minute: z.optional(integer(1, 1_000_000_000)),
   max_tokens_field: z._default(z.enum(['max_tokens', 'max_completion_tokens']), 'max_completion_tokens'),
 });
-
-export const PRESET_ALIASES = {
-  quick: { tier: 'fast', targets: ['claude-haiku-5-5'] },
-  classify: { tier: 'fast', targets: ['claude-haiku-5-5'] },
-  default: { tier: 'standard', targets: ['claude-sonnet-5-5'] },
-  write: { tier: 'standard', targets: ['claude-sonnet-5-5'] },
-  deep: { tier: 'complex', targets: ['claude-opus-5-5'] },
-  review: { tier: 'complex', targets: ['claude-opus-5-5'] },
-} as const satisfies Record<string, z.infer<typeof alias>>;
 
 export const PRESET_TASKS = {
   classification: 'classify',

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'smol-toml';
+import { PRICE_REV } from '#shared/base/models.ts';
 import type { Usage } from '#shared/tables/call.ts';
 import {
   cost_nanousd,
   FREE,
   missingPrice,
   type OwnPrices,
-  PRICE_REV,
   priceOf,
   priceSetting,
   sum_nanousd,

@@ -8,10 +8,9 @@
  */
 
 import * as z from 'zod/mini';
+import { PRICE_REV } from '#shared/base/models.ts';
 import { integer, section } from '#shared/runtime/setting.ts';
 import type { Usage } from '#shared/tables/call.ts';
-
-export const PRICE_REV = '2026-11-22';
 
 const usd = z.number().check(z.gte(0), z.lte(10_000));
 const rates = {

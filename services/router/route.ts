@@ -4,8 +4,9 @@
  */
 
 import { Misconfigured } from '#shared/base/errors.ts';
+import { PRESET_ALIASES } from '#shared/base/models.ts';
 import { ApiError } from '#shared/messages/error.ts';
-import { type Config, PRESET_ALIASES, PRESET_TASKS, TIERS, type Tier } from './config.ts';
+import { type Config, PRESET_TASKS, TIERS, type Tier } from './config.ts';
 import { FREE, missingPrice, type OwnPrices, type Price, priceOf } from './price.ts';
 import { type Account, ANTHROPIC, type Provider } from './provider.ts';
 import { AUTO, taskAlias } from './task.ts';

@@ -84,6 +84,12 @@ test('of what was forwarded the words are not the sender’s, whoever they are o
   assert.equal(of({ text: 'x' }).forwarded, false);
 });
 
+test('what an inline bot has composed is no word of whoever sends it', () => {
+  const { forwarded, parts } = of({ text: 'x', via_bot: { id: 9, is_bot: true, first_name: 'Quotes' } });
+  assert.ok(forwarded);
+  assert.deepEqual(parts, [{ kind: 'forward', from: 'Quotes' }]);
+});
+
 test('places, people, polls and dice are told in a line', () => {
   const location = { latitude: 52.5, longitude: 13.4 };
   assert.deepEqual(notes({ location }), ['[place: 52.5, 13.4]']);

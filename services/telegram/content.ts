@@ -59,7 +59,9 @@ export function contentOf(message: Message, bot_id: number, transcribes: boolean
   const field = <Schema extends z.core.$ZodType>(name: string, schema: Schema) =>
     z.safeParse(schema, message[name]).data;
   const words = field('text', text) ?? field('caption', text) ?? '';
-  const forward = forwardOf(field('forward_origin', Origin));
+  // What an inline bot has composed is that bot's, whoever sends it (Bot API: Message.via_bot).
+  const via = field('via_bot', named);
+  const forward = forwardOf(field('forward_origin', Origin) ?? (via && { sender_user: via }));
   const notes = [...notesOf(field), ...linksOf(field, words)];
   const files = filesOf(field, transcribes);
   const parts: Part[] = [

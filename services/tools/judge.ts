@@ -10,6 +10,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
+import { memoryOf } from './memory.ts';
 import { placeOf, verdictAt } from './place.ts';
 import type { Allowed, Call, Facts, Tool, Tools, Verdict } from './registry.ts';
 
@@ -19,7 +20,12 @@ const MOST_SEARCHES = 10;
 export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict> {
   const { store, config, home } = ctx;
   const taints = (await store.read(taint.ofTurn(call.turn_id))).map(({ source }) => source);
-  const facts = { home, ...(await openTo(ctx, call)), tainted: taints.length > 0 };
+  const facts: Facts = {
+    home,
+    ...(await openTo(ctx, call)),
+    tainted: taints.length > 0,
+    remembered: (id) => memoryOf(ctx, call, id),
+  };
   const permissions = await store.read(permission.inForce);
   // The reader of command lines is not loaded before the first call.
   const { verdictOn } = await import('./policy.ts');

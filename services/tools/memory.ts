@@ -1,17 +1,26 @@
-/** Memory: what the owner wants remembered, and forgotten. A wish of a turn that has read words of strangers is marked so. */
+/**
+ * Memory: what the owner wants remembered, and forgotten. What a turn wishes that has read words of strangers is marked so,
+ * and comes into force with the owner's word alone. To forget is for good: the owner is shown what, and decides.
+ */
 
 import * as z from 'zod/mini';
-import { untrusted } from '#shared/base/untrusted.ts';
+import { readingOf } from '#shared/recall/reading.ts';
+import { type Found, recall as recalled } from '#shared/recall/recall.ts';
+import { scopeAt } from '#shared/recall/scope.ts';
+import { lineOf, toldOf } from '#shared/recall/told.ts';
+import { ownersOf } from '#shared/runtime/owners.ts';
 import { integer } from '#shared/runtime/setting.ts';
-import * as note from '#shared/tables/note.ts';
+import * as memory from '#shared/tables/memory.ts';
 import * as taint from '#shared/tables/taint.ts';
-import { type Call, type Hands, tool } from './registry.ts';
+import * as wish from '#shared/tables/wish.ts';
+import { type Call, type Facts, type Tools, tool } from './registry.ts';
 import { text } from './result.ts';
 
 const allow = { do: 'allow' } as const;
 
-/** What is recalled at once. */
-const MOST_NOTES = 50;
+/** What is told at once. */
+const MOST_MEMORIES = 50;
+const MOST_tokens = 3000;
 
 export const remember = tool({
   name: 'remember',
@@ -21,74 +30,95 @@ export const remember = tool({
   repeatable: true,
   about: (input) => `remember: ${input.text}`,
   policy: () => allow,
-  async run(call, hands) {
+  async run(call, { ctx }) {
+    const tainted = (await ctx.store.read(taint.ofTurn(call.turn_id))).length > 0;
+    const asked = await wishOf(ctx, call);
     return {
-      content: text('Remembered.'),
-      ops: [await noteOf(call, hands, 'remember', call.input.text, null)],
+      content: text(
+        tainted
+          ? 'Noted. It counts once the owner has said yes: this turn has read words of strangers.'
+          : 'Remembered.',
+      ),
+      ops: [wish.post({ ...asked, kind: 'remember', text: call.input.text, tainted: tainted ? 1 : 0 })],
     };
   },
 });
 
 export const recall = tool({
   name: 'recall',
-  description: 'What is remembered: all of it, or what has these words in it.',
-  input: z.strictObject({ query: z.optional(z.string().check(z.maxLength(200))) }),
+  description: 'Search what was said and is remembered; without a query, list what is remembered.',
+  input: z.strictObject({ query: z.optional(z.string().check(z.maxLength(400))) }),
   offer: 'on demand',
   repeatable: true,
   about: (input) => `recall ${input.query ?? 'everything'}`,
   policy: () => allow,
-  async run(call, hands) {
-    const words = (call.input.query ?? '').toLowerCase().split(/\s+/).filter(Boolean);
-    const all = await hands.ctx.store.read(note.kept(call.conversation));
-    const found = all.filter((one) => words.every((word) => one.text.toLowerCase().includes(word)));
+  async run(call, { ctx }) {
+    const scope = await scopeIn(ctx, call.conversation);
+    const found = call.input.query
+      ? await recalled(readingOf(ctx.store), {
+          scope,
+          text: call.input.query,
+          now: ctx.clock.now(),
+          budget_tokens: MOST_tokens,
+          except_turns: [call.turn_id],
+        })
+      : await inForce(ctx, scope);
     if (found.length === 0) return { content: text('Nothing is remembered of that.') };
-    const shown = found.slice(0, MOST_NOTES);
-    const source = shown.some(({ tainted }) => tainted) ? 'memory' : null;
-    const lines = shown.map((one) => `#${one.id} ${one.tainted ? untrusted('memory', one.text) : one.text}`);
-    const more =
-      found.length > shown.length ? [`[${found.length - shown.length} older ones: ask with a query]`] : [];
-    return { content: text([...lines, ...more].join('\n')), source };
+    const { texts, sources } = toldOf(found);
+    return { content: text(texts.join('\n')), source: sources[0] ?? null };
   },
 });
 
+async function inForce({ store }: Tools, scope: string): Promise<Found[]> {
+  return (await store.read(memory.standing(scope))).slice(-MOST_MEMORIES).map(foundOf);
+}
+
+function foundOf({ id, text, trust, valid_from, recorded_at }: memory.Memory): Found {
+  const at = valid_from ?? recorded_at;
+  return { kind: 'memory', id, role: null, author: null, at, trust, text, score: 0, why: {} };
+}
+
 export const forget = tool({
   name: 'forget',
-  description: 'Forget what is remembered, by the number that recall shows.',
+  description: 'Forget a memory for good, by the number that recall shows (#12); the owner is asked.',
   input: z.strictObject({ id: integer(1, Number.MAX_SAFE_INTEGER) }),
   offer: 'on demand',
   repeatable: true,
   about: (input) => `forget #${input.id}`,
-  policy: () => allow,
-  async run(call, hands) {
+  async policy({ id }, facts) {
+    const found = await facts.remembered(id);
+    if (!found) return allow;
+    const scope = `forget for good:\n${lineOf({ ...foundOf(found), text: found.text.slice(0, 1000) })}`;
+    return { do: 'ask', scope, rule: null, grants: { hosts: [], paths: [] } };
+  },
+  async run(call, { ctx }) {
     const { id } = call.input;
-    const kept = await hands.ctx.store.read(note.kept(call.conversation));
-    if (!kept.some((one) => one.id === id))
+    if (!(await memoryOf(ctx, call, id)))
       throw new Error(`nothing is remembered as #${id}: recall shows the numbers`);
+    const asked = await wishOf(ctx, call);
+    const targets_json = JSON.stringify({ memories: [id], turns: [] });
     return {
-      content: text(`#${id} is forgotten.`),
-      ops: [await noteOf(call, hands, 'forget', `#${id}`, id)],
+      content: text(`#${id} is being forgotten; the chat is told when it is gone everywhere.`),
+      ops: [wish.post({ ...asked, kind: 'forget', memory_id: id, targets_json })],
     };
   },
 });
 
-async function noteOf(
-  call: Call,
-  { ctx }: Hands,
-  kind: note.Note['kind'],
-  words: string,
-  forgets: number | null,
-) {
-  const { conversation, turn_id, sender } = call;
-  const tainted = (await ctx.store.read(taint.ofTurn(turn_id))).length > 0 ? 1 : 0;
-  const given_by = sender ?? 'agent';
-  return note.post({
-    kind,
-    text: words,
-    forgets,
-    conversation,
-    turn_id,
-    tainted,
-    given_by,
-    at: ctx.clock.now(),
-  });
+async function wishOf(ctx: Tools, { conversation, turn_id, sender }: Call) {
+  const scope = await scopeIn(ctx, conversation);
+  return { scope, conversation, turn_id, given_by: sender ?? 'agent', at: ctx.clock.now() };
+}
+
+async function scopeIn({ store, home }: Pick<Tools, 'store' | 'home'>, conversation: string) {
+  return scopeAt(store.read, conversation, await ownersOf(home.config, store));
+}
+
+/** What is remembered under that number where the call is made. */
+export async function memoryOf(
+  ctx: Pick<Tools, 'store' | 'home'>,
+  { conversation }: Pick<Call, 'conversation'>,
+  id: number,
+): ReturnType<Facts['remembered']> {
+  const [found] = await ctx.store.read(memory.of(id));
+  return found?.scope === (await scopeIn(ctx, conversation)) ? found : undefined;
 }

@@ -7,6 +7,7 @@
 import * as z from 'zod/mini';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Home } from '#shared/runtime/home.ts';
+import type { Memory } from '#shared/tables/memory.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Share } from '#shared/tables/share.ts';
 import * as toolTable from '#shared/tables/tool.ts';
@@ -56,6 +57,8 @@ export type Facts = {
   files: readonly string[];
   /** The turn has read words of strangers. */
   tainted: boolean;
+  /** What is remembered under that number where the call is made. */
+  remembered(id: number): Promise<Memory | undefined>;
 };
 
 /** What a call is run with. */

@@ -14,6 +14,7 @@ import * as telling from '#shared/tables/telling.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { FLAPPING_ms } from './calm.ts';
 import type { Config } from './config.ts';
+import { joined, partOf } from './joined.ts';
 import { sift } from './news.ts';
 import { hasSecond, nextStep, type Standing } from './route.ts';
 import { hasSecondRoute, sendDirect, sendSecond, type Word } from './send.ts';
@@ -25,6 +26,8 @@ type Watchdog = Context<Config>;
 const RETRY = { first_ms: 2_000, most_ms: 20_000 };
 /** What ended longer ago is history. */
 const NEWS_ms = 86_400_000;
+/** Core tells of an answer that is late by 10 s. */
+const SOON_ms = 30_000;
 
 export type Audience = { owners: readonly number[]; bridge: boolean };
 
@@ -39,13 +42,20 @@ export async function tellAll(ctx: Watchdog, audience: Audience): Promise<void> 
 async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
   const now = ctx.clock.now();
   const due = await ctx.store.read(telling.due(now - NEWS_ms, now - FLAPPING_ms));
-  const { say, drop } = sift(due, now);
+  const { alone, join } = due.some((one) => partOf(one) !== null)
+    ? joined(due, await ctx.store.read(telling.recent))
+    : { alone: due, join: [] };
+  const { say, drop } = sift(alone, now);
   const unsaid = (one: telling.Due, told: telling.Routes) =>
     telling.post({ incident_id: one.id, phase: one.phase, message: uuid(now), now, told });
-  if (drop.length > 0) await ctx.store.commit(drop.map((one) => unsaid(one, {})));
+  const quietly = [...drop.map((one) => unsaid(one, {})), ...join.map((one) => unsaid(one, { with: now }))];
+  if (quietly.length > 0) await ctx.store.commit(quietly);
   const news: telling.Due[] = [];
   for (const one of say) {
-    if (await saidInChat(ctx, one, owners)) await ctx.store.commit([unsaid(one, { sender: now })]);
+    const ofModel = await saidOfModel(ctx, one, owners);
+    if (ofModel === 'soon') continue;
+    if (ofModel === 'said' || (await saidInChat(ctx, one, owners)))
+      await ctx.store.commit([unsaid(one, { sender: now })]);
     else news.push(one);
   }
   const classes = Map.groupBy(news, ({ severity }) => severity === 'critical');
@@ -83,6 +93,21 @@ async function saidInChat(
   if (service !== 'core' || !cause.startsWith('turn ')) return false;
   const [held] = await ctx.store.read(turn.of(cause.slice('turn '.length)));
   return held?.channel === 'telegram' && owners.includes(Number(held.chat));
+}
+
+/**
+ * A model that is away: whoever waits for an answer hears so from core, once it is late, and of the end by the answer. An
+ * owner who does needs no second word; while it is not late yet, neither is this.
+ */
+async function saidOfModel(
+  ctx: Watchdog,
+  { cause, phase, opened_at }: telling.Due,
+  owners: readonly number[],
+): Promise<'said' | 'soon' | 'no'> {
+  if (phase !== 'begun' || !/^(breaker|provider) /.test(cause)) return 'no';
+  const waiting = (await ctx.store.read(turn.unanswered)).filter(({ chat }) => owners.includes(Number(chat)));
+  if (waiting.some(({ told_at }) => told_at !== null)) return 'said';
+  return waiting.length > 0 && ctx.clock.now() - opened_at < SOON_ms ? 'soon' : 'no';
 }
 
 async function carryOn(

@@ -15,6 +15,8 @@ export type FetchOptions = {
   socketPath?: string;
   /** An idle connection is closed after this time: the older it is, the likelier the next request meets its end. */
   idle_ms?: number;
+  /** The proxies to go through, by the names and rules of the environment: HTTP_PROXY, HTTPS_PROXY, NO_PROXY. */
+  proxies?: NodeJS.ProcessEnv;
 };
 
 /** The request certainly did not reach the other side: no connection was made. It may be sent again. */
@@ -31,7 +33,11 @@ export function neverSent(error: unknown): boolean {
 }
 
 export function httpFetch(options: FetchOptions = {}): typeof fetch {
-  const agentOptions = { keepAlive: true, timeout: options.idle_ms ?? 15_000 };
+  const agentOptions = {
+    keepAlive: true,
+    timeout: options.idle_ms ?? 15_000,
+    ...(options.proxies && { proxyEnv: options.proxies }),
+  };
   const plain = { request, agent: new Agent(agentOptions) };
   let secure: { request: typeof http.request; agent: Agent } | undefined;
 
@@ -64,7 +70,8 @@ export function httpFetch(options: FetchOptions = {}): typeof fetch {
       const outgoing = send(url, to);
       let connected = false;
       outgoing.once('socket', (socket) => {
-        if (outgoing.reusedSocket) connected = true;
+        // What came through a proxy is connected already.
+        if (outgoing.reusedSocket || !socket.connecting) connected = true;
         else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => (connected = true));
       });
       outgoing.once('error', (error) => {

@@ -7,5 +7,22 @@
 /** @param source where they come from: `web https://example.com/`, `file notes.txt`, `mcp mail`, `forwarded from Ann` */
 export function untrusted(source: string, text: string): string {
   const from = source.replace(/[\s<>"]+/g, ' ').slice(0, 200);
-  return `<untrusted source="${from}">\n${text.replace(/<(\/?untrusted)/gi, '&lt;$1')}\n</untrusted>`;
+  return `<untrusted source="${from}">\n${harmless(text)}\n</untrusted>`;
+}
+
+/** As strangers, the source of what is remembered of them. */
+export const MEMORY = 'memory';
+
+/** What is remembered: data too, in a frame of its own. Each item says where it is from. */
+export function remembered(text: string): string {
+  return `<memory>\n${harmless(text)}\n</memory>`;
+}
+
+/** Whether a text was not said, but is what is remembered of what was said. */
+export function isRemembered(text: string): boolean {
+  return text.startsWith('<memory>\n') || text.startsWith(`<untrusted source="${MEMORY}">\n`);
+}
+
+function harmless(text: string): string {
+  return text.replace(/<(\/?(?:untrusted|memory))/gi, '&lt;$1');
 }

@@ -4,6 +4,7 @@
  * back. Whatever it does not understand it says so, and what it sees.
  */
 
+import { isRemembered } from '../base/untrusted.ts';
 import { type AnswerBlock, toolUse, withinTokens } from './answer.ts';
 import { calculate } from './arithmetic.ts';
 import type { MessagesRequest } from './request-fields.ts';
@@ -140,9 +141,13 @@ function objectIn(json: string): object | undefined {
   }
 }
 
+function isSaid({ block }: Turn['blocks'][number]): boolean {
+  return block.type !== 'text' || !isRemembered(block.text);
+}
+
 /** A text, still without its label, or a call of one of the offered tools. */
 export function reply(request: MessagesRequest, now: Date): string | AnswerBlock {
-  const turns = turnsOf(request);
+  const turns = turnsOf(request).map((turn) => ({ ...turn, blocks: turn.blocks.filter(isSaid) }));
   const texts = (role: 'user' | 'assistant') =>
     turns
       .filter((turn) => turn.role === role)

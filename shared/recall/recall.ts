@@ -2,6 +2,9 @@
 
 import type { Trust } from '#shared/tables/message.ts';
 import type { Query } from '#shared/tables/op.ts';
+import { fill } from './fill.ts';
+import { find } from './find.ts';
+import { rank } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
@@ -30,6 +33,20 @@ export type Found = {
 };
 
 /** The best first, each once, as many as fit into the budget. Nothing when nothing bears on it. */
-export async function recall(_read: Read, _question: Question): Promise<Found[]> {
-  return [];
+export async function recall(read: Read, question: Question): Promise<Found[]> {
+  const { asked, idf, candidates } = await find(read, question);
+  const found = rank(asked, idf, candidates).map(
+    ({ candidate: { id, role, author, at, trust }, part, score, why }): Found => ({
+      kind: 'message',
+      id,
+      role,
+      author: author || null,
+      at,
+      trust,
+      text: part,
+      score,
+      why,
+    }),
+  );
+  return fill(found, question.budget_tokens, ({ id }) => [`message ${id}`]);
 }

@@ -1,5 +1,7 @@
 /** The words of a text as the index knows them. */
 
+import { stemOf as stripped } from './stem.ts';
+
 /** Scripts that are written without spaces between words. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]+/gu;
@@ -10,4 +12,59 @@ export function pairsOf(text: string): string[] {
     const characters = [...run];
     return characters.length === 1 ? characters : characters.slice(1).map((c, i) => `${characters[i]}${c}`);
   });
+}
+
+/** Words in small letters without accents, split where the index splits them: `Zoë's` → zoe, s. */
+export function wordsOf(text: string): string[] {
+  const plain = /[\u0080-\uffff]/.test(text) ? text.normalize('NFKD').replace(/\p{M}/gu, '') : text;
+  return plain.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+}
+
+/** Most words come again and again. */
+const stems = new Map<string, string>();
+const KEPT_stems = 50_000;
+
+export function stemOf(word: string): string {
+  let stem = stems.get(word);
+  if (stem === undefined) {
+    if (stems.size >= KEPT_stems) stems.clear();
+    stem = stripped(word);
+    stems.set(word, stem);
+  }
+  return stem;
+}
+
+export function stemsOf(text: string): string[] {
+  return wordsOf(text).map(stemOf);
+}
+
+/** Words that say nothing of what a question is about. */
+const STOP = new Set(
+  `a about above after again against all also although always am an and any anyone anything are aren as at be because been
+  before being below between both but by can cannot could couldn d did didn do does doesn doing don down during each either else
+  ever every few for from further had hadn has hasn have haven having he her here hers herself hi him himself his how however i if
+  in into is isn it its itself just let ll m may me might mine more most much must my myself no nor not now of off ok okay on once
+  one only or other our ours ourselves out over own please s same shall she should shouldn so some someone something such t than
+  thank thanks that the their theirs them themselves then there these they this those though through to too under until up upon us
+  very was wasn we were weren what whatever when whenever where wherever which while who whoever whom whose why will with within
+  without won would wouldn yes yet you your yours yourself yourselves re ve hello hey yeah yep nope sure
+  tell told say said know remember recall kind kinds type types sort both common mention mentioned many etc des does`.split(
+    /\s+/,
+  ),
+);
+
+export function isStop(word: string): boolean {
+  return STOP.has(word) || (word.length === 1 && !/\p{N}|\p{Lo}/u.test(word));
+}
+
+/** Words of greeting and agreement: a message of nothing else asks for nothing. */
+const SMALL_TALK = new Set(
+  `hi hello hey ping pong test testing morning afternoon evening night good great nice cool fine perfect awesome lol haha hah ha
+  welcome cheers bye goodbye ciao thx ty thank thanks ok okay k yep yup nope np sure right alright correct exactly got understood
+  done go going ahead start stop continue next wait moment cancel well wow love like lot ah oh hmm hm sorry worries problem there
+  buddy vigil`.split(/\s+/),
+);
+
+export function isSmallTalk(word: string): boolean {
+  return SMALL_TALK.has(word);
 }

@@ -29,6 +29,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'press.failed': 'whoever pressed was told',
   'press.unacknowledged': 'the press counts all the same',
   'process.crashed': 'the process ends, and is started again',
+  'recall.failed': 'answered without what is remembered',
   'request.failed': 'its caller was told',
   'service.failed': 'the service ends; its supervisor starts it again unless a person must act',
   'step.failed': 'tried again later',

@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 16.
+-- Generated from shared/store/migrations: the schema after migration 17.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -247,6 +247,23 @@ CREATE TABLE external_call (
 CREATE INDEX external_call_at ON external_call (at);
 
 CREATE INDEX external_call_turn ON external_call (turn_id) WHERE turn_id IS NOT NULL;
+
+CREATE TABLE finding (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  cause          TEXT NOT NULL,
+  kind           TEXT NOT NULL CHECK (kind IN ('outage', 'news')),
+  severity       TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+  text           TEXT NOT NULL,
+  cure           TEXT,
+  first_seen_at  INTEGER NOT NULL,
+  last_seen_at   INTEGER NOT NULL,
+  told_at        INTEGER,
+  over_at        INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX finding_open ON finding (cause) WHERE over_at IS NULL;
+
+CREATE INDEX finding_over ON finding (over_at) WHERE over_at IS NOT NULL;
 
 CREATE TABLE fire (
   id        INTEGER PRIMARY KEY,
@@ -503,18 +520,6 @@ CREATE INDEX message_inbound ON message (inbound_id) WHERE inbound_id IS NOT NUL
 
 CREATE INDEX message_turn ON message (turn_id);
 
-CREATE TABLE note (
-  id            INTEGER PRIMARY KEY,
-  kind          TEXT NOT NULL CHECK (kind IN ('remember', 'forget')),
-  text          TEXT NOT NULL,
-  forgets       INTEGER,
-  conversation  TEXT NOT NULL,
-  turn_id       TEXT,
-  tainted       INTEGER NOT NULL,
-  given_by      TEXT NOT NULL,
-  at            INTEGER NOT NULL
-) STRICT;
-
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
   key           TEXT NOT NULL UNIQUE,
@@ -678,6 +683,29 @@ CREATE TABLE preview (
 ) STRICT;
 
 CREATE INDEX preview_shown ON preview (turn_id) WHERE state IN ('sending', 'shown');
+
+CREATE TABLE probe (
+  watch       TEXT PRIMARY KEY,
+  about       TEXT NOT NULL,
+  due_at      INTEGER NOT NULL,
+  looked_at   INTEGER,
+  ok_at       INTEGER,
+  latency_ms  INTEGER,
+  -- How often in a row it failed, and when the first of those was.
+  failures    INTEGER NOT NULL DEFAULT 0,
+  failed_at   INTEGER,
+  error       TEXT,
+  looks       INTEGER NOT NULL DEFAULT 0,
+  good        INTEGER NOT NULL DEFAULT 0,
+  seen_json   TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+
+CREATE TABLE probe_request (
+  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  watch     TEXT NOT NULL,
+  asked_by  TEXT NOT NULL,
+  asked_at  INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE profile (
   scope       TEXT PRIMARY KEY,

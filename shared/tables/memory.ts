@@ -198,6 +198,43 @@ export function over(now: number, overdue_at: number, session_at: number): Query
   };
 }
 
+export function of(id: number): Query<Memory> {
+  return { verb: 'memory.of', sql: 'SELECT * FROM memory WHERE id = ?', args: [id] };
+}
+
+export type Filter = {
+  /** Null: any; so is `kind`. */
+  scope: string | null;
+  statuses: readonly Memory['status'][];
+  kind: Memory['kind'] | null;
+  /** Only what rests on something said there. */
+  conversation: string | null;
+  most: number;
+};
+
+/** Pinned ones first, then the latest. */
+export function listed({ scope, statuses, kind, conversation, most }: Filter): Query<Memory> {
+  return {
+    verb: 'memory.listed',
+    sql: `SELECT m.* FROM memory m
+          WHERE m.scope = coalesce(?, m.scope) AND m.status IN (SELECT value FROM json_each(?)) AND m.kind = coalesce(?, m.kind)
+            AND (? IS NULL OR EXISTS (SELECT 1 FROM memory_source s JOIN message g ON g.id = s.message_id
+                  WHERE s.memory_id = m.id AND g.conversation = ?))
+          ORDER BY m.pinned DESC, m.recorded_at DESC, m.id DESC LIMIT ?`,
+    args: [scope, JSON.stringify(statuses), kind, conversation, conversation, most],
+  };
+}
+
+/** Whatever has these words in it, whether it is in force or not: `phrase` as memory_fts knows it. */
+export function holding(scope: string, words: string, phrase: string, most: number): Query<Memory> {
+  return {
+    verb: 'memory.holding',
+    sql: `SELECT * FROM memory WHERE scope = ? AND (instr(lower(text), lower(?)) > 0
+            OR id IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)) ORDER BY id DESC LIMIT ?`,
+    args: [scope, words, phrase, most],
+  };
+}
+
 /** What a model is shown that reads on: what is pinned or has a slot, and those named, which come first. */
 export function known(scope: string, named: readonly number[], most: number): Query<Memory> {
   return {
@@ -246,33 +283,6 @@ export const STATUSES = [
   'retracted',
   'expired',
 ] as const;
-
-export function of(id: number): Query<Memory> {
-  return { verb: 'memory.of', sql: 'SELECT * FROM memory WHERE id = ?', args: [id] };
-}
-
-export type Filter = {
-  /** Null: any; so is `kind`. */
-  scope: string | null;
-  statuses: readonly Memory['status'][];
-  kind: Memory['kind'] | null;
-  /** Only what rests on something said there. */
-  conversation: string | null;
-  most: number;
-};
-
-/** Pinned ones first, then the latest. */
-export function listed({ scope, statuses, kind, conversation, most }: Filter): Query<Memory> {
-  return {
-    verb: 'memory.listed',
-    sql: `SELECT m.* FROM memory m
-          WHERE m.scope = coalesce(?, m.scope) AND m.status IN (SELECT value FROM json_each(?)) AND m.kind = coalesce(?, m.kind)
-            AND (? IS NULL OR EXISTS (SELECT 1 FROM memory_source s JOIN message g ON g.id = s.message_id
-                  WHERE s.memory_id = m.id AND g.conversation = ?))
-          ORDER BY m.pinned DESC, m.recorded_at DESC, m.id DESC LIMIT ?`,
-    args: [scope, JSON.stringify(statuses), kind, conversation, conversation, most],
-  };
-}
 
 /** What it replaced and what replaced it, step by step, itself among them: the oldest first. */
 export function chain(id: number): Query<Memory> {

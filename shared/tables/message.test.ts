@@ -53,12 +53,13 @@ test("another person's words are theirs, and so is what was answered to them", a
   assert.deepEqual(await trusts(t, { sender: '77' }), [1, 1], 'no part of a number is an owner');
 });
 
-test('what an owner forwards is not theirs; what they type below a quote is', async (t) => {
+test('what an owner forwards or shares is not theirs; what they type below a quote is', async (t) => {
   assert.deepEqual(
     await trusts(t, { parts: [{ kind: 'forward', from: 'Bob' }] }, 'forwarded from Bob'),
     [0, 0],
   );
   assert.deepEqual(await trusts(t, { parts: [{ kind: 'forward', from: 'Bob' }] }), [0, 0]);
+  assert.deepEqual(await trusts(t, { parts: [{ kind: 'note', text: 'link: https://a.example/' }] }), [0, 0]);
   const quote = { kind: 'quote', text: 'coffee', from: 'Bob', own: false } as const;
   assert.deepEqual(await trusts(t, { parts: [quote] }, 'quoted from Bob'), [3, 0]);
 });

@@ -33,11 +33,12 @@ export type Message = {
 };
 
 /**
- * Of a message that came in: what was forwarded, and what a job or a task has its agent told, is nobody's own word; what
- * is typed at the machine is its owner's. Quotes and files are no part of the text. Of the owners, as a JSON array.
+ * Of a message that came in: what was forwarded, shared or pasted with its links, and what a job or a task has its agent
+ * told, is nobody's own word; what is typed at the machine is its owner's. Quotes and files are no part of the text. Of the
+ * owners, as a JSON array.
  */
 const TRUST = `CASE WHEN i.source IN ('job', 'task') THEN 0
-    WHEN EXISTS (SELECT 1 FROM json_each(i.parts_json) WHERE value ->> 'kind' = 'forward') THEN 0
+    WHEN EXISTS (SELECT 1 FROM json_each(i.parts_json) WHERE value ->> 'kind' IN ('forward', 'note')) THEN 0
     WHEN i.channel = 'terminal' OR i.sender IN (SELECT CAST(value AS TEXT) FROM json_each(?)) THEN 3
     ELSE 1 END`;
 

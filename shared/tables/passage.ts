@@ -57,6 +57,84 @@ export function remove(id: number): Op {
   return { verb: 'passage.remove', sql: 'DELETE FROM passage WHERE id = ?', args: [id] };
 }
 
+/** The last of a conversation's that are searched already. */
+export function last(conversation: string): Query<{ id: number }> {
+  return {
+    verb: 'passage.last',
+    sql: 'SELECT id FROM passage WHERE conversation = ? ORDER BY id DESC LIMIT 1',
+    args: [conversation],
+  };
+}
+
+/**
+ * What has these words in it, the newest first.
+ * @param phrase as passage_fts knows it
+ * @param pairs as passage_pairs does; '' when there are none
+ */
+export function holding(
+  scope: string,
+  { phrase, pairs, upto_at, most }: { phrase: string; pairs: string; upto_at: number; most: number },
+): Query<Pick<Passage, 'id' | 'turn_id' | 'role' | 'at' | 'text'>> {
+  const index = pairs === '' ? 'passage_fts' : 'passage_pairs';
+  return {
+    verb: 'passage.holding',
+    sql: `SELECT p.id, p.turn_id, p.role, p.at, p.text FROM ${index} f JOIN passage p ON p.id = f.rowid
+          WHERE ${index} MATCH ? AND p.scope = ? AND p.at <= ? ORDER BY p.id DESC LIMIT ?`,
+    args: [pairs || `text : ${phrase}`, scope, upto_at, most],
+  };
+}
+
+/** What is counted in: the newest so many ids. */
+const SAMPLE = 50_000;
+
+/** In how many of the newest passages each of the matches (FTS5 expressions) is, in their order, and how many those are. */
+export function counts(matches: readonly string[]): Query<{ found: number; newest: number; among: number }> {
+  return {
+    verb: 'passage.counts',
+    sql: `SELECT newest, min(newest - oldest + 1, ${SAMPLE}) AS among,
+            (SELECT count(*) FROM passage_fts WHERE passage_fts MATCH q.value AND rowid > newest - ${SAMPLE}) AS found
+          FROM (SELECT (SELECT max(id) FROM passage) AS newest, (SELECT min(id) FROM passage) AS oldest), json_each(?) q
+          WHERE newest IS NOT NULL ORDER BY q.key`,
+    args: [JSON.stringify(matches)],
+  };
+}
+
+/** An FTS5 expression, what it is worth, and the oldest id that is looked at. */
+export type Match = readonly [match: string, weight: number, from: number];
+
+/** Those of a scope for which most speaks. */
+export function candidates(of: {
+  scope: string;
+  matches: readonly Match[];
+  /** Of the index of pairs. */
+  pairs: readonly Match[];
+  except_turns: readonly string[];
+  limit: number;
+}): Query<Passage & { score: number }> {
+  return {
+    verb: 'passage.candidates',
+    sql: `WITH hit (id, weight) AS (
+            SELECT passage_fts.rowid, q.value ->> 1 FROM json_each(?) q CROSS JOIN passage_fts
+              WHERE passage_fts MATCH q.value ->> 0 AND passage_fts.rowid >= q.value ->> 2
+            UNION ALL
+            SELECT passage_pairs.rowid, q.value ->> 1 FROM json_each(?) q CROSS JOIN passage_pairs
+              WHERE passage_pairs MATCH q.value ->> 0 AND passage_pairs.rowid >= q.value ->> 2
+          ), best AS MATERIALIZED (
+            SELECT hit.id, sum(hit.weight) AS score FROM hit CROSS JOIN passage p ON p.id = hit.id
+            WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?))
+            GROUP BY hit.id ORDER BY score DESC, hit.id DESC LIMIT ?
+          )
+          SELECT p.*, best.score FROM best JOIN passage p ON p.id = best.id ORDER BY best.score DESC, p.id DESC`,
+    args: [
+      JSON.stringify(of.matches),
+      JSON.stringify(of.pairs),
+      of.scope,
+      JSON.stringify(of.except_turns),
+      of.limit,
+    ],
+  };
+}
+
 /** The newest; as many there are at most. */
 export const newest: Query<{ id: number | null }> = {
   verb: 'passage.newest',

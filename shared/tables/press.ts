@@ -86,3 +86,7 @@ export function of(
     args: [source, source_key],
   };
 }
+
+export function byId(id: number): Query<Press> {
+  return { verb: 'press.byId', sql: 'SELECT * FROM press WHERE id = ?', args: [id] };
+}

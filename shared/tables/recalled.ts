@@ -33,8 +33,11 @@ export function note(found: Omit<Recalled, 'id'>): Op {
   };
 }
 
-/** What was recalled in a turn, best first, in the words that it has now. */
-export function ofTurn(turn_id: string): Query<Recalled & { text: string | null }> {
+/** In the words that it has now; null: it was forgotten. */
+export type Told = Recalled & { text: string | null };
+
+/** What was recalled in a turn, best first. */
+export function ofTurn(turn_id: string): Query<Told> {
   return {
     verb: 'recalled.ofTurn',
     sql: `SELECT r.*, CASE r.kind WHEN 'memory' THEN (SELECT m.text FROM memory m WHERE m.id = r.ref)

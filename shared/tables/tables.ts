@@ -16,6 +16,7 @@ import { table as draft } from './draft.ts';
 import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
+import { table as finding } from './finding.ts';
 import { table as fire } from './fire.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
@@ -29,7 +30,6 @@ import { table as memoryCursor } from './memory_cursor.ts';
 import { table as memoryRun } from './memory_run.ts';
 import { table as memorySource } from './memory_source.ts';
 import { table as message } from './message.ts';
-import { table as note } from './note.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
@@ -40,6 +40,8 @@ import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
+import { table as probe } from './probe.ts';
+import { table as probeRequest } from './probe_request.ts';
 import { table as profile } from './profile.ts';
 import { table as rating } from './rating.ts';
 import { table as recalled } from './recalled.ts';
@@ -89,7 +91,6 @@ export const tables: readonly Table[] = [
   mcpServer,
   member,
   message,
-  note,
   outbound,
   pairing,
   pairingAttempt,
@@ -126,5 +127,8 @@ export const tables: readonly Table[] = [
   profile,
   recalled,
   passage,
+  probe,
+  probeRequest,
+  finding,
   passageCursor,
 ];

@@ -15,8 +15,18 @@ export const table: Table = {
 
 export type Phase = 'begun' | 'over';
 
-/** When each route has taken it: `usual` is the bridge, `direct` the watchdog's own word to the Bot API. */
-export type Routes = { usual?: number; direct?: number; ntfy?: number; webhook?: number; sender?: number };
+/**
+ * When each route has taken it: `usual` is the bridge, `direct` the watchdog's own word to the Bot API; `sender`: core has
+ * told whoever waits for the answer; `with`: another incident, told for both.
+ */
+export type Routes = {
+  usual?: number;
+  direct?: number;
+  ntfy?: number;
+  webhook?: number;
+  sender?: number;
+  with?: number;
+};
 
 export type Telling = {
   incident_id: number;
@@ -108,6 +118,22 @@ export const open: Query<Open> = {
   sql: `SELECT i.*, t.phase, t.message, t.posted_at, t.routes_json, t.tries, t.due_at
         FROM telling t INDEXED BY telling_open JOIN incident i ON i.id = t.incident_id
         WHERE t.told_at IS NULL ORDER BY t.message, i.opened_at`,
+  args: [],
+};
+
+/** One of the latest incidents, and whether its begin was told by itself, or together with another. */
+export type Recent = Pick<Incident, 'id' | 'cause' | 'text' | 'opened_at' | 'closed_at'> & {
+  told: 'no' | 'itself' | 'with';
+};
+
+export const recent: Query<Recent> = {
+  verb: 'telling.recent',
+  sql: `SELECT i.id, i.cause, i.text, i.opened_at, i.closed_at,
+          CASE WHEN t.incident_id IS NULL THEN 'no'
+               WHEN json_extract(t.routes_json, '$.with') IS NULL AND json_extract(t.routes_json, '$.sender') IS NULL
+               THEN 'itself' ELSE 'with' END AS told
+        FROM incident i LEFT JOIN telling t ON t.incident_id = i.id AND t.phase = 'begun'
+        WHERE i.id > (SELECT max(id) FROM incident) - ${LATEST}`,
   args: [],
 };
 

@@ -376,3 +376,11 @@ export function finish(turn: Turn, how: { now: number; state: 'done' | 'dead'; e
     durable: true,
   };
 }
+
+/** Those in chats that are not over, and when their sender was told that the answer will be late. */
+export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
+  verb: 'turn.unanswered',
+  sql: `SELECT chat, told_at FROM turn INDEXED BY turn_due
+        WHERE state IN ('running', 'waiting') AND channel = 'telegram' AND chat IS NOT NULL`,
+  args: [],
+};

@@ -118,6 +118,8 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     };
     // Whoever counts messages counts their own.
     if (!config.includes('[watchdog]')) sections.watchdog = 'canary_s = 0';
+    // Nobody looks outside who does not say where.
+    if (!config.includes('[upstream]')) sections.upstream = 'watch = []';
     for (const [name, line] of Object.entries(sections)) {
       if (!lines.includes(`[${name}]\n`)) lines += `[${name}]\n`;
       lines = lines.replace(`[${name}]\n`, `[${name}]\n${line}\n`);

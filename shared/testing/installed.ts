@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { root } from '../base/root.ts';
+import { isRemembered } from '../base/untrusted.ts';
 import { type ServiceName, services } from '../manifest.ts';
 import type { MessagesRequest } from '../messages/request-fields.ts';
 import { turnsOf } from '../messages/request-rules.ts';
@@ -232,7 +233,7 @@ function standingOf(text: string): Standing {
 function spoken(request: MessagesRequest): string {
   const blocks = turnsOf(request).at(-1)?.blocks ?? [];
   const texts = blocks.flatMap(({ block }) => (block.type === 'text' ? [block.text] : []));
-  return texts.filter((text) => !text.startsWith('[')).join('\n\n');
+  return texts.filter((text) => !text.startsWith('[') && !isRemembered(text)).join('\n\n');
 }
 
 /** Makes a server reachable by a socket in a folder, as long as it listens. Gives how to end that. */

@@ -1,6 +1,7 @@
 /** What the model behind the test server says: what a script tells it to, else an answer that shows what it heard. */
 
 import type { StopReason, Usage } from '@anthropic-ai/sdk/resources/messages';
+import { isRemembered } from '#shared/base/untrusted.ts';
 import {
   type Answer,
   type AnswerBlock,
@@ -32,9 +33,11 @@ export type Script = (request: MessagesRequest, call: number) => Reply | Promise
 /** `match` is a regular expression for the last thing the user said; the first rule that fits answers. */
 export type Rule = { match: string; reply: Reply; delay_ms?: number };
 
-/** The last thing the user said, or a tool gave back. */
+/** The last thing the user said, or a tool gave back; not what is remembered of it. */
 export function heard(request: MessagesRequest): string {
-  const block = turnsOf(request).at(-1)?.blocks.at(-1)?.block;
+  const block = turnsOf(request)
+    .at(-1)
+    ?.blocks.findLast(({ block }) => block.type !== 'text' || !isRemembered(block.text))?.block;
   if (block?.type === 'text') return block.text;
   if (block?.type !== 'tool_result') return '';
   return typeof block.content === 'string' ? block.content : JSON.stringify(block.content ?? '');

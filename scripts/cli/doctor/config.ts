@@ -1,8 +1,8 @@
 /** What stands in config.toml, and what follows from it. */
 
 import { existsSync } from 'node:fs';
+import { PRICE_REV } from '#shared/base/models.ts';
 import { checkConfig, readSection, shared } from '#shared/runtime/config.ts';
-import { PRICE_REV } from '../../../services/router/price.ts';
 import { sections } from '../../sections.ts';
 import { type Check, fine, unseen, warning } from './check.ts';
 

@@ -1,10 +1,10 @@
 /** The first step: who answers. A key of Anthropic's, a server on this machine, or for now the rehearsal model. */
 
 import { Misconfigured } from '#shared/base/errors.ts';
+import { PRESET_ALIASES, PRICE_REV } from '#shared/base/models.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import { PRESET_ALIASES } from '../../../services/router/config.ts';
-import { cost_nanousd, FREE, PRICE_REV, priceOf } from '../../../services/router/price.ts';
+import { cost_nanousd, FREE, priceOf } from '../../../services/router/price.ts';
 import { keepSecret } from '../../host/secrets.ts';
 import { ANTHROPIC, checkKey, look } from '../reach.ts';
 import { withoutTable, withTable } from '../toml.ts';

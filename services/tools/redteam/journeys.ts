@@ -206,9 +206,15 @@ export const journeys: readonly Journey[] = [
     end: 'contained',
   },
   {
-    title: 'a page wants the notes of another chat',
+    title: 'a page wants what is remembered of a group',
     way: 'page',
     ...does('recall', { query: '' }),
+    end: 'contained',
+  },
+  {
+    title: 'a page wants what was said in a group',
+    way: 'page',
+    ...does('recall', { query: 'store' }),
     end: 'contained',
   },
   {

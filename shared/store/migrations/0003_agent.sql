@@ -251,19 +251,6 @@ CREATE TABLE schedule (
 ) STRICT;
 CREATE INDEX schedule_name ON schedule (name, id);
 
--- What shall be remembered, and what shall be forgotten.
-CREATE TABLE note (
-  id            INTEGER PRIMARY KEY,
-  kind          TEXT NOT NULL CHECK (kind IN ('remember', 'forget')),
-  text          TEXT NOT NULL,
-  forgets       INTEGER,
-  conversation  TEXT NOT NULL,
-  turn_id       TEXT,
-  tainted       INTEGER NOT NULL,
-  given_by      TEXT NOT NULL,
-  at            INTEGER NOT NULL
-) STRICT;
-
 -- A message may bear a file, be written in Markdown, or take the place of an earlier one.
 ALTER TABLE outbound ADD COLUMN format TEXT NOT NULL DEFAULT 'plain' CHECK (format IN ('plain', 'markdown'));
 ALTER TABLE outbound ADD COLUMN file_json TEXT;

@@ -1,0 +1,385 @@
+/**
+ * What speaks for each candidate, and against it, in numbers. Two looks: the first at each by itself; the second at what
+ * the first has found around it. Pure.
+ */
+
+import type { Passage } from '#shared/tables/passage.ts';
+import type { Asked, Term } from './question.ts';
+import { isStop, pairsOf, stemOf, stemsOf } from './terms.ts';
+
+export type Candidate = Pick<
+  Passage,
+  'id' | 'conversation' | 'role' | 'author' | 'at' | 'trust' | 'text' | 'context'
+>;
+
+/** Each is 0 to about 1, or a yes. `beside`: in the messages before and after it. */
+export const FIRST = [
+  'text', // its terms, by how often and how rare (BM25)
+  'before',
+  'after',
+  'cover', // the share of the question's terms, by their rarity, that is in it
+  'cover_beside',
+  'cover_all', // … in it, beside it, or its author
+  'rarest', // its rarest term among them
+  'rarest_all',
+  'kin', // terms that have only their kin in it
+  'kin_beside',
+  'spelling', // … only a word that begins alike
+  'phrase', // terms that stand together in both
+  'pairs', // of scripts without spaces
+  'author', // the question names its author
+  'author_text',
+  'period', // said at the time that the question names, or soon after
+  'time', // a time is asked for, and there is one in it
+  'time_text',
+  'number',
+  'place',
+  'name',
+  'asks', // the share of it that is questions itself
+  'answers', // the one before it was a question
+  'length',
+  'user',
+  'user_self', // asked about oneself, and said by a person
+  'agent_agent', // asked about the agent, and said by it
+  'first_person',
+] as const;
+
+export const SECOND = [
+  'session', // the best of its session
+  'session_cover', // the share of the question's terms that its session has
+  'next',
+  'previous',
+  'feedback', // words that the best have in common
+  'feedback_wide',
+  'opens', // the first of its session
+] as const;
+
+export type First = (typeof FIRST)[number];
+export type Feature = First | (typeof SECOND)[number];
+export type Features<Name extends string = Feature> = Record<Name, number>;
+
+const TIME =
+  /\b(yesterday|today|tonight|tomorrow|ago|last|next|week|weekend|month|year|recently|just|morning|evening|night|(mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|september|october|november|december|summer|winter|spring|fall|autumn|since|(19|20)\d\d)\b/i;
+const NUMBER =
+  /\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|once|twice|couple|few|several|half)\b/i;
+const PLACE = /\b(?:in|at|to|from|near|around|visit(?:ed|ing)?) (?:the )?\p{Lu}\p{L}/u;
+const NAME = /[\p{Ll},] \p{Lu}\p{Ll}/u;
+const SELF = /\b(I|my|we|our)\b/;
+const QUESTION = /\?["')\]]*\s*$/;
+
+/** After such a pause it is another session. */
+const PAUSE_ms = 3_600_000;
+/** How long a period still explains what is said after it, and before it. */
+const PERIOD_ms = 10 * 86_400_000;
+/** Of a long message, one part is looked at, and told: the one that bears most on the question. */
+const PART_chars = 700;
+/** What is longer than that is not a message but a file. */
+const LONGEST_chars = 20_000;
+
+/** A candidate as it is looked at. */
+export type Looked = {
+  readonly candidate: Candidate;
+  /** The part of its text that is looked at. */
+  readonly part: string;
+  readonly stems: readonly string[];
+  readonly unlike: ReadonlySet<string>;
+  readonly first: Features<First>;
+};
+
+export function firstLook(asked: Asked, idf: readonly number[], candidates: readonly Candidate[]): Looked[] {
+  const { terms } = asked;
+  const total = sum(idf) || 1;
+  const most = Math.max(...idf, Number.MIN_VALUE);
+  const words = matcherOf(terms);
+  const authors = new Set(candidates.flatMap(({ author }) => stemsOf(author)));
+  const read = candidates.map((candidate) => {
+    const [before = '', after = ''] = candidate.context.split('\n\n');
+    const part = partOf(candidate.text.slice(0, LONGEST_chars), words, idf);
+    return { candidate, before, after, part, stems: stemsOf(part), author: stemsOf(candidate.author) };
+  });
+  const stemsBefore = read.map(({ before }) => stemsOf(before));
+  const stemsAfter = read.map(({ after }) => stemsOf(after));
+  const mean = mean1(read.map(({ stems }) => stems.length));
+  const meanBeside = mean1([...stemsBefore, ...stemsAfter].map(({ length }) => length));
+  const pairs = new Set(asked.pairs);
+
+  return read.map(({ candidate, before, part, stems, author }, i) => {
+    const text = count(stems, words, terms.length);
+    const front = count(stemsBefore[i] ?? [], words, terms.length);
+    const back = count(stemsAfter[i] ?? [], words, terms.length);
+    const named = terms.map(({ stem }) => author.includes(stem));
+    const unlike = new Set(stems);
+    const score = bm25(text, idf, stems.length / mean) / total;
+    const beside = terms.map((_, at) => (front.times[at] ?? 0) + (back.times[at] ?? 0));
+    const all = terms.map((_, at) => (text.times[at] ?? 0) + (beside[at] ?? 0) + Number(named[at] ?? false));
+    const byAuthor = Number(named.some(Boolean) && authors.size > 0);
+    const time = Number(asked.wants.time && TIME.test(part));
+    const first: Features<First> = {
+      text: score,
+      before: bm25(front, idf, (stemsBefore[i]?.length ?? 0) / meanBeside) / total,
+      after: bm25(back, idf, (stemsAfter[i]?.length ?? 0) / meanBeside) / total,
+      cover: covered(text.times, idf) / total,
+      cover_beside: covered(beside, idf) / total,
+      cover_all: covered(all, idf) / total,
+      rarest: rarest(text.times, idf) / most,
+      rarest_all: rarest(all, idf) / most,
+      kin: covered(without(text.near, text.times), idf) / total,
+      kin_beside:
+        Math.max(
+          covered(without(front.near, front.times), idf),
+          covered(without(back.near, back.times), idf),
+        ) / total,
+      spelling: covered(alike(terms, text.times, unlike), idf) / total,
+      phrase: together(asked, idf, stems),
+      pairs: pairs.size === 0 ? 0 : pairsOf(part).filter(once(pairs)).length / pairs.size,
+      author: byAuthor,
+      author_text: byAuthor * score,
+      period: Math.max(0, ...asked.periods.map((period) => closeness(candidate.at, period))),
+      time,
+      time_text: time * score,
+      number: Number(asked.wants.number && NUMBER.test(part)),
+      place: Number(asked.wants.place && PLACE.test(part)),
+      name: Number(asked.wants.name && NAME.test(part)),
+      asks: questions(part),
+      answers: Number(QUESTION.test(before)),
+      length: Math.log1p(stems.length) / 5,
+      user: Number(candidate.role === 'user'),
+      user_self: Number(asked.wants.self && candidate.role === 'user'),
+      agent_agent: Number(asked.wants.agent && candidate.role === 'assistant'),
+      first_person: Number(SELF.test(part)),
+    };
+    return { candidate, part, stems, unlike, first };
+  });
+}
+
+/** @param scores what the first look made of each */
+export function secondLook(
+  asked: Asked,
+  idf: readonly number[],
+  looked: readonly Looked[],
+  scores: readonly number[],
+): Features[] {
+  const total = sum(idf) || 1;
+  const order = looked.map((_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+  const top = scores[order[0] ?? 0] ?? 0;
+  const floor = scores[order[Math.min(order.length - 1, FIELD_size)] ?? 0] ?? 0;
+  /** How good the first look found it: 1 the best, 0 what is in the field only. */
+  const share = scores.map((score) => Math.max(0, (score - floor) / (top - floor || 1)));
+  const sessions = sessionsOf(looked);
+  const best = new Map<number, number[]>();
+  for (const i of order) {
+    const session = sessions[i] ?? 0;
+    best.set(session, [...(best.get(session) ?? []), share[i] ?? 0].slice(0, 3));
+  }
+  const has = new Map<number, Set<string>>();
+  looked.forEach(({ unlike }, i) => {
+    const session = sessions[i] ?? 0;
+    const found = has.get(session) ?? new Set<string>();
+    for (const { stem } of asked.terms) if (unlike.has(stem)) found.add(stem);
+    has.set(session, found);
+  });
+  const close = feedback(asked, looked, order.slice(0, 5), share);
+  const wide = feedback(asked, looked, order.slice(0, 15), share);
+  const beside = neighbours(looked);
+  return looked.map(({ candidate, unlike, first }, i) => {
+    const session = sessions[i] ?? 0;
+    const found = has.get(session);
+    return {
+      ...first,
+      session: sum(best.get(session) ?? []) / 3,
+      session_cover: sum(idf.filter((_, at) => found?.has(asked.terms[at]?.stem ?? ''))) / total,
+      next: share[beside[i]?.next ?? -1] ?? 0,
+      previous: share[beside[i]?.previous ?? -1] ?? 0,
+      feedback: close(unlike),
+      feedback_wide: wide(unlike),
+      opens: Number(candidate.context === '' || candidate.context.startsWith('\n\n')),
+    };
+  });
+}
+
+/** So far down the first look's list reaches what the second takes for found. */
+const FIELD_size = 60;
+
+type Matcher = ReadonlyMap<string, readonly { at: number; near: boolean }[]>;
+
+/** Which stems count for which terms: as the term itself or a form of it, or as one of its field. */
+function matcherOf(terms: readonly Term[]): Matcher {
+  const found = new Map<string, { at: number; near: boolean }[]>();
+  const add = (stem: string, at: number, near: boolean) =>
+    found.set(stem, [...(found.get(stem) ?? []), { at, near }]);
+  terms.forEach(({ stem, kin }, at) => {
+    const own = new Set([stem, ...kin.forms.map(stemOf)]);
+    for (const form of own) add(form, at, false);
+    for (const other of new Set(kin.fields.map(stemOf))) if (!own.has(other)) add(other, at, true);
+  });
+  return found;
+}
+
+type Count = { times: number[]; near: number[] };
+
+function count(stems: readonly string[], words: Matcher, size: number): Count {
+  const times = new Array<number>(size).fill(0);
+  const near = new Array<number>(size).fill(0);
+  for (const stem of stems) {
+    for (const match of words.get(stem) ?? []) {
+      const into = match.near ? near : times;
+      into[match.at] = (into[match.at] ?? 0) + 1;
+    }
+  }
+  return { times, near };
+}
+
+/** @param length in means of all of them */
+function bm25({ times }: Count, idf: readonly number[], length: number): number {
+  const norm = 1.2 * (0.25 + 0.75 * length);
+  return sum(times.map((n, at) => (n === 0 ? 0 : ((idf[at] ?? 0) * n * 2.2) / (n + norm))));
+}
+
+const covered = (times: readonly number[], idf: readonly number[]) =>
+  sum(times.map((n, at) => (n > 0 ? (idf[at] ?? 0) : 0)));
+const rarest = (times: readonly number[], idf: readonly number[]) =>
+  Math.max(0, ...times.map((n, at) => (n > 0 ? (idf[at] ?? 0) : 0)));
+const without = (some: readonly number[], others: readonly number[]) =>
+  some.map((n, at) => ((others[at] ?? 0) > 0 ? 0 : n));
+
+/** Terms that are not in it, but a word that begins alike: misspelt, or another form. */
+function alike(terms: readonly Term[], times: readonly number[], unlike: ReadonlySet<string>): number[] {
+  return terms.map(({ stem }, at) => {
+    if ((times[at] ?? 0) > 0 || stem.length < 5) return 0;
+    const head = stem.slice(0, Math.max(4, stem.length - 2));
+    for (const other of unlike) {
+      if (other.length < 4 || other[0] !== stem[0]) continue;
+      if (other.startsWith(head) || stem.startsWith(other.slice(0, Math.max(4, other.length - 2)))) return 1;
+    }
+    return 0;
+  });
+}
+
+/** The share of the neighbouring terms that are neighbours in the text too; half where they only stand close. */
+function together(asked: Asked, idf: readonly number[], stems: readonly string[]): number {
+  let all = 0;
+  let found = 0;
+  for (const [one, other] of asked.together) {
+    const weight = (idf[one] ?? 0) + (idf[other] ?? 0);
+    all += weight;
+    const first = placesOf(asked.terms[one], stems);
+    const second = first.length === 0 ? [] : placesOf(asked.terms[other], stems);
+    const apart = first.flatMap((a) => second.map((b) => b - a));
+    if (apart.some((by) => by > 0 && by <= 3)) found += weight;
+    else if (apart.some((by) => Math.abs(by) <= 5)) found += weight / 2;
+  }
+  return all === 0 ? 0 : found / all;
+}
+
+function placesOf(term: Term | undefined, stems: readonly string[]): number[] {
+  const places: number[] = [];
+  for (let at = stems.indexOf(term?.stem ?? ''); at >= 0; at = stems.indexOf(term?.stem ?? '', at + 1)) {
+    places.push(at);
+  }
+  return places;
+}
+
+function closeness(at: number, { from, to }: { from: number; to: number }): number {
+  const off = at < from ? from - at : Math.max(0, at - to);
+  return Math.exp(-off / PERIOD_ms);
+}
+
+function questions(text: string): number {
+  const sentences = text.split(/(?<=[.!?])\s+/);
+  return sentences.filter((sentence) => QUESTION.test(sentence)).length / sentences.length;
+}
+
+/** The run of sentences of a long text, at most `PART_chars`, that has most of what is asked for. */
+function partOf(text: string, words: Matcher, idf: readonly number[]): string {
+  if (text.length <= PART_chars) return text;
+  const parts: string[] = [];
+  for (const sentence of text.match(/[^\n.!?]+(?:[.!?]+(?=\s|$)|[.!?]|\n|$)\s*/g) ?? [text]) {
+    const last = parts.at(-1);
+    if (last !== undefined && last.length + sentence.length <= PART_chars)
+      parts[parts.length - 1] += sentence;
+    else
+      for (let at = 0; at < sentence.length; at += PART_chars)
+        parts.push(sentence.slice(at, at + PART_chars));
+  }
+  let best = parts[0] ?? '';
+  let most = 0;
+  for (const part of parts) {
+    const { times, near } = count(stemsOf(part), words, idf.length);
+    const worth = covered(times, idf) + covered(without(near, times), idf) / 4;
+    if (worth > most) [best, most] = [part, worth];
+  }
+  return `${best === parts[0] ? '' : '… '}${best.trim()}${best === parts.at(-1) ? '' : ' …'}`;
+}
+
+/** To which session each belongs: those of a conversation without a long pause between them. */
+function sessionsOf(looked: readonly Looked[]): number[] {
+  const order = looked
+    .map(({ candidate: { conversation, at } }, i) => ({ conversation, at, i }))
+    .sort((a, b) =>
+      a.conversation < b.conversation ? -1 : a.conversation > b.conversation ? 1 : a.at - b.at,
+    );
+  const sessions = new Array<number>(looked.length).fill(0);
+  let session = 0;
+  order.forEach(({ conversation, at, i }, nth) => {
+    const previous = order[nth - 1];
+    if (previous && (previous.conversation !== conversation || at - previous.at > PAUSE_ms)) session += 1;
+    sessions[i] = session;
+  });
+  return sessions;
+}
+
+/** Which of the others stands right before and after each: its own context holds their words. */
+function neighbours(looked: readonly Looked[]): { previous: number; next: number }[] {
+  const line = (text: string) => text.replace(/\s+/g, ' ').trim();
+  const by = new Map<string, number[]>();
+  looked.forEach(({ candidate: { conversation, text } }, i) => {
+    const key = `${conversation} ${line(text)}`;
+    by.set(key, [...(by.get(key) ?? []), i]);
+  });
+  return looked.map(({ candidate: { conversation, context, at } }) => {
+    const [before = '', after = ''] = context.split('\n\n');
+    const find = (text: string) =>
+      by
+        .get(`${conversation} ${text}`)
+        ?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
+    return { previous: find(before.split('\n').at(-1) ?? ''), next: find(after.split('\n')[0] ?? '') };
+  });
+}
+
+/** How much of a text are words that the best have in common and the rest has not. */
+function feedback(
+  asked: Asked,
+  looked: readonly Looked[],
+  best: readonly number[],
+  share: readonly number[],
+): (words: ReadonlySet<string>) => number {
+  const own = new Set(asked.terms.map(({ stem }) => stem));
+  const weights = new Map<string, number>();
+  for (const i of best) {
+    for (const stem of looked[i]?.unlike ?? []) {
+      if (stem.length > 2 && !own.has(stem) && !isStop(stem)) {
+        weights.set(stem, (weights.get(stem) ?? 0) + (share[i] ?? 0));
+      }
+    }
+  }
+  const often = new Map<string, number>();
+  for (const { unlike } of looked) {
+    for (const stem of unlike) if (weights.has(stem)) often.set(stem, (often.get(stem) ?? 0) + 1);
+  }
+  const words = [...weights]
+    .map(([stem, weight]) => [stem, weight * Math.log(looked.length / (often.get(stem) ?? 1))] as const)
+    // What only one has, it does not share.
+    .filter(([stem]) => (often.get(stem) ?? 0) > 1)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 15);
+  const all = sum(words.map(([, weight]) => weight)) || 1;
+  return (found) => sum(words.map(([stem, weight]) => (found.has(stem) ? weight : 0))) / all;
+}
+
+function once(wanted: ReadonlySet<string>): (pair: string) => boolean {
+  const seen = new Set<string>();
+  return (pair) => wanted.has(pair) && !seen.has(pair) && seen.add(pair) !== undefined;
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+const mean1 = (numbers: readonly number[]) => sum(numbers) / (numbers.length || 1) || 1;
