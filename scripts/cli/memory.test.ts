@@ -9,6 +9,7 @@ import { tryLock } from '#shared/store/liveness.ts';
 import { openStore, type Store } from '#shared/store/store.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import type { Op, Value } from '#shared/tables/op.ts';
+import * as passage from '#shared/tables/passage.ts';
 import type { Wish } from '#shared/tables/wish.ts';
 import { quietHome, vigil } from '#shared/testing/cli.ts';
 import { buildHouse } from '#shared/testing/house.ts';
@@ -169,6 +170,23 @@ test('show tells the whole life: the words it rests on, what it replaced, the ru
   assert.deepEqual([missing.code, missing.stdout], [78, '']);
   assert.match(missing.stderr, /there is no memory 99\n {2}cure: vigil memory list/);
   assert.equal((await cli('show', 'tea')).code, 64);
+});
+
+test('search tells what the words would bring to mind, where it was said, and why', async (t) => {
+  const { memory, cli } = await remembering(t);
+  const said = { scope: 'owner', conversation: 'telegram:4242', turn_id: '0190aaaa-0002', pairs: '' };
+  const text = 'We have moved: I live in Bonn now';
+  const words = { author: 'ann', day: 'friday november 20 2026', text, context: '' };
+  await memory.commit([passage.add({ id: 2, role: 'user', at: NOON + 2, trust: 3, ...said, ...words })]);
+  const { stdout, stderr } = await cli('search', 'where', 'do', 'I', 'live,', 'in', 'Bonn?');
+  assert.match(stdout, /^ *score +where +day +who +trust +what +why\n/, stderr);
+  assert.match(stdout, /(turn 0190aaaa-0002? +2026-11-20 +ann +3 +We have moved|#2 +2026-11-20)/);
+  assert.match(stdout, /\w+ -?\d+\.\d\d/, 'a reason with its weight');
+  const found = JSON.parse((await cli('search', '--json', 'Bonn')).stdout);
+  assert.ok(found.length > 0 && found[0].why);
+  assert.match((await cli('search', 'thanks')).stdout, /Nothing bears on it/);
+  assert.match((await cli('search', '--scope', 'telegram:1', 'Bonn')).stdout, /Nothing bears on it/);
+  assert.equal((await cli('search', '--tokens', '0', 'Bonn')).code, 64);
 });
 
 test('the profile, the runs and the figures are told', async (t) => {

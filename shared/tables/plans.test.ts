@@ -334,6 +334,7 @@ const verbs: (Op | Query<unknown>)[] = [
   memory.asked([1], 1),
   memory.over(1, 1, 1),
   memory.replacedBy('u', 'v'),
+  memory_source.restingOn([1]),
   memory_source.put('u', { message_id: 1, quote_from: null, quote_to: null }),
   memory_source.drop('u', [1]),
   memory_source.of([1]),
