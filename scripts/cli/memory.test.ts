@@ -300,6 +300,8 @@ test('forget shows by id what would go, and does nothing without a yes', async (
   assert.deepEqual(JSON.parse(heard[1]?.targets_json ?? ''), { memories, turns, backups: true });
   const only = await cli('forget', 'bonn', '--memories-only', '--yes');
   assert.equal(only.code, 0, only.stderr);
+  assert.match(only.stdout, /^--turn 0190aaaa-0002 +it rests on this +We have moved/m, 'what stays is told');
+  assert.match(done.stdout, /^With all that was made of it: rows of .*message 2\b/m);
   assert.deepEqual(JSON.parse(heard[2]?.targets_json ?? ''), { memories: [2], turns: [] });
   await cli('forget', '6', '--yes');
   assert.deepEqual(
@@ -419,4 +421,10 @@ test('a running service does what is wished within a moment, and what came in wh
   const refused = await cli('confirm', id);
   assert.deepEqual([refused.code, refused.stdout], [1, '']);
   assert.notEqual(refused.stderr, '');
+  const gone = await cli('forget', 'Mainz', '--yes');
+  assert.equal(gone.code, 0, gone.stderr);
+  assert.equal(gone.stdout.includes('Forgotten'), true, gone.stdout);
+  assert.doesNotMatch((await cli('list', '--status', 'all')).stdout, /Mainz/);
+  assert.doesNotMatch((await cli('profile')).stdout, /Mainz/);
+  assert.equal((await cli('forget', 'Mainz', '--yes')).code, 78, 'nothing holds the words any more');
 });

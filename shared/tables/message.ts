@@ -206,18 +206,6 @@ export function exchanged(turn_id: string): Query<Message & { conversation: stri
   };
 }
 
-/** All that was ever said, a page at a time: the next one begins after the last id of this. */
-export function page(
-  after_id: number,
-  most: number,
-): Query<Pick<Message, 'id' | 'text' | 'turn_id'> & { conversation: string }> {
-  return {
-    verb: 'message.page',
-    sql: 'SELECT id, conversation, turn_id, text FROM message WHERE id > ? ORDER BY id LIMIT ?',
-    args: [after_id, most],
-  };
-}
-
 /** In which turns these were said. */
 export function turnsOf(ids: readonly number[]): Query<Pick<Message, 'id' | 'turn_id'>> {
   return {

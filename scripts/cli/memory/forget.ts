@@ -3,8 +3,10 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { all, type Plan, plan, Unforgettable } from '#shared/forget/plan.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Store } from '#shared/store/store.ts';
+import * as erase from '#shared/tables/erase.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
 import * as message from '#shared/tables/message.ts';
@@ -25,6 +27,8 @@ export type Options = {
   backups?: boolean;
   yes?: boolean;
 };
+
+type Named = { memories: number[]; turns: string[] };
 
 type Targets = {
   memories: memories.Memory[];
@@ -54,10 +58,11 @@ export async function forget(what: string[], options: Options, command: Command)
         'vigil memory search finds what is like it',
       );
     const scope = scopeAmong(targets, owners);
-    process.stdout.write(await preview(house.store, targets));
+    const named = { memories: targets.memories.map(({ id }) => id), turns: [...targets.turns.keys()] };
+    const planned = await planOf(house.store, named, scope);
+    process.stdout.write(`${await preview(house.store, targets)}${consequences(planned)}`);
     if (!options.yes) await demandYes(targets);
-    const gone = { memories: targets.memories.map(({ id }) => id), turns: [...targets.turns.keys()] };
-    const targets_json = JSON.stringify({ ...gone, ...(backups && { backups }) });
+    const targets_json = JSON.stringify({ ...named, ...(backups && { backups }) });
     await carried(house, { kind: 'forget', scope, targets_json });
   } finally {
     await house.store.close();
@@ -82,8 +87,6 @@ async function addNamed(
   }
 }
 
-const PAGE = 5000;
-
 /** All memories and turns of the scope with these words in a row, whatever their case and the blanks between them. */
 async function addHolding(
   store: Store,
@@ -95,15 +98,11 @@ async function addHolding(
   const plain = (text: string) => text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ');
   const holds = ({ text }: { text: string }) => plain(text).includes(plain(words));
   const of = { scope, kind: null, conversation: null, statuses: memories.STATUSES };
-  const all = await store.read(memories.listed({ ...of, most: Number.MAX_SAFE_INTEGER }));
-  targets.memories.push(...all.filter(holds));
-  for (let after = 0, full = true; full; ) {
-    const page = await store.read(message.page(after, PAGE));
-    for (const row of page.filter(holds)) {
-      if (scopeOf(row.conversation, owners) === scope) targets.turns.set(row.turn_id, row.conversation);
-    }
-    after = page.at(-1)?.id ?? after;
-    full = page.length === PAGE;
+  const rows = await store.read(memories.listed({ ...of, most: Number.MAX_SAFE_INTEGER }));
+  targets.memories.push(...rows.filter(holds));
+  for await (const row of all(store.read, erase.said)) {
+    if (holds(row) && scopeOf(row.conversation, owners) === scope)
+      targets.turns.set(row.turn_id, row.conversation);
   }
 }
 
@@ -139,6 +138,33 @@ async function preview(store: Store, { memories, turns }: Targets): Promise<stri
   return [
     ...(memories.length > 0 ? [drawn(memories)] : []),
     ...(said.length > 0 ? [table(['turn', 'said', 'by', 'words'], said)] : []),
+    '',
+  ].join('\n');
+}
+
+async function planOf(store: Store, named: Named, scope: string): Promise<Plan> {
+  try {
+    return await plan(store.read, named, { scope });
+  } catch (error) {
+    if (!(error instanceof Unforgettable)) throw error;
+    throw new Misconfigured(
+      `memory: not forgotten: ${error.message}`,
+      'vigil memory show tells where it is from',
+    );
+  }
+}
+
+/** What goes along; and what bears on it and stays, unless it is named as well. */
+function consequences({ counts, related, setUp }: Plan): string {
+  const rows = related.map((one) => [
+    'turn_id' in one ? `--turn ${one.turn_id}` : `#${one.memory_id}`,
+    one.why,
+    harmless(excerpt(one.text)),
+  ]);
+  return [
+    `With all that was made of it: rows of ${counts.map(({ table, rows }) => `${table} ${rows}`).join(', ')}.\n`,
+    ...(rows.length > 0 ? [table(['stays', 'although', 'words'], rows)] : []),
+    ...(setUp.length > 0 ? [`Its words stand in ${setUp.join(', ')} too: change that yourself.\n`] : []),
     '',
   ].join('\n');
 }
