@@ -303,9 +303,12 @@ test('forget shows by id what would go, and does nothing without a yes', async (
   assert.match(only.stdout, /^--turn 0190aaaa-0002 +it rests on this +We have moved/m, 'what stays is told');
   assert.match(done.stdout, /^With all that was made of it: rows of .*message 2\b/m);
   assert.deepEqual(JSON.parse(heard[2]?.targets_json ?? ''), { memories: [2], turns: [] });
+  await cli('forget', '--backups', '--yes');
+  assert.deepEqual(JSON.parse(heard[3]?.targets_json ?? ''), { memories: [], turns: [], backups: true });
+  assert.match((await cli('forget', '--backups')).stderr, /every backup but a new one would be forgotten/);
   await cli('forget', '6', '--yes');
   assert.deepEqual(
-    [heard[3]?.scope, JSON.parse(heard[3]?.targets_json ?? '')],
+    [heard[4]?.scope, JSON.parse(heard[4]?.targets_json ?? '')],
     ['telegram:-77', { memories: [6], turns: ['0190aaaa-0004'] }],
   );
 });
@@ -327,6 +330,7 @@ test('forget takes no guess: neither words that nothing holds, nor half of an id
   }
   const none = await cli('forget', '--yes');
   assert.deepEqual([none.code, /a shell # begins a comment/.test(none.stderr)], [64, true]);
+  assert.equal((await cli('forget', '--memories-only', '--turn', '0190aaaa-0001', '--yes')).code, 64);
   assert.equal(heard.length, 0);
 });
 

@@ -120,7 +120,7 @@ function going(verb: Command): void {
     .option('--words <text>', 'the words that it is about, when they look like ids')
     .addOption(scoped())
     .option('--memories-only', 'what they were made of stays, and can be found again')
-    .option('--backups', 'a new backup is made, and those that still hold it are deleted')
+    .option('--backups', 'make a new backup, and remove all others, here and elsewhere')
     .option('--yes', 'do not ask')
     .addHelpText(
       'after',

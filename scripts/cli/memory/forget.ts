@@ -37,32 +37,39 @@ type Targets = {
 };
 
 export async function forget(what: string[], options: Options, command: Command): Promise<void> {
+  const { turn, memoriesOnly, backups, yes } = options;
   const ids = what.every((word) => /^#?[1-9]\d{0,14}$/.test(word)) ? what : [];
   const words = (options.words ?? (ids.length > 0 ? '' : what.join(' '))).trim();
-  if (ids.length + options.turn.length === 0 && words === '')
+  const named = ids.length + turn.length > 0 || words !== '';
+  if (!named && !backups)
     command.error('error: expected ids, --turn or words; to a shell # begins a comment: write 12, not #12');
-  const { memoriesOnly = false, backups } = options;
+  if (memoriesOnly && turn.length > 0)
+    command.error('error: --memories-only leaves what was said, and --turn names it: expected one of them');
   const house = await openHouse();
   try {
+    const { store } = house;
     const { ownersOf } = await import('#shared/runtime/owners.ts');
-    const owners = await ownersOf(house.home.config, house.store);
+    const owners = await ownersOf(house.home.config, store);
     const targets: Targets = { memories: [], turns: new Map() };
-    await addNamed(house.store, targets, ids, options.turn);
-    if (words !== '') await addHolding(house.store, targets, words, options.scope, owners);
+    await addNamed(store, targets, ids, turn);
+    if (words !== '') await addHolding(store, targets, words, options.scope, owners);
     // What a memory was made of would be found again without it.
     if (memoriesOnly) targets.turns.clear();
-    else await addSources(house.store, targets);
-    if (targets.memories.length + targets.turns.size === 0)
+    else await addSources(store, targets);
+    if (named && targets.memories.length + targets.turns.size === 0)
       throw new Misconfigured(
         `memory: nothing holds the words '${words}'`,
         'vigil memory search finds what is like it',
       );
-    const scope = scopeAmong(targets, owners);
-    const named = { memories: targets.memories.map(({ id }) => id), turns: [...targets.turns.keys()] };
-    const planned = await planOf(house.store, named, scope);
-    process.stdout.write(`${await preview(house.store, targets)}${consequences(planned)}`);
-    if (!options.yes) await demandYes(targets);
-    const targets_json = JSON.stringify({ ...named, ...(backups && { backups }) });
+    const scope = named ? scopeAmong(targets, owners) : options.scope;
+    const gone = { memories: targets.memories.map(({ id }) => id), turns: [...targets.turns.keys()] };
+    if (named) {
+      const planned = await planOf(store, gone, scope);
+      process.stdout.write(`${await preview(store, targets)}${consequences(planned)}`);
+    }
+    const removed = backups ? ['every backup but a new one'] : [];
+    if (!yes) await demandYes([...(named ? [sumOf(targets)] : []), ...removed].join(', and '));
+    const targets_json = JSON.stringify({ ...gone, ...(backups && { backups }) });
     await carried(house, { kind: 'forget', scope, targets_json });
   } finally {
     await house.store.close();
@@ -169,9 +176,12 @@ function consequences({ counts, related, setUp }: Plan): string {
   ].join('\n');
 }
 
-async function demandYes({ memories, turns }: Targets): Promise<void> {
+function sumOf({ memories, turns }: Targets): string {
   const [kept, said] = [memories.length, turns.size];
-  const what = `${grouped(kept)} ${kept === 1 ? 'memory' : 'memories'} and ${grouped(said)} ${said === 1 ? 'turn' : 'turns'}`;
+  return `${grouped(kept)} ${kept === 1 ? 'memory' : 'memories'} and ${grouped(said)} ${said === 1 ? 'turn' : 'turns'}`;
+}
+
+async function demandYes(what: string): Promise<void> {
   const refused = new Misconfigured(
     `memory: ${what} would be forgotten; nothing was`,
     'say yes where it asks, or --yes',
