@@ -191,3 +191,9 @@ export function named(
     args: [JSON.stringify(ids), scope, JSON.stringify(except_turns)],
   };
 }
+
+export const size: Query<{ count: number; bytes: number }> = {
+  verb: 'passage.size',
+  sql: 'SELECT count(*) AS count, coalesce(sum(octet_length(text)), 0) AS bytes FROM passage',
+  args: [],
+};
