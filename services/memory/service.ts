@@ -34,7 +34,7 @@ export const memory = service({
     runs(ctx);
     ctx.every('expiry', HOUR_ms, () => expire(ctx));
     indexing(ctx);
-    vectors(ctx);
+    await vectors(ctx);
   },
 });
 

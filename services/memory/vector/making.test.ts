@@ -13,8 +13,8 @@ import type { Op, Value } from '#shared/tables/op.ts';
 import * as passage from '#shared/tables/passage.ts';
 import { badVector, goodVector, nameOf, otherNameOf } from '#shared/testing/meaning.ts';
 import { scratch } from '#shared/testing/scratch.ts';
+import { maker } from './making.ts';
 import { isDue, usedIn, verdictOn } from './trial.ts';
-import { maker } from './vectors.ts';
 
 const DAY_ms = 86_400_000;
 const NOON = Date.UTC(2026, 4, 4, 12);
