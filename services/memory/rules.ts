@@ -8,7 +8,6 @@ import { SET_BACK_ms } from '#shared/base/clock.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
-import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Unruled } from '#shared/tables/memory_cursor.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
@@ -16,6 +15,7 @@ import * as memory_run from '#shared/tables/memory_run.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Config } from './config.ts';
 import { applyChanges, type Keeper } from './keep.ts';
+import { patiently } from './patience.ts';
 import { gistOf, sessionsOver } from './rule/gist.ts';
 import { changesIn } from './rule/statement.ts';
 
@@ -27,7 +27,6 @@ const EDITION = 1;
 const MOST_lines = 500;
 const BEFORE_lines = 200;
 const CORRECTED_lines = 6;
-const MOST_FAILURES = 5;
 
 export function rules(ctx: Context<Config>): void {
   const desk = rulesOf(ctx);
@@ -35,7 +34,6 @@ export function rules(ctx: Context<Config>): void {
 }
 
 export function rulesOf(ctx: Ruler) {
-  const failures = new Map<string, number>();
   /** Up to there all was read: so much less to look through. */
   let low: number | undefined;
 
@@ -62,20 +60,14 @@ export function rulesOf(ctx: Ruler) {
       const times = (await behind()).map(stillAt);
       return times.length > 0 ? Math.min(...times) : null;
     },
-    async act(piece: Unruled): Promise<void> {
-      try {
-        await readByRule(ctx, piece, low ?? 0);
-        failures.delete(piece.conversation);
-      } catch (error) {
-        const times = (failures.get(piece.conversation) ?? 0) + 1;
-        failures.set(piece.conversation, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
-        // What cannot be read holds up nobody else's words.
-        failures.delete(piece.conversation);
-        ctx.log.error('rules.skipped', { conversation: piece.conversation, upto: piece.upto_id, error });
-        await ctx.store.commit([memory_cursor.ruled(piece.conversation, piece.after_id, piece.upto_id)]);
-      }
-    },
+    act: patiently(
+      ({ conversation }: Unruled) => conversation,
+      (piece) => readByRule(ctx, piece, low ?? 0),
+      async ({ conversation, after_id, upto_id }, error) => {
+        ctx.log.error('rules.skipped', { conversation, upto: upto_id, error });
+        await ctx.store.commit([memory_cursor.ruled(conversation, after_id, upto_id)]);
+      },
+    ),
   };
 }
 

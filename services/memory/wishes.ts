@@ -6,7 +6,6 @@
 
 import { uuid } from '#shared/base/ids.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
@@ -20,13 +19,12 @@ import { type Before, type Board, boardOf, type Piece } from './board.ts';
 import type { Change } from './change.ts';
 import { supersede } from './judge.ts';
 import { alone, applyChanges, carryOut, type Keeper, type Outcome, rankOf, touchedBy } from './keep.ts';
+import { patiently } from './patience.ts';
 import { placeOf } from './place.ts';
 import { statementsIn } from './rule/statement.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
-export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
-const MOST_FAILURES = 5;
-const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
+const KINDS = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'] as const;
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
 type End = { state: 'done' | 'refused'; outcome: string; told: boolean };
@@ -35,25 +33,18 @@ const done = (outcome: string, told = false): End => ({ state: 'done', outcome, 
 const refused = (outcome: string): End => ({ state: 'refused', outcome, told: true });
 
 export function wishes(ctx: Context<unknown>): void {
-  const failures = new Map<number, number>();
   ctx.work({
     name: 'wishes',
     queue: 'wish',
     look: async () => (await ctx.store.read(wish.next(KINDS)))[0],
-    async act(one) {
-      try {
-        await grant(ctx, one);
-        failures.delete(one.id);
-      } catch (error) {
-        const times = (failures.get(one.id) ?? 0) + 1;
-        failures.set(one.id, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
-        // What cannot be done holds up no other wish.
-        failures.delete(one.id);
+    act: patiently(
+      ({ id }) => id,
+      (one) => grant(ctx, one),
+      async (one, error) => {
         ctx.log.error('wish.failed', { wish: one.id, error });
         await settle(ctx, one, refused('I could not do that: something is wrong with me, see the log.'));
-      }
-    },
+      },
+    ),
   });
 }
 
@@ -132,6 +123,8 @@ async function decide(ctx: Keeper, one: Wish): Promise<void> {
       refused('Words of strangers were read when that was wished: nothing was changed.'),
     );
   if (one.kind === 'undo') return undo(ctx, one);
+  const verb = VERBS[one.kind];
+  if (!verb) throw new Error(`memory: expected a wish to ${KINDS.join(', ')}, got ${one.kind}`);
   const found = await memoryOf(ctx, one);
   if (!found) return settle(ctx, one, refused('There is no such memory here.'));
   // What an edit would make of it may be there already.
@@ -141,7 +134,7 @@ async function decide(ctx: Keeper, one: Wish): Promise<void> {
   const board = boardOf([found, ...rivals], sources);
   const [piece, ...others] = board.pieces;
   if (!piece) return;
-  await settle(ctx, one, VERBS[one.kind as keyof typeof VERBS](ctx, one, board, piece, others), board);
+  await settle(ctx, one, verb(ctx, one, board, piece, others), board);
 }
 
 async function memoryOf({ store }: Keeper, { memory_id, scope }: Wish) {
@@ -161,7 +154,7 @@ type Verb = (ctx: Keeper, one: Wish, board: Board, piece: Piece, rivals: readonl
 
 const OPEN = ['proposed', 'disputed', 'quarantined'];
 
-const VERBS: Record<Exclude<Kind, 'remember' | 'undo'>, Verb> = {
+const VERBS: Partial<Record<Wish['kind'], Verb>> = {
   pin: (_, __, board, piece) => pinned(board, piece, 1),
   unpin: (_, __, board, piece) => pinned(board, piece, 0),
 
