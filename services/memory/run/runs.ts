@@ -13,11 +13,12 @@ import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
+import { patiently } from '../patience.ts';
 import { placeOf } from '../place.ts';
 import { askerAt } from './ask.ts';
 import { gap_ms } from './input.ts';
 import { type Planned, plan } from './plan.ts';
-import { apply, ask, clear, collect, putOff, type Runner, submit } from './step.ts';
+import { apply, ask, clear, collect, giveUp, putOff, type Runner, submit } from './step.ts';
 
 const JOB = 'consolidate memory';
 /** How often it is looked for sessions that are over. */
@@ -29,6 +30,11 @@ export function runs(ctx: Context<Config>): void {
   const asker = askerAt(socketOf(ctx.home, 'router'), ctx.config.day_usd, ctx.signal);
   const runner: Runner = { ...ctx, asker };
   const isReal = () => asker.isReal(ctx.config.alias);
+  const applyOrNot = patiently(
+    ({ id }: memory_run.Run) => id,
+    (run) => apply(runner, run),
+    (run, error) => giveUp(runner, run, error),
+  );
   let idle_at = 0;
 
   ctx.work<Step>({
@@ -41,7 +47,7 @@ export function runs(ctx: Context<Config>): void {
       const open = await ctx.store.read(memory_run.open);
       // To keep what is there comes before asking for more; and a batch is deleted before its runs are in another.
       const received = open.find(({ state }) => state === 'received');
-      if (received) return () => apply(runner, received);
+      if (received) return () => applyOrNot(received);
       const [collected] = await ctx.store.read(memory_run.collected);
       if (collected) return () => clear(runner, collected.batch_ref);
       const step = stepOf(runner, isReal, open, now);
