@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { SET_BACK_ms } from '#shared/base/clock.ts';
-import { scopeOf } from '#shared/recall/scope.ts';
+import { isChat, scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import * as memory from '#shared/tables/memory.ts';
@@ -23,6 +23,10 @@ type Ruler = Keeper & { config: Pick<Config, 'rules_after_s' | 'session_min'> };
 
 /** Of the rules: with others, the same words are another pass. */
 const EDITION = 1;
+/** So much is looked through at once for what nobody has read. */
+const MOST_looked_through = 5000;
+/** Where people never stop talking, it is read all the same after so many times the stillness that is waited for. */
+const MOST_STILLS = 10;
 /** What is read at once, and what of before it for corrections and for the session that it may end. */
 const MOST_lines = 500;
 const BEFORE_lines = 200;
@@ -39,25 +43,28 @@ export function rulesOf(ctx: Ruler) {
 
   async function behind(): Promise<Unruled[]> {
     low ??= (await ctx.store.read(memory_cursor.low))[0]?.rule_id ?? 0;
-    const rows = await ctx.store.read(memory_cursor.unruled(low));
-    const chats = rows.filter(({ conversation }) => isChat(conversation));
-    const first = chats[0]?.first_id ?? Math.max(low, ...rows.map(({ upto_id }) => upto_id)) + 1;
-    low = Math.max(low, first - 1);
-    return chats;
+    for (;;) {
+      const rows: Unruled[] = await ctx.store.read(memory_cursor.unruled(low, MOST_looked_through));
+      const chats = rows.filter(({ conversation, first_id }) => first_id !== null && isChat(conversation));
+      low = (chats[0]?.first_id ?? Math.max(low, ...rows.map(({ upto_id }) => upto_id)) + 1) - 1;
+      if (chats.length > 0 || rows.length === 0) return chats;
+    }
   }
 
-  /** When the conversation counts as still; at once where the clock was set back since. */
-  function stillAt({ at }: Unruled): number {
-    return at > ctx.clock.now() + SET_BACK_ms ? 0 : at + ctx.config.rules_after_s * 1000;
+  /** When the conversation counts as still, or has gone on for long; at once where the clock was set back since. */
+  function dueAt({ at, first_at }: Unruled): number {
+    const still_ms = ctx.config.rules_after_s * 1000;
+    const due_at = Math.min(at + still_ms, (first_at ?? at) + MOST_STILLS * still_ms);
+    return at > ctx.clock.now() + SET_BACK_ms ? 0 : due_at;
   }
 
   return {
     async look(): Promise<Unruled | undefined> {
       const now = ctx.clock.now();
-      return (await behind()).find((one) => stillAt(one) <= now);
+      return (await behind()).find((one) => dueAt(one) <= now);
     },
     async due(): Promise<number | null> {
-      const times = (await behind()).map(stillAt);
+      const times = (await behind()).map(dueAt);
       return times.length > 0 ? Math.min(...times) : null;
     },
     act: patiently(
@@ -69,11 +76,6 @@ export function rulesOf(ctx: Ruler) {
       },
     ),
   };
-}
-
-/** People talk there; jobs, tasks and checks do not. */
-function isChat(conversation: string): boolean {
-  return /^(?:telegram|terminal|console)[:/]/.test(conversation);
 }
 
 async function readByRule(
