@@ -27,11 +27,6 @@ export function quoteIn(text: string, quote: string): { from: number; to: number
   return found && { from: found.index, to: found.index + found[0].length };
 }
 
-/** What a model counts, as near as can be had without asking one. */
-export function tokensOf(text: string): number {
-  return Math.ceil(text.length / 4);
-}
-
 /** What was told to a model by the house itself: never learnt again. */
 export function isOwnEcho(text: string): boolean {
   return /<\/?(untrusted|recalled|memory|memories|profile|system)\b/i.test(text);
