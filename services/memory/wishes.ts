@@ -107,7 +107,7 @@ function toldOf(one: Wish, text: string, { kept, rejected }: Outcome): End {
       return done(`I keep ${short}, though it contradicts what I know: I ask you which is right.`);
     case 'quarantined':
       return done(
-        `I have put ${short} aside: words of strangers were read when it was wished. To have me believe it: /memory.`,
+        `I have put ${short} aside: it was not by the owner's own word. The owner can have me believe it: /memory.`,
         true,
       );
     default:
@@ -117,11 +117,7 @@ function toldOf(one: Wish, text: string, { kept, rejected }: Outcome): End {
 
 async function decide(ctx: Keeper, one: Wish): Promise<void> {
   if (one.tainted)
-    return settle(
-      ctx,
-      one,
-      refused('Words of strangers were read when that was wished: nothing was changed.'),
-    );
+    return settle(ctx, one, refused('That was not wished by the owner alone: nothing was changed.'));
   if (one.kind === 'undo') return undo(ctx, one);
   const verb = VERBS[one.kind];
   if (!verb) throw new Error(`memory: expected a wish to ${KINDS.join(', ')}, got ${one.kind}`);
