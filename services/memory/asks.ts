@@ -10,7 +10,7 @@ import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { alone, type Keeper } from './keep.ts';
-import { placeOf } from './place.ts';
+import { placeOf } from './settle.ts';
 
 /** What is found soon after goes along. */
 const TOGETHER_ms = 10_000;

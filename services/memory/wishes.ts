@@ -12,7 +12,6 @@ import * as memory_run from '#shared/tables/memory_run.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import type { Wish } from '#shared/tables/wish.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { type Before, type Board, boardOf, type Piece } from './board.ts';
@@ -20,8 +19,8 @@ import type { Change } from './change.ts';
 import { supersede } from './judge.ts';
 import { alone, applyChanges, carryOut, type Keeper, type Outcome, rankOf, touchedBy } from './keep.ts';
 import { patiently } from './patience.ts';
-import { placeOf } from './place.ts';
 import { statementsIn } from './rule/statement.ts';
+import { settled } from './settle.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
 const KINDS = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'] as const;
@@ -54,13 +53,8 @@ export async function grant(ctx: Keeper, one: Wish): Promise<void> {
   ctx.log.info('wish.handled', { wish: one.id, kind: one.kind });
 }
 
-function ending(ctx: Keeper, one: Wish, end: End): Op[] {
-  const now = ctx.clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const settled = wish.settle(one.id, { state: end.state, outcome: end.outcome, now });
-  if (!end.told || !place) return [settled];
-  const to = { kind: 'notice', turn_id: null, message_ref: null } as const;
-  return [settled, outbound.post({ key: `wish:${one.id}`, ...place, ...to, text: end.outcome, now })];
+function ending({ clock }: Keeper, one: Wish, { state, outcome, told }: End): Op[] {
+  return settled(one, { state, outcome, tell: told ? outcome : null, now: clock.now() });
 }
 
 async function remember(ctx: Keeper, one: Wish): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 
-/** The same words, whatever their case, blanks and last full stop. */
+/** The same words, whatever their case, blanks and last full stop: C and C++ are two. */
 export function normalised(text: string): string {
   return text
     .normalize('NFKC')

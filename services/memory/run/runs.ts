@@ -8,13 +8,12 @@ import { socketOf } from '#shared/runtime/home.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
 import { patiently } from '../patience.ts';
-import { placeOf } from '../place.ts';
+import { settled } from '../settle.ts';
 import { askerAt } from './ask.ts';
 import { gap_ms } from './input.ts';
 import { type Planned, plan } from './plan.ts';
@@ -117,12 +116,7 @@ async function nightly(
 }
 
 async function granted(ctx: Context<Config>, one: wish.Wish, { ops, runs, words }: Planned): Promise<void> {
-  const now = ctx.clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const told = { key: `wish:${one.id}`, kind: 'notice', turn_id: null, message_ref: null } as const;
-  await ctx.persist([
-    ...ops,
-    wish.settle(one.id, { state: runs > 0 ? 'done' : 'refused', outcome: words, now }),
-    ...(place ? [outbound.post({ ...told, ...place, text: `Memory: ${words}.`, now })] : []),
-  ]);
+  const state = runs > 0 ? 'done' : 'refused';
+  const end = { state, outcome: words, tell: `Memory: ${words}.`, now: ctx.clock.now() } as const;
+  await ctx.persist([...ops, ...settled(one, end)]);
 }
