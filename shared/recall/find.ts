@@ -4,6 +4,7 @@ import type { Cited } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import type { Candidate } from './features.ts';
+import { dateOf } from './passage.ts';
 import { type Asked, isIdle, understand } from './question.ts';
 import type { Question, Read } from './recall.ts';
 
@@ -87,11 +88,11 @@ function anyOf(words: readonly string[]): string {
   return words.map((word) => `"${word}"`).join(' OR ');
 }
 
-/** The dates of a short period, the month of a longer one, as `dayOf` writes them. */
+/** The dates of a short period, the month of a longer one, as a passage has them. */
 function daysOf({ from, to }: { from: number; to: number }): string {
   const days: string[] = [];
   for (let day = new Date(from); day.getTime() < to; day.setDate(day.getDate() + 1)) {
-    days.push(day.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' }));
+    days.push(dateOf(day.getTime()));
   }
   const months = new Set(days.map((day) => day.replace(/^\d+ /, '')));
   return `day : (${anyOf(days.length > 14 ? [...months] : days)})`;

@@ -41,9 +41,6 @@ export type Memory = {
   run_id: number | null;
   wish_id: number | null;
   pinned: number;
-  strength: number;
-  uses: number;
-  used_at: number | null;
   /** When the owner was asked about it: once. */
   asked_at: number | null;
 };
@@ -63,7 +60,7 @@ export type State = Pick<
 >;
 
 /** By its `uid`, since its `id` is known only when it is there. */
-export type Added = Omit<Memory, 'id' | 'superseded_by' | 'run_id' | 'strength' | 'uses' | 'used_at'>;
+export type Added = Omit<Memory, 'id' | 'superseded_by' | 'run_id'>;
 
 /** @param run_hash the `input_hash` of the run that adds it */
 export function add(memory: Added, run_hash: string | null): Op {

@@ -387,7 +387,7 @@ const verbs: (Op | Query<unknown>)[] = [
   embedding_trial.latest,
   memory_source.of([1]),
   memory_change.undoable(1),
-  memory_cursor.unruled(1),
+  memory_cursor.unruled(1, 9),
   memory_cursor.ruled('c', 0, 1),
   memory_cursor.low,
   memory_cursor.reached(1),
