@@ -243,9 +243,13 @@ test('a run that would take back more than a quarter is refused and reported; a 
   assert.match(refused.refused ?? '', /11 of 40/);
   assert.equal(refused.applied, 0);
   assert.equal((await here.memories("status = 'active'")).length, 40);
-  const [incident] = await here.rows<{ text: string }>('SELECT text FROM incident');
-  assert.match(incident?.text ?? '', /refused.*Nothing was changed/);
+  await run(here, retract(12));
+  const incidents = () => here.rows<{ text: string; closed_at: number | null }>('SELECT * FROM incident');
+  const [told, ...more] = await incidents();
+  assert.match(told?.text ?? '', /refused.*Nothing was changed/);
+  assert.deepEqual([told?.closed_at, more], [null, []], 'however often, it is told once');
   assert.equal((await run(here, retract(10))).applied, 10);
+  assert.notEqual((await incidents())[0]?.closed_at, null);
 });
 
 const CITIES = [

@@ -50,8 +50,8 @@ export async function applyChanges(
   return alone(ctx.store, async () => {
     const { steps, ...verdict } = judge(changes, await factsOf(ctx, cause, scope, changes));
     const outcome = { ...verdict, applied: verdict.kept.length };
-    const refusal = verdict.refused === null ? [] : [report(ctx, cause, scope, verdict.refused)];
-    await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
+    const report = 'run' in cause ? await reported(ctx, cause, scope, verdict.refused) : [];
+    await carryOut(ctx, cause, scope, steps, [...report, ...(cause.finishing?.(outcome) ?? [])]);
     return outcome;
   });
 }
@@ -148,13 +148,19 @@ export function rankOf(wish: Wish): Pick<Facts, 'origin' | 'wish_id' | 'vouched'
   };
 }
 
-function report({ clock }: Keeper, cause: Cause, scope: string, why: string): Op {
-  const what = 'run' in cause ? `run ${cause.run.input_hash.slice(0, 12)}` : `wish ${cause.wish.id}`;
-  return incident.open({
-    cause: `memory ${what}`,
-    service: 'memory',
-    severity: 'warning',
-    text: `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`,
-    now: clock.now(),
-  });
+/** However many are refused one after the other, it is told once; it is over with the next that is not. */
+async function reported(
+  { store, clock }: Keeper,
+  { run }: { run: Pick<Run, 'how'> },
+  scope: string,
+  why: string | null,
+): Promise<Op[]> {
+  const now = clock.now();
+  const cause = `memory by ${originOf(run)} in ${scope}`;
+  if (why !== null) {
+    const text = `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`;
+    return [incident.open({ cause, service: 'memory', severity: 'warning', text, now })];
+  }
+  const open = (await store.read(incident.ongoing)).some((one) => one.cause === cause);
+  return open ? [incident.close(cause, 'memory', now)] : [];
 }

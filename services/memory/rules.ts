@@ -8,7 +8,7 @@ import { SET_BACK_ms } from '#shared/base/clock.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
-import { StoreFull } from '#shared/store/store.ts';
+import { isOfStore } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Unruled } from '#shared/tables/memory_cursor.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
@@ -69,7 +69,7 @@ export function rulesOf(ctx: Ruler) {
       } catch (error) {
         const times = (failures.get(piece.conversation) ?? 0) + 1;
         failures.set(piece.conversation, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
+        if (times < MOST_FAILURES || isOfStore(error)) throw error;
         // What cannot be read holds up nobody else's words.
         failures.delete(piece.conversation);
         ctx.log.error('rules.skipped', { conversation: piece.conversation, upto: piece.upto_id, error });

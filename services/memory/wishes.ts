@@ -6,7 +6,7 @@
 
 import { uuid } from '#shared/base/ids.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { StoreFull } from '#shared/store/store.ts';
+import { isOfStore } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
@@ -47,7 +47,7 @@ export function wishes(ctx: Context<unknown>): void {
       } catch (error) {
         const times = (failures.get(one.id) ?? 0) + 1;
         failures.set(one.id, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
+        if (times < MOST_FAILURES || isOfStore(error)) throw error;
         // What cannot be done holds up no other wish.
         failures.delete(one.id);
         ctx.log.error('wish.failed', { wish: one.id, error });

@@ -80,6 +80,14 @@ export class StoreFull extends Error {
   override readonly name = 'StoreFull';
 }
 
+/** It is the store that fails, whatever was to be written: it may be written later. */
+export function isOfStore(error: unknown): boolean {
+  return (
+    error instanceof StoreFull ||
+    /^SQLITE_(IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(codeOf(error))
+  );
+}
+
 /** The name of the store's file within its folder. */
 export const FILE = 'vigil.db';
 
