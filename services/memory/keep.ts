@@ -3,11 +3,12 @@
  * rows, all of one cause in one commit with its own end. So a death at any line leaves all of them or none.
  */
 
+import { codeOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
-import type { Store } from '#shared/store/store.ts';
+import { DAMAGED, type Store } from '#shared/store/store.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Run } from '#shared/tables/memory_run.ts';
@@ -69,8 +70,27 @@ export async function carryOut(
   const at = ctx.clock.now();
   // What fences comes first: where somebody has done it already, that is why it fails.
   const ops = [...(cause.opening ?? []), ...finishing, ...opsOf(steps, { run_hash, wish_id, at })];
-  if (ops.length > 0) await ctx.store.commit(ops);
+  if (ops.length > 0) {
+    await ctx.store.commit(ops).catch(async (error) => {
+      // Nothing was changed: the next time finds the index mended.
+      if (codeOf(error) === DAMAGED) await mend(ctx, error);
+      throw error;
+    });
+  }
   if (steps.length > 0) await renewProfile(ctx, scope);
+}
+
+/** What is remembered can be found by its words, whatever has befallen the index. */
+export async function ensureFound(ctx: Keeper): Promise<void> {
+  await ctx.store.commit([memory.check]).catch((error) => {
+    if (codeOf(error) !== DAMAGED) throw error;
+    return mend(ctx, error);
+  });
+}
+
+async function mend({ store, log }: Keeper, error: unknown): Promise<void> {
+  log.warn('index.damaged', { error });
+  await store.commit([memory.rebuild]);
 }
 
 const turns = new WeakMap<Store, Promise<unknown>>();

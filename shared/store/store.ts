@@ -88,6 +88,9 @@ export function isOfStore(error: unknown): boolean {
   );
 }
 
+/** What SQLite says of a full-text index that contradicts itself. */
+export const DAMAGED = 'SQLITE_CORRUPT_VTAB';
+
 /** The name of the store's file within its folder. */
 export const FILE = 'vigil.db';
 
