@@ -70,7 +70,9 @@ export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
   async function look(): Promise<Batch | null> {
     sound ??= await isSound(ctx);
     if (!sound) {
-      log.warn('index.damaged', { error: new Error('the index of what was said does not say what was said') });
+      log.warn('index.damaged', {
+        error: new Error('the index of what was said does not say what was said'),
+      });
       await store.commit(passage.rebuild);
       sound = true;
     }

@@ -59,8 +59,10 @@ export const upstream = service({
     const settle = oneByOne(() => settleAll(ctx, models));
     const inWork = new Set<string>();
     const soon = () => ctx.clock.now() + jittered(Math.min(SETTLING_ms, ctx.config.again_s * 1000));
+    const setBack = () => probe.setBack(ctx.clock.now(), soon());
     await ctx.store.commit([
       probe.unwatch([...watches.keys()]),
+      setBack(),
       ...[...watches.values()].map(({ name, about }) => probe.watch(name, about, soon())),
     ]);
     ctx.doing(watches.size > 0 ? 'watching' : 'nothing is to be watched');
@@ -78,7 +80,9 @@ export const upstream = service({
     }
     ctx.every('judge', JUDGE_ms, settle);
     ctx.onJump(() => {
-      ctx.store.commit([probe.anew(soon())]).catch((error) => ctx.log.warn('jump.unwritten', { error }));
+      ctx.store
+        .commit([setBack(), probe.anew(soon())])
+        .catch((error) => ctx.log.warn('jump.unwritten', { error }));
     });
   },
 });
@@ -111,16 +115,11 @@ async function nextOf(
   });
   const next =
     free.find(({ asked }) => asked.length > 0) ??
-    free.find(({ watch, before }) => (watch.reach || !offline) && isDue(watch, before, now)) ??
+    free.find(({ watch, before }) => (watch.reach || !offline) && before.due_at <= now) ??
     free.find(({ before }) => isBroken(before, broken));
   if (!next) return null;
   inWork.add(next.watch.name);
   return next;
-}
-
-/** A time that is further off than it can be was set by another clock. */
-function isDue({ every_ms }: Watch, { due_at }: probe.Probe, now: number): boolean {
-  return due_at <= now || due_at > now + 2 * Math.max(every_ms, UNREAD.most_ms);
 }
 
 /** The router has given a provider up since it was last looked at. */

@@ -83,8 +83,7 @@ export class StoreFull extends Error {
 /** It is the store that fails, whatever was to be written: it may be written later. */
 export function isOfStore(error: unknown): boolean {
   return (
-    error instanceof StoreFull ||
-    /^SQLITE_(IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(codeOf(error))
+    error instanceof StoreFull || /^SQLITE_(IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(codeOf(error))
   );
 }
 

@@ -84,6 +84,16 @@ export function hasten(watch: string, due_at: number): Op {
   };
 }
 
+/** Times that are ahead are those of another clock: whatever they tell was now, and is looked at again at `due_at`. */
+export function setBack(now: number, due_at: number): Op {
+  return {
+    verb: 'probe.setBack',
+    sql: `UPDATE probe SET looked_at = ?, ok_at = min(ok_at, ?), failed_at = min(failed_at, ?), due_at = min(due_at, ?)
+          WHERE looked_at > ?`,
+    args: [now, now, now, due_at, now],
+  };
+}
+
 /** After a sleep: a failure of before it that nothing has confirmed counts no more, and all is looked at anew. */
 export function anew(due_at: number): Op {
   return {
