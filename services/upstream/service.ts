@@ -58,6 +58,7 @@ export const upstream = service({
     const get = getter(ctx.config, ctx.signal);
     const settle = oneByOne(() => settleAll(ctx, models));
     const inWork = new Set<string>();
+    const reach = [...watches.values()].filter((watch) => watch.reach).map(({ name }) => name);
     const soon = () => ctx.clock.now() + jittered(Math.min(SETTLING_ms, ctx.config.again_s * 1000));
     const setBack = () => probe.setBack(ctx.clock.now(), soon());
     await ctx.store.commit([
@@ -72,7 +73,7 @@ export const upstream = service({
         lanes: 3,
         look: () => nextOf(ctx, watches, inWork),
         async act(piece) {
-          await lookAt(ctx, get, piece).finally(() => inWork.delete(piece.watch.name));
+          await lookAt(ctx, get, piece, reach).finally(() => inWork.delete(piece.watch.name));
           await settle();
         },
         due: async () => dueAt(await ctx.store.read(probe.all), inWork),
@@ -139,9 +140,9 @@ function dueAt(probes: readonly probe.Probe[], inWork: ReadonlySet<string>): num
 async function lookAt(
   { clock, config, external, persist, signal, log }: Upstream,
   get: Get,
-  piece: Piece,
+  { watch, before, asked }: Piece,
+  reach: readonly string[],
 ): Promise<void> {
-  const { watch, before, asked } = piece;
   const { name, every_ms } = watch;
   const began = { at: clock.now(), mono: clock.mono() };
   const taken = asked.map(request.taken);
@@ -158,6 +159,8 @@ async function lookAt(
         latency_ms,
         ...(seen_json !== undefined && seen_json !== before.seen_json && { seen_json }),
       }),
+      // Until then nobody could be reached: that they were not says nothing of them.
+      ...(name === 'network' && before.failures > 0 ? [probe.doubt(reach, now)] : []),
       ...(news ? [finding.open(news, { now, told_at: null, over_at: null })] : []),
     ]);
   } catch (error) {

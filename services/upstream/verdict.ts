@@ -57,6 +57,8 @@ export function judge(facts: Facts): Verdict {
 export function standingOf(probe: Probe, again_ms: number, breaker = false): Standing {
   if (probe.looked_at === null) return 'unsure';
   if (probe.failures === 0) return 'up';
+  // It is in doubt, and was not looked at since.
+  if (probe.looked_at < (probe.failed_at ?? 0)) return 'unsure';
   if (breaker) return 'down';
   return probe.failures > 1 && probe.looked_at - (probe.failed_at ?? 0) >= again_ms / 2 ? 'down' : 'unsure';
 }
