@@ -16,8 +16,14 @@ export function pairsOf(text: string): string[] {
 
 /** Words in small letters without accents, split where the index splits them: `Zoë's` → zoe, s. */
 export function wordsOf(text: string): string[] {
-  const plain = /[\u0080-\uffff]/.test(text) ? text.normalize('NFKD').replace(/\p{M}/gu, '') : text;
-  return plain.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const small = text.toLowerCase();
+  if (!/[\u0080-\uffff]/.test(small)) return small.match(/[a-z0-9]+/g) ?? [];
+  return (
+    small
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }
 
 /** Most words come again and again. */
@@ -61,8 +67,8 @@ export function isStop(word: string): boolean {
 const SMALL_TALK = new Set(
   `hi hello hey ping pong test testing morning afternoon evening night good great nice cool fine perfect awesome lol haha hah ha
   welcome cheers bye goodbye ciao thx ty thank thanks ok okay k yep yup nope np sure right alright correct exactly got understood
-  done go going ahead start stop continue next wait moment cancel well wow love like lot ah oh hmm hm sorry worries problem there
-  buddy vigil`.split(/\s+/),
+  done go going ahead start stop continue next wait moment cancel well wow ah oh hmm hm sorry worries problem there
+  vigil`.split(/\s+/),
 );
 
 export function isSmallTalk(word: string): boolean {
