@@ -24,9 +24,9 @@ export const memory = service({
   name: 'memory',
   config,
   async start(ctx) {
-    // First: what a restored store has brought back is gone before anything is made of it.
-    await forgetting(ctx);
     await ensureFound(ctx);
+    // What a restored store has brought back is gone before anything is made of it.
+    await forgetting(ctx);
     await renewProfiles(ctx);
     ctx.doing('watching');
     rules(ctx);

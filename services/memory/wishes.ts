@@ -26,7 +26,7 @@ import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
 export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
 const MOST_FAILURES = 5;
-const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
+export const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
 type End = { state: 'done' | 'refused'; outcome: string; told: boolean };
