@@ -51,7 +51,7 @@ export async function applyChanges(
   return alone(ctx.store, async () => {
     const { steps, ...verdict } = judge(changes, await factsOf(ctx, cause, scope, changes));
     const outcome = { ...verdict, applied: verdict.kept.length };
-    const report = 'run' in cause ? await reported(ctx, cause, scope, verdict.refused) : [];
+    const report = 'run' in cause ? await reported(ctx, cause, scope, outcome) : [];
     await carryOut(ctx, cause, scope, steps, [...report, ...(cause.finishing?.(outcome) ?? [])]);
     return outcome;
   });
@@ -168,19 +168,20 @@ export function rankOf(wish: Wish): Pick<Facts, 'origin' | 'wish_id' | 'vouched'
   };
 }
 
-/** However many are refused one after the other, it is told once; it is over with the next that is not. */
+/** However many are refused one after the other, it is told once; it is over with the next that brings something. */
 async function reported(
   { store, clock }: Keeper,
   { run }: { run: Pick<Run, 'how'> },
   scope: string,
-  why: string | null,
+  { refused, applied }: Pick<Outcome, 'refused' | 'applied'>,
 ): Promise<Op[]> {
   const now = clock.now();
   const cause = `memory by ${originOf(run)} in ${scope}`;
-  if (why !== null) {
-    const text = `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`;
+  if (refused !== null) {
+    const text = `A pass over what was said in ${scope} was refused: ${refused}. Nothing was changed.`;
     return [incident.open({ cause, service: 'memory', severity: 'warning', text, now })];
   }
+  if (applied === 0) return [];
   const open = (await store.read(incident.ongoing)).some((one) => one.cause === cause);
   return open ? [incident.close(cause, 'memory', now)] : [];
 }
