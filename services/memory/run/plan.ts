@@ -116,7 +116,11 @@ async function unsummed(store: Store, config: Config, now: number): Promise<Op[]
         const span = periodAt(period, now, back);
         // What began before midnight may not be over yet.
         if (now < span.ends_at + gap_ms(config)) continue;
-        const has = await store.read(memory.summaries(scope, span.starts_at, span.starts_at + 1));
+        // Where the owner was in another zone, the same day began at another hour.
+        const near_ms = (span.ends_at - span.starts_at) / 2;
+        const has = await store.read(
+          memory.summaries(scope, span.starts_at - near_ms, span.starts_at + near_ms),
+        );
         if (has.some((one) => one.period === period)) continue;
         const input = ofPeriod(await partsOf(store, scope, span), span);
         // One that failed over the same words would fail again.

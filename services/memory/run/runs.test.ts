@@ -680,6 +680,19 @@ test('days are summed up from sessions, weeks from days, each once, and each cit
     cited.map(({ message_id }) => message_id),
     said,
   );
+
+  // Abroad, the days begin at other hours: what is summed up is not summed up again.
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
+  for (const zone of ['Asia/Tokyo', 'America/Los_Angeles']) {
+    process.env.TZ = zone;
+    await memory.consolidate();
+    await memory.work();
+  }
+  assert.equal(days, 3);
 });
 
 // ── Batches ────────────────────────────────────────────────────────────────────────────────────────────────────────
