@@ -3,6 +3,7 @@
  * waits for the answer.
  */
 
+import { SET_BACK_ms } from '#shared/base/clock.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import type { Memory } from '#shared/tables/memory.ts';
@@ -30,7 +31,9 @@ export async function unasked({ store, clock }: Keeper): Promise<Memory[] | null
   const rows = await store.read(memory.unasked);
   const mine = rows.filter(({ scope }) => scope === rows[0]?.scope);
   const newest = Math.max(...mine.map(({ recorded_at }) => recorded_at));
-  const settled = newest <= clock.now() - TOGETHER_ms || mine.length >= MOST_asked;
+  const age_ms = clock.now() - newest;
+  // From further ahead it is one from before the clock was set back.
+  const settled = age_ms >= TOGETHER_ms || age_ms < -SET_BACK_ms || mine.length >= MOST_asked;
   return mine.length > 0 && settled ? mine.slice(0, MOST_asked) : null;
 }
 

@@ -30,13 +30,16 @@ export async function plan(ctx: Planner, isReal: () => Promise<boolean>, open = 
   const { store, clock, config } = ctx;
   const now = clock.now();
   if (config.consolidate === 'off') return nothing('[memory] consolidate is off');
-  const rest = restOf(await store.read(memory_run.yields(looked(config.barren_runs))), config.barren_runs);
+  const rest = restOf(
+    await store.read(memory_run.yields(now, looked(config.barren_runs))),
+    config.barren_runs,
+  );
   if (rest && rest.until_at > now) {
     return nothing(
       `the last ${config.barren_runs} runs brought nothing: the next is on ${stamp(rest.until_at)}`,
     );
   }
-  const [made] = await store.read(memory_run.plannedSince(periodOf('day', now).starts_at));
+  const [made] = await store.read(memory_run.plannedSince(periodOf('day', now).starts_at, now));
   // After a rest a single one shows whether there is anything to be had again.
   const room = Math.min(config.runs_per_day - (made?.count ?? 0), rest ? 1 : Number.POSITIVE_INFINITY);
   const { ops, since_at } = await unread(ctx, now, open);

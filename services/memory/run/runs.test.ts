@@ -588,6 +588,27 @@ test('a model that talks nonsense for two weeks changes nothing, is told of once
   assert.equal((await rows('SELECT 1 FROM incident')).length, 1);
 });
 
+test('a clock that was a year ahead keeps nothing waiting for that year', async (t) => {
+  const at = { ahead_ms: 365 * DAY_ms };
+  const [id = 0] = await say(['I like tea']);
+  house.model.script(() => remembers({}));
+  const memory = reader(t, { runs_per_day: 1, barren_runs: 1 }, at);
+  await memory.consolidate();
+  await memory.work();
+  await say(['I like figs'], noon(2), 'terminal:figs');
+  memory.later(2 * DAY_ms);
+  house.model.script(() => remembers({ add: [fact(id + 1, 'Likes figs', 'I like figs')] }));
+  assert.equal(await memory.consolidate(), '1 run planned');
+  at.ahead_ms = 0;
+  await memory.work();
+  assert.deepEqual(
+    (await memories()).map(({ text }) => text),
+    ['Likes figs'],
+  );
+  await say(['I like rain'], noon(2), 'terminal:rain');
+  assert.equal(await memory.consolidate(), '1 run planned');
+});
+
 test('without a real model, or switched off, nothing is asked and nothing is passed over', async (t) => {
   await say(['I like tea']);
   const before = asked().length;
