@@ -26,7 +26,7 @@ import { lockedVersions } from './advisory.ts';
 import { type Config, config } from './config.ts';
 import { type Get, getter } from './get.ts';
 import { quoted } from './text.ts';
-import { isOffline, judge } from './verdict.ts';
+import { isOffline, isUnread, judge } from './verdict.ts';
 import { type Models, usedBy, type Watch, watchesOf } from './watch.ts';
 
 type Upstream = Context<Config>;
@@ -215,6 +215,8 @@ async function settleAll(ctx: Upstream, models: Models): Promise<void> {
   ]);
   const { found, unsure } = judge({ now, config, probes, breakers, models, prices_rev: PRICE_REV, version });
   const known = new Map(ongoing.map((one) => [one.cause, one]));
+  const fresh = found.filter(({ cause }) => !known.has(cause) && !isUnread(cause)).map(({ cause }) => cause);
+  const toldBefore = fresh.length > 0 ? await store.read(finding.toldBefore(fresh)) : [];
   const ops: Op[] = [];
   for (const one of found) {
     const before = known.get(one.cause);
@@ -223,7 +225,9 @@ async function settleAll(ctx: Upstream, models: Models): Promise<void> {
       continue;
     }
     const outage = one.kind === 'outage';
-    ops.push(finding.open(one, { now, told_at: outage ? now : null, over_at: null }));
+    // A feed that takes news back and brings it again has nothing new.
+    const told = outage || toldBefore.some(({ cause }) => cause === one.cause);
+    ops.push(finding.open(one, { now, told_at: told ? now : null, over_at: null }));
     if (outage) {
       const { cause, severity } = one;
       const text = one.cure ? `${one.text}\n→ ${one.cure}` : one.text;

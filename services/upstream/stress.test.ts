@@ -13,6 +13,7 @@ import { FILE } from '#shared/store/store.ts';
 import type { Finding } from '#shared/tables/finding.ts';
 import type { Heartbeat } from '#shared/tables/heartbeat.ts';
 import type { Probe } from '#shared/tables/probe.ts';
+import * as probe_request from '#shared/tables/probe_request.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { stress } from '#shared/testing/stress.ts';
@@ -211,6 +212,32 @@ test('dead between finding and telling, it tells when it is back, once; and agai
     told.map(({ text }) => text),
     ['ℹ️ a has changed\n\nb has changed'],
   );
+});
+
+test('a feed that forgets its newest release and finds it again tells it once', async (t) => {
+  let version = '99.0.0';
+  const root = await serve(t, (request, response) => {
+    if (request.url === '/release') response.end(JSON.stringify({ version }));
+    else response.writeHead(204).end();
+  });
+  const house = await houseOf(t, root, `watch = ["releases"]\nreleases_url = "${root}/release"`);
+  await house.serve('upstream');
+  const lasting = () => count(house, 'finding WHERE over_at IS NULL');
+  const ask = async () => {
+    const request = probe_request.ask({ watch: 'releases', asked_by: 'test', asked_at: Date.now() });
+    await (await house.store()).commit([request]);
+  };
+  await until('it is told', async () => (await count(house, 'outbound')) === 1);
+  for (let times = 0; times < 2; times++) {
+    version = '0.0.1';
+    await ask();
+    await until('it is over', async () => (await lasting()) === 0);
+    version = '99.0.0';
+    await ask();
+    await until('it is back', async () => (await lasting()) === 1);
+  }
+  assert.equal(await count(house, 'finding WHERE told_at IS NULL'), 0);
+  assert.equal(await count(house, 'outbound'), 1);
 });
 
 test('a store that nobody can write for a while loses no finding', async (t) => {

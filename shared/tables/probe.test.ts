@@ -37,6 +37,7 @@ test('a clock that was set back leaves nothing that is to come: what was looked 
   const ahead = 900_000;
   await store.commit([
     ...['ahead', 'lost', 'past'].map((watch) => probe.watch(watch, watch, 0)),
+    probe.watch('unseen', 'unseen', ahead),
     probe.worked('ahead', { now: ahead, due_at: ahead + 1000, latency_ms: 1 }),
     probe.failed('lost', { now: ahead, due_at: ahead + 1000, error: 'no' }),
     probe.worked('past', { now: 5000, due_at: 80_000, latency_ms: 1 }),
@@ -49,6 +50,7 @@ test('a clock that was set back leaves nothing that is to come: what was looked 
     ['ahead', 5000, 5000, null, 6000],
     ['lost', 5000, null, 5000, 6000],
     ['past', 5000, 5000, null, 80_000],
+    ['unseen', null, null, null, 6000],
   ]);
 });
 

@@ -98,8 +98,8 @@ export function doubt(watches: readonly string[], now: number): Op {
 export function setBack(now: number, due_at: number): Op {
   return {
     verb: 'probe.setBack',
-    sql: `UPDATE probe SET looked_at = ?, ok_at = min(ok_at, ?), failed_at = min(failed_at, ?), due_at = min(due_at, ?)
-          WHERE looked_at > ?`,
+    sql: `UPDATE probe SET looked_at = min(looked_at, ?), ok_at = min(ok_at, ?), failed_at = min(failed_at, ?),
+            due_at = min(due_at, ?) WHERE looked_at > ? OR looked_at IS NULL`,
     args: [now, now, now, due_at, now],
   };
 }
