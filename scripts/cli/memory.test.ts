@@ -210,6 +210,43 @@ test('the profile, the runs and the figures are told', async (t) => {
   assert.equal(JSON.parse((await cli('stats', '--json')).stdout).weeks.length, 8);
 });
 
+test('whether vectors are made, and whether they have helped, is in the statistics', async (t) => {
+  const { memory, cli } = await remembering(t);
+  assert.doesNotMatch((await cli('stats')).stdout, /vectors|tried/);
+  await memory.commit([
+    put('embedding', { ref: 1, scope: 'owner', model: 'small', norm: 1, vector: Buffer.alloc(300_000) }),
+  ]);
+  assert.match((await cli('stats')).stdout, /^vectors: 1 of small, 0\.3 MB\nnot tried yet\n/m);
+  const trial = { alias: 'a', model: 'small', at: NOON, better: 0, worse: 0, floor: 0, weight: 0, used: 0 };
+  await memory.commit([
+    put('embedding_trial', {
+      ...trial,
+      pairs: 12,
+      by_words: 0,
+      by_both: 0,
+      why: '12 of 30 pairs that it takes',
+    }),
+  ]);
+  assert.match(
+    (await cli('stats')).stdout,
+    /^tried on 2026-11-20; not used: 12 of 30 pairs that it takes\n/m,
+  );
+  const won = {
+    by_words: 0.6,
+    by_both: 0.74,
+    better: 9,
+    worse: 1,
+    weight: 4,
+    used: 1,
+    why: 'vectors find more',
+  };
+  await memory.commit([put('embedding_trial', { ...trial, ...won, pairs: 40 })]);
+  assert.match(
+    (await cli('stats')).stdout,
+    /^tried on 2026-11-20 on 40 pairs: 60 % found by words, 74 % with vectors \(9 better, 1 worse\); used: vectors find more\n/m,
+  );
+});
+
 test('what is wished is done by the service, and its outcome is told', async (t) => {
   const { home, memory, cli } = await remembering(t);
   const heard = serving(t, home, memory);

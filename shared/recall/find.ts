@@ -62,7 +62,8 @@ export async function find(read: Read, question: Question): Promise<Field> {
   // Of a scope that is a small part of the store there may be more further down.
   if (candidates.length < CANDIDATES) candidates = await best(Number.MAX_SAFE_INTEGER);
   const words = terms.length === 0 ? '' : terms.join(' OR ');
-  const memories = words === '' ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
+  const memories =
+    words === '' || question.messages_only ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
   return { asked, idf, candidates, memories };
 }
 

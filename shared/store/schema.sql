@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 17.
+-- Generated from shared/store/migrations: the schema after migration 18.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -203,6 +203,32 @@ CREATE TABLE draft (
 
 CREATE INDEX draft_open ON draft (changed_at) WHERE open = 1;
 
+CREATE TABLE embedding (
+  ref     INTEGER PRIMARY KEY,  -- of a passage; below 0, of a memory
+  scope   TEXT NOT NULL,
+  model   TEXT NOT NULL,
+  norm    REAL NOT NULL,
+  vector  BLOB NOT NULL         -- a signed byte for each dimension; none where the model would not take the text
+) STRICT;
+
+CREATE INDEX embedding_scope ON embedding (scope, model);
+
+CREATE TABLE embedding_trial (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  at         INTEGER NOT NULL,
+  alias      TEXT NOT NULL,     -- as it is asked for
+  model      TEXT NOT NULL,     -- as its vectors are marked
+  pairs      INTEGER NOT NULL,
+  by_words   REAL NOT NULL,     -- the share found among the first ten
+  by_both    REAL NOT NULL,
+  better     INTEGER NOT NULL,
+  worse      INTEGER NOT NULL,
+  floor      REAL NOT NULL,     -- what is less near has nothing to do with a question
+  weight     REAL NOT NULL,     -- how much it counts to be the nearest
+  used       INTEGER NOT NULL,
+  why        TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE error (
   id         INTEGER PRIMARY KEY,
   service    TEXT NOT NULL,
@@ -354,6 +380,15 @@ CREATE TABLE member (
   given_by  TEXT NOT NULL,
   added_at  INTEGER NOT NULL
 ) STRICT;
+
+CREATE TRIGGER embedding_memory_delete AFTER DELETE ON memory BEGIN
+  DELETE FROM embedding WHERE ref = -OLD.id;
+END;
+
+CREATE TRIGGER embedding_memory_update AFTER UPDATE OF text, scope, status ON memory
+  WHEN OLD.text <> NEW.text OR OLD.scope <> NEW.scope OR NEW.status NOT IN ('active', 'disputed') BEGIN
+  DELETE FROM embedding WHERE ref = -OLD.id;
+END;
 
 CREATE TABLE memory (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -573,6 +608,15 @@ CREATE TABLE pairing_attempt (
 CREATE UNIQUE INDEX pairing_attempt_used ON pairing_attempt (hash) WHERE outcome = 'paired';
 
 CREATE INDEX pairing_attempt_wrong ON pairing_attempt (at, sender) WHERE outcome = 'wrong';
+
+CREATE TRIGGER embedding_passage_delete AFTER DELETE ON passage BEGIN
+  DELETE FROM embedding WHERE ref = OLD.id;
+END;
+
+CREATE TRIGGER embedding_passage_update AFTER UPDATE OF text, scope ON passage
+  WHEN OLD.text <> NEW.text OR OLD.scope <> NEW.scope BEGIN
+  DELETE FROM embedding WHERE ref = OLD.id;
+END;
 
 CREATE TABLE passage (
   id            INTEGER PRIMARY KEY,   -- of its message

@@ -230,6 +230,16 @@ export function bearing(scope: string, match: string, limit: number): Query<Cite
   };
 }
 
+/** Of these, what is so, or unclear, in this scope. */
+export function inForce(scope: string, ids: readonly number[]): Query<Cited> {
+  return {
+    verb: 'memory.inForce',
+    sql: `SELECT m.*, ${SOURCES} FROM memory m WHERE m.id IN (SELECT value FROM json_each(?))
+            AND m.scope = ? AND m.status IN ('active', 'disputed')`,
+    args: [JSON.stringify(ids), scope],
+  };
+}
+
 /** Of these messages, those that tell what is so no more; and what has taken its place, where anything has. */
 export function replacing(
   scope: string,
