@@ -23,7 +23,8 @@ import { statementsIn } from './rule/statement.ts';
 import { settled } from './settle.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
-const KINDS = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'] as const;
+export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
+export const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
 type End = { state: 'done' | 'refused'; outcome: string; told: boolean };
