@@ -3,14 +3,9 @@
  * the first has found around it. Pure.
  */
 
-import type { Passage } from '#shared/tables/passage.ts';
+import type { Candidate } from '#shared/tables/passage.ts';
 import type { Asked, Term } from './question.ts';
 import { isStop, pairsOf, stemOf, stemsOf, wordsOf } from './terms.ts';
-
-export type Candidate = Pick<
-  Passage,
-  'id' | 'conversation' | 'role' | 'author' | 'at' | 'trust' | 'text' | 'context'
->;
 
 /** Each is 0 to about 1, or a yes. */
 export const FIRST = [

@@ -1,6 +1,7 @@
 /** Orders candidates by what speaks for each: a sum of weighted features, in two looks. Pure. */
 
-import { type Candidate, type Feature, FIRST, firstLook, secondLook } from './features.ts';
+import type { Candidate } from '#shared/tables/passage.ts';
+import { type Feature, FIRST, firstLook, secondLook } from './features.ts';
 import type { Asked } from './question.ts';
 import { FIRST_WEIGHTS, WEIGHTS } from './weights.ts';
 
