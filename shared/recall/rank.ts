@@ -1,9 +1,11 @@
 /** Orders candidates by what speaks for each: a sum of weighted features, in two looks. Pure. */
 
 import type { Candidate } from '#shared/tables/passage.ts';
-import { type Feature, FIRST, firstLook, secondLook } from './features.ts';
+import { type Feature, FIRST, firstLook, SECOND, secondLook } from './features.ts';
 import type { Asked } from './question.ts';
 import { FIRST_WEIGHTS, WEIGHTS } from './weights.ts';
+
+const FEATURES = [...FIRST, ...SECOND];
 
 export type Ranked = {
   candidate: Candidate;
@@ -26,8 +28,8 @@ export function rank(asked: Asked, idf: readonly number[], candidates: readonly 
       const { candidate, part } = looked[i] as (typeof looked)[number];
       const why: Ranked['why'] = {};
       let score = 0;
-      for (const [name, value] of Object.entries(features) as [Feature, number][]) {
-        const added = WEIGHTS[name] * value;
+      for (const name of FEATURES) {
+        const added = WEIGHTS[name] * features[name];
         score += added;
         if (added !== 0) why[name] = Math.round(added * 1000) / 1000;
       }
