@@ -84,8 +84,11 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   // A line stands beside up to four others.
   const lines = new Map<string, Count>();
   const readLine = (line: string): Count => {
-    const found = lines.get(line) ?? reader(line);
-    lines.set(line, found);
+    let found = lines.get(line);
+    if (!found) {
+      found = reader(line);
+      lines.set(line, found);
+    }
     return found;
   };
   const read = candidates.map((candidate) => {
@@ -313,16 +316,19 @@ function sessionsOf(looked: readonly Looked[]): number[] {
 
 /** Which of the others stands right before and after each: its own context holds their words. */
 function neighbours(looked: readonly Looked[]): { previous: number; next: number }[] {
-  const by = new Map<string, number[]>();
+  const by = new Map<string, Map<string, number[]>>();
   looked.forEach(({ candidate: { conversation, text } }, i) => {
-    const key = `${conversation} ${/\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, ' ').trim() : text}`;
-    by.set(key, [...(by.get(key) ?? []), i]);
+    const line = /\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, ' ').trim() : text;
+    const lines = by.get(conversation) ?? new Map<string, number[]>();
+    by.set(conversation, lines);
+    const same = lines.get(line);
+    if (same) same.push(i);
+    else lines.set(line, [i]);
   });
   return looked.map(({ candidate: { conversation, at }, previous, next }) => {
+    const lines = by.get(conversation);
     const find = (line: string) =>
-      by
-        .get(`${conversation} ${line}`)
-        ?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
+      lines?.get(line)?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
     return { previous: find(previous), next: find(next) };
   });
 }

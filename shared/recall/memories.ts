@@ -49,7 +49,9 @@ export function sourcesOf({ sources_json }: Cited): number[] {
   return JSON.parse(sources_json);
 }
 
-type Scored = { candidate: Candidate; score: number; why: Record<string, number> };
+type Scored = { candidate: Candidate; score: number };
+/** What was added to its score. */
+type Weighed = { why: Record<string, number> };
 
 /**
  * Adds to each score what memory says about it. A message whose word has been replaced comes after what replaced it,
@@ -61,7 +63,7 @@ export function weigh<Item extends Scored>(
   memories: readonly Cited[],
   replaced: readonly { message_id: number; id: number | null }[],
   now: number,
-): Item[] {
+): (Item & Weighed)[] {
   const best = Math.max(...ranked.map(({ score }) => score));
   const byId = new Map(ranked.map((item) => [item.candidate.id, item]));
   const added = new Map<number, Record<string, number>>();
@@ -81,7 +83,7 @@ export function weigh<Item extends Scored>(
     ranked.map((item) => {
       const more = added.get(item.candidate.id) ?? {};
       const score = item.score + Object.values(more).reduce((sum, by) => sum + by, 0);
-      return [item.candidate.id, { ...item, score, why: { ...item.why, ...more } }];
+      return [item.candidate.id, { ...item, score, why: more }];
     }),
   );
   for (const { message_id, id } of replaced) {
