@@ -4,7 +4,7 @@
  * way to the owner alone. Pure.
  */
 
-import type { Memory } from '#shared/tables/memory.ts';
+import { KINDS, type Memory } from '#shared/tables/memory.ts';
 import type { Source } from '#shared/tables/memory_source.ts';
 import type { Trust } from '#shared/tables/message.ts';
 import { type Board, boardOf, type Located, type Piece, type Step } from './board.ts';
@@ -44,15 +44,6 @@ const FEW = 8;
 const LONGEST_chars = 2000;
 const LONGEST_SUMMARY_chars = 6000;
 const DAY_ms = 86_400_000;
-const KINDS: readonly Memory['kind'][] = [
-  'fact',
-  'preference',
-  'person',
-  'task',
-  'event',
-  'instruction',
-  'summary',
-];
 
 type Ruling = { piece: Piece } | { why: string };
 
@@ -246,7 +237,9 @@ export function supersede(
   by: { uid: string; valid_from: number | null },
   now: number,
 ): void {
-  const to = { status: 'superseded', valid_to: by.valid_from ?? now, unrecorded_at: now } as const;
+  // Of two the owner may say that the older is right: then the newer was never so.
+  const valid_to = Math.max(by.valid_from ?? now, piece.valid_from ?? 0);
+  const to = { status: 'superseded', valid_to, unrecorded_at: now } as const;
   board.change('supersede', piece, to, { other: by.uid });
 }
 

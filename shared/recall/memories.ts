@@ -27,8 +27,8 @@ const REPLACED = 1;
 export function strengthOf(memory: Memory, now: number): number {
   const to_come = Math.max(memory.due_at ?? 0, memory.valid_from ?? 0, memory.starts_at ?? 0) > now;
   if (memory.pinned || memory.origin === 'owner' || to_come) return 1;
-  const age_ms = Math.max(0, now - Math.max(memory.recorded_at, memory.used_at ?? 0));
-  return Math.min(1, memory.strength * 0.5 ** (age_ms / DAY_ms / HALF_LIFE_days[memory.kind]));
+  const age_ms = Math.max(0, now - memory.recorded_at);
+  return 0.5 ** (age_ms / DAY_ms / HALF_LIFE_days[memory.kind]);
 }
 
 /** To be ranked beside messages: negative ids, so that none is taken for a message. */
@@ -49,9 +49,7 @@ export function sourcesOf({ sources_json }: Cited): number[] {
   return JSON.parse(sources_json);
 }
 
-type Scored = { candidate: Candidate; score: number };
-/** What was added to its score. */
-type Weighed = { why: Record<string, number> };
+type Scored = { candidate: Candidate; score: number; why: Record<string, number> };
 
 /**
  * Adds to each score what memory says about it. A message whose word has been replaced comes after what replaced it,
@@ -63,7 +61,7 @@ export function weigh<Item extends Scored>(
   memories: readonly Cited[],
   replaced: readonly { message_id: number; id: number | null }[],
   now: number,
-): (Item & Weighed)[] {
+): Item[] {
   const best = Math.max(...ranked.map(({ score }) => score));
   const byId = new Map(ranked.map((item) => [item.candidate.id, item]));
   const added = new Map<number, Record<string, number>>();
@@ -83,7 +81,7 @@ export function weigh<Item extends Scored>(
     ranked.map((item) => {
       const more = added.get(item.candidate.id) ?? {};
       const score = item.score + Object.values(more).reduce((sum, by) => sum + by, 0);
-      return [item.candidate.id, { ...item, score, why: more }];
+      return [item.candidate.id, { ...item, score, why: { ...item.why, ...more } }];
     }),
   );
   for (const { message_id, id } of replaced) {

@@ -15,6 +15,8 @@ export type Ranked = {
   bearing: number;
   score: number;
   features: Partial<Features>;
+  /** What else was added to the score. */
+  why: Record<string, number>;
 };
 
 export function rank(asked: Asked, idf: readonly number[], candidates: readonly Candidate[]): Ranked[] {
@@ -28,7 +30,7 @@ export function rank(asked: Asked, idf: readonly number[], candidates: readonly 
       const { cover_all, kin, spelling, pairs, period } = features;
       const bearing = cover_all + (kin + spelling) / 2 + pairs + period;
       const score = FEATURES.reduce((score, name) => score + WEIGHTS[name] * features[name], 0);
-      return { candidate, part, bearing, score, features };
+      return { candidate, part, bearing, score, features, why: {} };
     })
     .toSorted((a, b) => b.score - a.score || b.candidate.id - a.candidate.id);
 }

@@ -48,9 +48,6 @@ CREATE TABLE memory (
   run_id         INTEGER,
   wish_id        INTEGER,
   pinned         INTEGER NOT NULL DEFAULT 0,
-  strength       REAL NOT NULL DEFAULT 1,
-  uses           INTEGER NOT NULL DEFAULT 0,
-  used_at        INTEGER,
   asked_at       INTEGER,
   -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
   CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
@@ -65,6 +62,7 @@ CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
 CREATE INDEX memory_of_hash ON memory (scope, hash);
 CREATE INDEX memory_ending ON memory (valid_to) WHERE status = 'active' AND valid_to IS NOT NULL;
 CREATE INDEX memory_due ON memory (due_at) WHERE status = 'active' AND due_at IS NOT NULL;
+CREATE INDEX memory_session ON memory (ends_at) WHERE status = 'active' AND period = 'session';
 CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
@@ -125,7 +123,6 @@ CREATE TABLE memory_run (
   finished_at    INTEGER
 ) STRICT;
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
-CREATE INDEX memory_run_finished ON memory_run (finished_at);
 CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
 CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
 CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
