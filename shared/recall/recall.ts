@@ -7,7 +7,7 @@ import { fill } from './fill.ts';
 import { find } from './find.ts';
 import { asCandidate, sourcesOf, weigh } from './memories.ts';
 import { addNear, type Meaning, withNear } from './near.ts';
-import { rank } from './rank.ts';
+import { rank, whyOf } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
@@ -73,25 +73,26 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
       part: each.text,
       bearing: 0,
       score: first.at(-1)?.score ?? 0,
+      features: {},
       why: {},
     })),
   ];
   const ranked = weigh(all, [...known.values()], replacing, now);
   const best = ranked[0]?.score ?? 0;
-  const found = ranked
+  const bearing = ranked
     .filter(({ score }) => score >= best - FAR)
-    .map(({ candidate, part, score, why }): Found => {
-      const { id, role, author, at, trust } = candidate;
-      return id < 0
-        ? { kind: 'memory', id: -id, role: null, author: null, at, trust, text: part, score, why }
-        : { kind: 'message', id, role, author: author || null, at, trust, text: part, score, why };
-    });
+    .map((item) => ({ ...item, text: item.part }));
   // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many.
-  return fill(found, budget_tokens, ({ kind, id }) => {
-    if (kind === 'message') return [`message ${id}`];
-    const cited = known.get(id);
-    const told =
-      cited && cited.kind !== 'summary' ? sourcesOf(cited).map((source) => `message ${source}`) : [];
-    return [`memory ${id}`, ...told];
+  const told = fill(bearing, budget_tokens, ({ candidate: { id } }) => {
+    if (id > 0) return [`message ${id}`];
+    const cited = known.get(-id);
+    const sources = cited && cited.kind !== 'summary' ? sourcesOf(cited) : [];
+    return [`memory ${-id}`, ...sources.map((source) => `message ${source}`)];
+  });
+  return told.map(({ candidate: { id, role, author, at, trust }, text, score, features, why }) => {
+    const scored = { at, trust, text, score, why: { ...whyOf(features), ...why } };
+    return id < 0
+      ? { kind: 'memory', id: -id, role: null, author: null, ...scored }
+      : { kind: 'message', id, role, author: author || null, ...scored };
   });
 }
