@@ -33,12 +33,13 @@ export type Message = {
 };
 
 /**
- * Of a message that came in: what was forwarded, shared or pasted with its links, and what a job or a task has its agent
- * told, is nobody's own word; what is typed at the machine is its owner's. Quotes and files are no part of the text. Of the
- * owners, as a JSON array.
+ * Of a message that came in: what was forwarded, shared or pasted with its links, what was heard in a song or film, and what
+ * a job or a task has its agent told, is nobody's own word; what is typed at the machine is its owner's. Quotes and other
+ * files are no part of the text. Of the owners, as a JSON array.
  */
 const TRUST = `CASE WHEN i.source IN ('job', 'task') THEN 0
     WHEN EXISTS (SELECT 1 FROM json_each(i.parts_json) WHERE value ->> 'kind' IN ('forward', 'note')) THEN 0
+    WHEN EXISTS (SELECT 1 FROM attachment a WHERE a.inbound_id = i.id AND a.kind <> 'voice' AND a.text IS NOT NULL) THEN 0
     WHEN i.channel = 'terminal' OR i.sender IN (SELECT CAST(value AS TEXT) FROM json_each(?)) THEN 3
     ELSE 1 END`;
 
@@ -117,6 +118,16 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
     verb: 'message.answer',
     sql: `SELECT text, at FROM message WHERE turn_id = ? AND role = 'assistant' ORDER BY id DESC LIMIT 1`,
     args: [turn_id],
+  };
+}
+
+/** The last answers that were given without having read words of strangers, the newest first. */
+export function answers(conversation: string): Query<Pick<Message, 'text'>> {
+  return {
+    verb: 'message.answers',
+    sql: `SELECT text FROM (SELECT text, role, trust FROM message WHERE conversation = ? ORDER BY id DESC LIMIT 400)
+          WHERE role = 'assistant' AND trust > 0`,
+    args: [conversation],
   };
 }
 
