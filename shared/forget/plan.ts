@@ -108,8 +108,8 @@ export async function plan(
   const runs = await read(erase.runs(message, scope));
   const wish = (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id);
   const commands = await read(erase.commands(talks, [...wish, ...(of.wish ? [of.wish] : [])]));
-  const press = commands.map(({ press }) => press);
-  const gone: erase.Gone = {
+  const press = commands.flatMap(({ press }) => press ?? []);
+  const found: erase.Gone = {
     turn,
     inbound: [...waiting, ...commands.flatMap(({ inbound }) => inbound ?? [])],
     message,
@@ -123,12 +123,15 @@ export async function plan(
     press,
     notice: (await read(erase.notices(talks, press, wish))).map(({ id }) => id),
     taint: (await read(erase.inherited(turn))).map(({ id }) => id),
+    schedule: [],
+    task: [],
     scope,
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
   const ours = named.filter(({ kind }) => kind !== 'summary');
   const candidates = phrasesOf([...said, ...ours].map(({ text }) => text).concat(others));
-  const stays = await staying(read, finder(candidates), gone);
+  const stays = await staying(read, finder(candidates), found);
+  const gone = { ...found, ...stays.over };
   const left = await read(erase.files(turn));
   return {
     gone,
@@ -172,8 +175,12 @@ async function staying(read: Read, words: Finder, gone: erase.Gone) {
   for await (const one of all(read, erase.said))
     if (!messages.has(one.id) && holds(one.text)) turns.set(one.turn_id, one.text);
   for await (const one of all(read, erase.remembered)) if (!memories.has(one.id)) holds(one.text);
-  for (const { what, text } of await read(erase.setUp)) if (holds(text)) setUp.push(what);
-  return { phrases, turns, setUp };
+  const over: Record<'schedule' | 'task', number[]> = { schedule: [], task: [] };
+  for (const { id, kind, what, text, over: isOver } of await read(erase.setUp)) {
+    if (isOver && words.in(text).size > 0) over[kind].push(id);
+    if (holds(isOver ? what : `${what}\n${text}`)) setUp.push(what);
+  }
+  return { phrases, turns, setUp, over };
 }
 
 /** Every row, a stretch at a time; others have their turn in between. */

@@ -32,6 +32,9 @@ export type Gone = {
   notice: readonly number[];
   /** Whose words turns that stay have read, by way of those that go. */
   taint: readonly number[];
+  /** What was set up, and is changed or over since. */
+  schedule: readonly number[];
+  task: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
 };
@@ -50,6 +53,8 @@ export const NOTHING: Gone = {
   press: [],
   notice: [],
   taint: [],
+  schedule: [],
+  task: [],
   scope: [],
 };
 
@@ -250,18 +255,22 @@ const OF_MEMORY = `(p.data LIKE '/remember %' OR p.data LIKE '/memory %' OR p.da
 
 /**
  * What was typed in these conversations, or where these things were wished, to remember, look up or forget; with what it
- * came in as. Whatever it names may be what goes, in a word too short to be looked for.
+ * came in as. Whatever it names may be what goes, in a word too short to be looked for. And what presses there came in as:
+ * Telegram tells with each of them the message that bears the button.
  */
 export function commands(
   talks: readonly string[],
   wish_ids: readonly number[],
-): Query<{ press: number; inbound: number | null }> {
+): Query<{ press: number | null; inbound: number | null }> {
   return {
     verb: 'erase.commands',
-    sql: `SELECT p.id AS press, i.id AS inbound FROM press p
-            LEFT JOIN inbound i ON i.source = p.source AND 'message:' || i.source_key = p.source_key
-          WHERE p.handled_at IS NOT NULL AND ${OF_MEMORY}
-            AND (p.conversation ${IN} OR p.conversation IN (SELECT conversation FROM wish WHERE id ${IN}))`,
+    sql: `WITH there (conversation) AS (SELECT value FROM json_each(?)
+            UNION SELECT conversation FROM wish WHERE conversation IS NOT NULL AND id ${IN})
+          SELECT p.id AS press, i.id AS inbound FROM press p
+            LEFT JOIN inbound i ON i.source = p.source AND i.source_key = substr(p.source_key, length('message:') + 1)
+          WHERE p.handled_at IS NOT NULL AND ${OF_MEMORY} AND p.conversation IN (SELECT conversation FROM there)
+          UNION ALL SELECT NULL, i.id FROM there JOIN inbound i INDEXED BY inbound_ref
+            ON i.conversation = there.conversation AND i.message_ref IS NOT NULL WHERE i.note = 'a press'`,
     args: [list(talks), list(wish_ids)],
   };
 }
@@ -362,12 +371,19 @@ export function remembered(after: number, most: number): Query<{ id: number; tex
   };
 }
 
-/** What the owner has set up, in words of theirs: it is theirs to change. */
-export const setUp: Query<{ what: string; text: string }> = {
+/** What the owner has set up, in words of theirs: while it counts, it is theirs to change. */
+export const setUp: Query<{
+  id: number;
+  kind: 'schedule' | 'task';
+  what: string;
+  text: string;
+  over: 0 | 1;
+}> = {
   verb: 'erase.setUp',
-  sql: `SELECT 'job ' || name AS what, prompt AS text FROM schedule s
-          WHERE id = (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AND state <> 'deleted'
-        UNION ALL SELECT 'task ' || id, goal || char(10) || check_text FROM task`,
+  sql: `SELECT id, 'schedule' AS kind, 'job ' || name AS what, prompt AS text,
+          state = 'deleted' OR id < (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AS over FROM schedule s
+        UNION ALL SELECT id, 'task', 'task ' || id, goal || char(10) || check_text || char(10) || coalesce(note, ''),
+          finished_at IS NOT NULL FROM task`,
   args: [],
 };
 

@@ -12,6 +12,7 @@ import { dayOf, lineOf } from '#shared/recall/told.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
+import * as message from '#shared/tables/message.ts';
 import type { Buttons } from '#shared/tables/outbound.ts';
 import * as passage from '#shared/tables/passage.ts';
 import * as press from '#shared/tables/press.ts';
@@ -193,18 +194,23 @@ async function meantBy(desk: Desk, asked: press.Press): Promise<Meant> {
   const most = MOST_FORGOTTEN;
   const phrase = `"${words.replaceAll('"', '""')}"`;
   const pairs = pairsOf(words).join(' ');
-  const [found, holding] = number
-    ? [await store.read(memories.of(Number(number))), []]
+  const [found, holding, unsearched] = number
+    ? [await store.read(memories.of(Number(number))), [], []]
     : await Promise.all([
         store.read(memories.holding(scope, words, phrase, most)),
         store.read(passage.holding(scope, { phrase, pairs: pairs && `"${pairs}"`, upto_at, most })),
+        store.read(message.unsearched(words, most)),
       ]);
   const meant = found.filter((one) => one.scope === scope && one.recorded_at <= upto_at);
   const sources = await Promise.all(meant.map(({ id }) => store.read(memory_source.ofMemory(id))));
   const rested = sources
     .flat()
     .map(({ message_id: id, turn_id, role, at, text }) => ({ id, turn_id, role, at, text }));
-  const said = new Map([...holding, ...rested].map((one) => [one.id, one]));
+  const owners = await ownersOf(desk.home.config, store);
+  const new_or_old = unsearched.filter(
+    ({ conversation, at }) => scopeOf(conversation, owners) === scope && at <= upto_at,
+  );
+  const said = new Map([...new_or_old, ...holding, ...rested].map((one) => [one.id, one]));
   return { memories: meant, said: [...said.values()].toSorted((a, b) => b.id - a.id) };
 }
 
