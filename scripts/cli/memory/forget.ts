@@ -111,7 +111,13 @@ async function addHolding(
     if (holds(row) && scopeOf(row.conversation, owners) === scope)
       targets.turns.set(row.turn_id, row.conversation);
   }
+  // A wording that its author put otherwise before anybody read it is in no message.
+  for (const row of await store.read(message.unsearched(words, MOST_REWORDED))) {
+    if (scopeOf(row.conversation, owners) === scope) targets.turns.set(row.turn_id, row.conversation);
+  }
 }
+
+const MOST_REWORDED = 10_000;
 
 async function addSources(store: Store, { memories, turns }: Targets): Promise<void> {
   for (const { id } of memories) {
