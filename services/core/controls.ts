@@ -61,7 +61,7 @@ const COMMANDS: Record<string, Verb> = {
   jobs: { act: jobs },
   task: { act: tasks, owner: true },
   memory: { act: memory },
-  remember: { act: remember, owner: true },
+  remember: { act: remember },
   forget: { act: forget },
   approve: { act: approve, owner: true },
   persona: { act: persona, owner: true },

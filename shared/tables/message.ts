@@ -132,27 +132,6 @@ export function answers(conversation: string): Query<Pick<Message, 'text'>> {
   };
 }
 
-/**
- * What holds the words and no search finds: what is not indexed yet, and what its author has put otherwise since. Letters of
- * ASCII in either case.
- */
-export function unsearched(
-  words: string,
-  most: number,
-): Query<Pick<Message, 'id' | 'role' | 'text' | 'at' | 'turn_id'> & { conversation: string }> {
-  return {
-    verb: 'message.unsearched',
-    sql: `SELECT id, conversation, role, text, at, turn_id FROM message
-            WHERE id > (SELECT coalesce(max(upto_id), 0) FROM passage_cursor) AND instr(lower(text), lower(?)) > 0
-          UNION ALL SELECT m.id, m.conversation, m.role, o.text, o.received_at, m.turn_id
-            FROM inbound e INDEXED BY inbound_edits CROSS JOIN inbound o ON o.conversation = e.conversation AND o.message_ref = e.edits
-            JOIN message m ON m.id = (SELECT min(id) FROM message WHERE turn_id = o.turn_id)
-            WHERE e.edits IS NOT NULL AND instr(lower(o.text), lower(?)) > 0
-          ORDER BY 1 DESC LIMIT ?`,
-    args: [words, words, most],
-  };
-}
-
 /** Which messages came after `id`. */
 export function after(
   id: number,
@@ -213,6 +192,26 @@ export function cited(ids: readonly number[]): Query<Cited> {
 }
 
 export type Cited = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'trust'> & { conversation: string };
+
+/**
+ * What has these words in it and no search finds: what is not indexed yet, and what its author has put otherwise since, also
+ * before anybody read it. Letters of ASCII in either case.
+ */
+export function unsearched(
+  words: string,
+  upto_at: number,
+): Query<Pick<Message, 'id' | 'turn_id' | 'role' | 'at' | 'text'> & { conversation: string }> {
+  return {
+    verb: 'message.unsearched',
+    sql: `SELECT id, conversation, turn_id, role, at, text FROM message
+            WHERE id > coalesce((SELECT upto_id FROM passage_cursor WHERE id = 1), 0) AND at <= ? AND instr(lower(text), lower(?)) > 0
+          UNION ALL SELECT m.id, m.conversation, m.turn_id, m.role, o.received_at, o.text
+            FROM inbound e INDEXED BY inbound_edits CROSS JOIN inbound o ON o.conversation = e.conversation AND o.message_ref = e.edits
+            JOIN message m ON m.id = (SELECT min(id) FROM message WHERE turn_id = o.turn_id)
+            WHERE e.edits IS NOT NULL AND o.received_at <= ? AND instr(lower(o.text), lower(?)) > 0`,
+    args: [upto_at, words, upto_at, words],
+  };
+}
 
 /** What was said in a conversation up to `upto_id`, `before` messages more than what came after `after_id`; in order. */
 export function span(

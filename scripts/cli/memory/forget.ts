@@ -112,12 +112,10 @@ async function addHolding(
       targets.turns.set(row.turn_id, row.conversation);
   }
   // A wording that its author put otherwise before anybody read it is in no message.
-  for (const row of await store.read(message.unsearched(words, MOST_REWORDED))) {
+  for (const row of await store.read(message.unsearched(words, Number.MAX_SAFE_INTEGER))) {
     if (scopeOf(row.conversation, owners) === scope) targets.turns.set(row.turn_id, row.conversation);
   }
 }
-
-const MOST_REWORDED = 10_000;
 
 async function addSources(store: Store, { memories, turns }: Targets): Promise<void> {
   for (const { id } of memories) {
