@@ -61,6 +61,9 @@ function ending({ clock }: Keeper, one: Wish, { state, outcome, told }: End): Op
 async function remember(ctx: Keeper, one: Wish): Promise<void> {
   const text = one.text?.trim() ?? '';
   const heard = one.turn_id === null ? [] : await ctx.store.read(message.ofTurn(one.turn_id));
+  // What it rests on was forgotten since, or never said by anybody.
+  if (one.turn_id !== null && heard.length === 0)
+    return settle(ctx, one, refused('Nothing is left of what that was wished on: I do not keep it.'));
   // As the rules would read it, so that it takes the place of what they have read.
   const [stated, ...more] = statementsIn({ text: inFirstPerson(text), at: one.at });
   const says = more.length === 0 && stated && !stated.statement.negates ? stated.statement : undefined;

@@ -355,7 +355,11 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, facts: Facts):
   };
   const answer = `Received: ${button?.text.replace(MARK, '') ?? 'your choice'}`;
   const keyboard = keyboardAfter(data, reply_markup);
-  return only({ ...row, ...by, note: 'a press' }, { pressed: { query_id, press, answer, keyboard } });
+  const { conversation } = press;
+  return only(
+    { ...row, ...by, conversation, note: 'a press' },
+    { pressed: { query_id, press, answer, keyboard } },
+  );
 }
 
 function keyboardAfter(data: string, shown: z.infer<typeof Keyboard> | undefined): Keyboard | null {

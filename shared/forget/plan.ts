@@ -71,7 +71,7 @@ export async function plan(
   targets: Targets,
   of: { scope: string | null; wish?: number } = { scope: null },
 ): Promise<Plan> {
-  const turns = await read(erase.turns(targets.turns));
+  const turns = await read(erase.turns(await withCorrections(read, targets.turns)));
   const open = turns.filter(({ over }) => !over).map(({ id }) => id);
   if (open.length > 0 && of.scope !== null)
     throw new Unforgettable(`turn ${open.join(', ')} is not over yet: once it is, it can be forgotten`);
@@ -82,8 +82,8 @@ export async function plan(
   const named = await read(erase.memories(targets.memories, message));
   if (turns.some(({ scope }) => foreign(scope)) || named.some(({ scope }) => foreign(scope)))
     throw new Unforgettable('some of it was said elsewhere: it can be forgotten from there');
-  const inbound = targets.inbound ?? [];
-  if (turn.length + named.length + inbound.length === 0 && !targets.backups)
+  const waiting = targets.inbound ?? [];
+  if (turn.length + named.length + waiting.length === 0 && !targets.backups)
     throw new Unforgettable('nothing of it is there (any more): it was forgotten before, or never there');
   const rests = await read(erase.sources(named.map(({ id }) => id)));
   const concerned = [...new Set([...message, ...rests.map(({ id }) => id)])];
@@ -106,9 +106,12 @@ export async function plan(
     ...named.map(({ recorded_at }) => recorded_at),
   );
   const runs = await read(erase.runs(message, scope));
-  const gone: erase.Gone = {
+  const wish = (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id);
+  const commands = await read(erase.commands(talks, [...wish, ...(of.wish ? [of.wish] : [])]));
+  const press = commands.flatMap(({ press }) => press ?? []);
+  const found: erase.Gone = {
     turn,
-    inbound,
+    inbound: [...waiting, ...commands.flatMap(({ inbound }) => inbound ?? [])],
     message,
     memory,
     told,
@@ -116,13 +119,19 @@ export async function plan(
     summary: (await read(erase.compacted(said))).map(({ id }) => id),
     run: runs.map(({ id }) => id),
     step: runs.flatMap(({ step }) => step ?? []),
-    wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
+    wish,
+    press,
+    notice: (await read(erase.notices(talks, press, wish))).map(({ id }) => id),
+    taint: (await read(erase.inherited(turn))).map(({ id }) => id),
+    schedule: [],
+    task: [],
     scope,
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
   const ours = named.filter(({ kind }) => kind !== 'summary');
   const candidates = phrasesOf([...said, ...ours].map(({ text }) => text).concat(others));
-  const stays = await staying(read, finder(candidates), gone);
+  const stays = await staying(read, finder(candidates), found);
+  const gone = { ...found, ...stays.over };
   const left = await read(erase.files(turn));
   return {
     gone,
@@ -143,6 +152,15 @@ export async function plan(
   };
 }
 
+async function withCorrections(read: Read, named: readonly string[]): Promise<string[]> {
+  const turns = new Set(named);
+  for (let size = -1; size < turns.size; ) {
+    size = turns.size;
+    for (const { turn_id } of await read(erase.corrections([...turns]))) turns.add(turn_id);
+  }
+  return [...turns];
+}
+
 /** Which of the words somebody else has said, or the owner has put into a job: what is theirs is not struck. */
 async function staying(read: Read, words: Finder, gone: erase.Gone) {
   const phrases = new Set<string>();
@@ -157,8 +175,12 @@ async function staying(read: Read, words: Finder, gone: erase.Gone) {
   for await (const one of all(read, erase.said))
     if (!messages.has(one.id) && holds(one.text)) turns.set(one.turn_id, one.text);
   for await (const one of all(read, erase.remembered)) if (!memories.has(one.id)) holds(one.text);
-  for (const { what, text } of await read(erase.setUp)) if (holds(text)) setUp.push(what);
-  return { phrases, turns, setUp };
+  const over: Record<'schedule' | 'task', number[]> = { schedule: [], task: [] };
+  for (const { id, kind, what, text, over: isOver } of await read(erase.setUp)) {
+    if (isOver && words.in(text).size > 0) over[kind].push(id);
+    if (holds(isOver ? what : `${what}\n${text}`)) setUp.push(what);
+  }
+  return { phrases, turns, setUp, over };
 }
 
 /** Every row, a stretch at a time; others have their turn in between. */

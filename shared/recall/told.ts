@@ -32,7 +32,7 @@ export function toldOf(found: readonly Found[]): Told {
 export function lineOf({ kind, id, role, author, at, text }: Omit<Found, 'score' | 'why' | 'trust'>): string {
   const said = role === 'assistant' ? 'you said' : `${author || 'a person'} said`;
   const what = kind === 'memory' ? `#${id}` : said.replace(/[[\]\s]+/g, ' ');
-  return `- [${what}, ${dayOf(at)}] ${text.trim().replace(/\s*\n\s*/g, '\n  ')}`;
+  return `- [${what}, ${dayOf(at)}] ${text.trim().replace(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g, '\n  ')}`;
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];

@@ -27,6 +27,14 @@ export type Gone = {
   /** By which their answers are kept for whoever asks again. */
   step: readonly string[];
   wish: readonly number[];
+  /** What was typed to remember, look up or forget, and what was answered. */
+  press: readonly number[];
+  notice: readonly number[];
+  /** Whose words turns that stay have read, by way of those that go. */
+  taint: readonly number[];
+  /** What was set up, and is changed or over since. */
+  schedule: readonly number[];
+  task: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
 };
@@ -42,6 +50,11 @@ export const NOTHING: Gone = {
   run: [],
   step: [],
   wish: [],
+  press: [],
+  notice: [],
+  taint: [],
+  schedule: [],
+  task: [],
   scope: [],
 };
 
@@ -108,13 +121,24 @@ export function messages(turn_ids: readonly string[]): Query<Said> {
   };
 }
 
-/** What else was said in these turns: what was corrected, what was spoken. */
+/** The turns in which these were corrected, or what they correct was said: one message, in two wordings. */
+export function corrections(turn_ids: readonly string[]): Query<{ turn_id: string }> {
+  return {
+    verb: 'erase.corrections',
+    sql: `SELECT e.turn_id FROM message m JOIN message e ON e.corrects = m.id WHERE m.turn_id ${IN}
+          UNION SELECT o.turn_id FROM message m JOIN message o ON o.id = m.corrects WHERE m.turn_id ${IN}`,
+    args: [list(turn_ids), list(turn_ids)],
+  };
+}
+
+/** What else was said in these turns: what was corrected, what was spoken, what files are called. */
 export function otherWords(turn_ids: readonly string[]): Query<{ text: string }> {
   return {
     verb: 'erase.otherWords',
     sql: `SELECT i.text FROM inbound i WHERE i.turn_id ${IN} AND i.text IS NOT NULL
-          UNION SELECT a.text FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN} AND a.text IS NOT NULL`,
-    args: [list(turn_ids), list(turn_ids)],
+          UNION SELECT a.text FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN} AND a.text IS NOT NULL
+          UNION SELECT a.name FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN}`,
+    args: [list(turn_ids), list(turn_ids), list(turn_ids)],
   };
 }
 
@@ -124,14 +148,16 @@ export type Kept = Pick<
 >;
 const KEPT = 'm.id, m.uid, m.scope, m.kind, m.slot, m.text, m.recorded_at, m.wish_id';
 
-/** These memories, those that say the very same, and those that rest on these messages alone. */
+/** These memories, what they said before they were edited, those that say the very same, and those that rest on these messages alone. */
 export function memories(ids: readonly number[], message_ids: readonly number[]): Query<Kept> {
   return {
     verb: 'erase.memories',
-    sql: `WITH resting (id) AS (
+    sql: `WITH RECURSIVE resting (id) AS (
             SELECT s.memory_id FROM memory_source s WHERE s.message_id ${IN} AND NOT EXISTS (
               SELECT 1 FROM memory_source o WHERE o.memory_id = s.memory_id AND o.message_id NOT ${IN})),
-          w (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting)
+          w (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting
+            UNION SELECT b.id FROM w JOIN memory a ON a.id = w.id JOIN wish e ON e.id = a.wish_id AND e.kind = 'edit'
+              JOIN memory b ON b.superseded_by = a.id)
           SELECT DISTINCT ${KEPT} FROM w JOIN memory n ON n.id = w.id
             JOIN memory m ON m.scope = n.scope AND m.hash = n.hash ORDER BY m.id`,
     args: [list(message_ids), list(message_ids), list(ids)],
@@ -225,6 +251,57 @@ export function wishes(
   };
 }
 
+const OF_MEMORY = `(p.data LIKE '/remember %' OR p.data LIKE '/memory %' OR p.data LIKE '/forget %')`;
+
+/**
+ * What was typed in these conversations, or where these things were wished, to remember, look up or forget; with what it
+ * came in as. Whatever it names may be what goes, in a word too short to be looked for. And what presses there came in as:
+ * Telegram tells with each of them the message that bears the button.
+ */
+export function commands(
+  talks: readonly string[],
+  wish_ids: readonly number[],
+): Query<{ press: number | null; inbound: number | null }> {
+  return {
+    verb: 'erase.commands',
+    sql: `WITH there (conversation) AS (SELECT value FROM json_each(?)
+            UNION SELECT conversation FROM wish WHERE conversation IS NOT NULL AND id ${IN})
+          SELECT p.id AS press, i.id AS inbound FROM press p
+            LEFT JOIN inbound i ON i.source = p.source AND i.source_key = substr(p.source_key, length('message:') + 1)
+          WHERE p.handled_at IS NOT NULL AND ${OF_MEMORY} AND p.conversation IN (SELECT conversation FROM there)
+          UNION ALL SELECT NULL, i.id FROM there JOIN inbound i INDEXED BY inbound_ref
+            ON i.conversation = there.conversation AND i.message_ref IS NOT NULL WHERE i.note = 'a press'`,
+    args: [list(talks), list(wish_ids)],
+  };
+}
+
+/** What was answered to these, what came of these wishes, and what was asked about memories; as far as it is out. */
+export function notices(
+  talks: readonly string[],
+  press_ids: readonly number[],
+  wish_ids: readonly number[],
+): Query<{ id: number }> {
+  const asked = (prefix: string) =>
+    `SELECT id FROM outbound WHERE key >= '${prefix}:' AND key < '${prefix};' AND finished_at IS NOT NULL AND conversation ${IN}`;
+  return {
+    verb: 'erase.notices',
+    sql: `SELECT id FROM outbound WHERE finished_at IS NOT NULL AND key IN (
+            SELECT 'press:' || value FROM json_each(?) UNION SELECT 'wish:' || value FROM json_each(?))
+          UNION ${asked('memory:ask')} UNION ${asked('pressed:memory')}`,
+    args: [list(press_ids), list(wish_ids), list(talks), list(talks)],
+  };
+}
+
+/** What later turns of the same conversations have noted of the words of strangers that these turns have read. */
+export function inherited(turn_ids: readonly string[]): Query<{ id: number }> {
+  return {
+    verb: 'erase.inherited',
+    sql: `SELECT DISTINCT o.id FROM taint g JOIN turn s ON s.id = g.turn_id JOIN taint o ON o.source = 'earlier: ' || g.source
+            JOIN turn t ON t.id = o.turn_id AND t.conversation = s.conversation WHERE g.turn_id ${IN}`,
+    args: [list(turn_ids)],
+  };
+}
+
 /** The conversations whose memory is of these scopes. */
 export function conversations(scopes: readonly string[]): Query<{ conversation: string }> {
   return {
@@ -294,12 +371,19 @@ export function remembered(after: number, most: number): Query<{ id: number; tex
   };
 }
 
-/** What the owner has set up, in words of theirs: it is theirs to change. */
-export const setUp: Query<{ what: string; text: string }> = {
+/** What the owner has set up, in words of theirs: while it counts, it is theirs to change. */
+export const setUp: Query<{
+  id: number;
+  kind: 'schedule' | 'task';
+  what: string;
+  text: string;
+  over: 0 | 1;
+}> = {
   verb: 'erase.setUp',
-  sql: `SELECT 'job ' || name AS what, prompt AS text FROM schedule s
-          WHERE id = (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AND state <> 'deleted'
-        UNION ALL SELECT 'task ' || id, goal || char(10) || check_text FROM task`,
+  sql: `SELECT id, 'schedule' AS kind, 'job ' || name AS what, prompt AS text,
+          state = 'deleted' OR id < (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AS over FROM schedule s
+        UNION ALL SELECT id, 'task', 'task ' || id, goal || char(10) || check_text || char(10) || coalesce(note, ''),
+          finished_at IS NOT NULL FROM task`,
   args: [],
 };
 

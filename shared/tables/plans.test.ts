@@ -213,6 +213,7 @@ const verbs: (Op | Query<unknown>)[] = [
   tool_call.of('c'),
   tool_call.searches('c', 1),
   message.naming('c', 'x'),
+  message.answers('c'),
   approval.of('a'),
   approval.called('a'),
   approval.over(1),

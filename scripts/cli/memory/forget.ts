@@ -111,6 +111,10 @@ async function addHolding(
     if (holds(row) && scopeOf(row.conversation, owners) === scope)
       targets.turns.set(row.turn_id, row.conversation);
   }
+  // A wording that its author put otherwise before anybody read it is in no message.
+  for (const row of await store.read(message.unsearched(words, Number.MAX_SAFE_INTEGER))) {
+    if (scopeOf(row.conversation, owners) === scope) targets.turns.set(row.turn_id, row.conversation);
+  }
 }
 
 async function addSources(store: Store, { memories, turns }: Targets): Promise<void> {
