@@ -7,7 +7,18 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { root } from './base/root.ts';
 
-const LAYERS = ['base', 'manifest', 'messages', 'tables', 'recall', 'store', 'units', 'runtime', 'testing'];
+const LAYERS = [
+  'base',
+  'manifest',
+  'messages',
+  'tables',
+  'recall',
+  'forget',
+  'store',
+  'units',
+  'runtime',
+  'testing',
+];
 
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: root,

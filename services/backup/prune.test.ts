@@ -42,7 +42,7 @@ function put(
     if (name in values) row[name] = values[name] ?? null;
     else if (pk > 0 && type === 'INTEGER' && name === 'id') continue;
     else if (notnull && dflt_value === null) {
-      const allowed = new RegExp(`\\b${name} [^,]*?CHECK \\(${name} IN \\(([^)]*)\\)`).exec(sql)?.[1];
+      const allowed = new RegExp(`\\b${name} [^,]*?CHECK \\(${name} IN\\s+\\(([^)]*)\\)`).exec(sql)?.[1];
       const last = allowed?.split(', ').at(-1)?.replaceAll("'", '');
       row[name] = type === 'TEXT' ? (last ?? `v${made}`) : type === 'BLOB' ? 'x' : made;
     }

@@ -18,11 +18,16 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { eraseRows, strikeWords } from '#shared/forget/erasing.ts';
+import { leftBy, plan } from '#shared/forget/plan.ts';
+import { openTombstones, returned, settle } from '#shared/forget/tombstones.ts';
 import { services } from '#shared/manifest.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
 import { type Lock, tryLock } from '#shared/store/liveness.ts';
+import { latest } from '#shared/store/migrate.ts';
+import { rewrite } from '#shared/store/remains.ts';
 import { foldLog, putBack } from '#shared/store/snapshot.ts';
-import { FILE } from '#shared/store/store.ts';
+import { FILE, openStore } from '#shared/store/store.ts';
 import { checkBackup, HOME, type Manifest, manifestOf, partsOf, STORE } from './folder.ts';
 import { idOf } from './retention.ts';
 
@@ -46,7 +51,7 @@ export async function restore(folder: string, home: Home, now: number): Promise<
     await rm(part, { recursive: true, force: true });
     try {
       await copyOut(folder, manifest, part);
-      // What was forgotten after this backup was made must be forgotten in it again: here, before anybody reads it.
+      await forgetAgain(home, manifest, part);
       return await putInPlace(manifest, home, part, `.before-${idOf(now)}`);
     } finally {
       await rm(part, { recursive: true, force: true });
@@ -92,6 +97,33 @@ async function copyOut(folder: string, manifest: Manifest, part: string): Promis
     await mkdir(dirname(join(part, path)), { recursive: true, mode: 0o700 });
     await symlink(target, join(part, path));
   }
+}
+
+/** What was forgotten after this backup was made is forgotten in it again, before anybody reads it. */
+async function forgetAgain(home: Home, manifest: Manifest, part: string): Promise<void> {
+  const stones = openTombstones(home.state);
+  // One that a newer release made is refused further on, in better words.
+  if (stones.written().length === 0 || manifest.store.schema > latest()) return;
+  const directory = join(part, 'opened');
+  await mkdir(directory, { mode: 0o700 });
+  await rename(join(part, STORE), join(directory, FILE));
+  const store = await openStore({ directory, principal: 'memory' });
+  try {
+    const back = await returned(store.read, stones);
+    if (back) {
+      const it = await plan(store.read, back);
+      await eraseRows(store, it.gone, it.said);
+      await strikeWords(store, it.phrases, it.since_at);
+      const folders = { files: join(part, HOME, 'files'), workspace: join(part, HOME, 'workspace') };
+      for (const path of leftBy(it, folders)) await rm(path, { recursive: true, force: true });
+    }
+    await settle(store, stones);
+  } finally {
+    await store.close();
+  }
+  rewrite(join(directory, FILE));
+  await rename(join(directory, FILE), join(part, STORE));
+  await rm(directory, { recursive: true });
 }
 
 async function putInPlace(manifest: Manifest, home: Home, part: string, suffix: string): Promise<string[]> {

@@ -14,6 +14,9 @@ export function madeAt(id: string): number | null {
 
 export type Keep = { keep_hourly: number; keep_daily: number; keep_weekly: number };
 
+/** All but the last go. */
+export const NEWEST: Keep = { keep_hourly: 1, keep_daily: 0, keep_weekly: 0 };
+
 /** Those of `ids` that no rule keeps. The newest of all stays in any case; what is no backup's name is left alone. */
 export function outdated(ids: readonly string[], keep: Keep): string[] {
   const backups = ids

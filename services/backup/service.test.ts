@@ -211,3 +211,30 @@ test('one that ends while it makes a backup leaves the slot to the next start', 
   await house.start();
   assert.match(await told(house, slot), /^done: /);
 });
+
+test('when something was forgotten, a new backup takes the place of all that hold it, here and elsewhere', async (t) => {
+  const place = scratch(t);
+  const house = await shop(t, `[backup.copies.nas]\nkind = "folder"\npath = "${place}"\n`);
+  writeFileSync(join(house.home.credentials, 'backup.env'), 'BACKUP_PASSPHRASE=a long passphrase\n', {
+    mode: 0o600,
+  });
+  await makeBackup(house.home, { job: 'by hand', now: Date.now() - 30 * HOUR_ms, deep: false });
+  await house.start();
+  const ask = async (alone: boolean) => {
+    const [[asked]] = await house.cron.commit([request.ask('test', Date.now(), alone)]);
+    return until(
+      'it is answered',
+      async () => (await house.cron.read(request.of(asked?.id ?? 0)))[0]?.outcome,
+    );
+  };
+  await ask(false);
+  assert.equal((await listBackups(house.home.backups)).length, 2);
+  const [before] = readdirSync(place);
+  const said = await ask(true);
+  const left = await listBackups(house.home.backups);
+  assert.equal(left.length, 1);
+  assert.equal(said, `${left[0]}; copied to nas`);
+  const after = readdirSync(place);
+  assert.equal(after.length, 1);
+  assert.ok(after[0]?.startsWith(left[0] ?? '-') && after[0] !== before);
+});

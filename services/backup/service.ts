@@ -26,7 +26,7 @@ import { type Config, config } from './config.ts';
 import { copiesOf } from './copy.ts';
 import { bytesOf, listBackups, type Manifest, makeBackup, manifestOf, removeParts, STORE } from './folder.ts';
 import { prune } from './prune.ts';
-import { madeAt, outdated } from './retention.ts';
+import { type Keep, madeAt, NEWEST, outdated } from './retention.ts';
 
 type Ctx = Context<Config>;
 type Piece = { slot: slot.Slot } | { request: request.Request };
@@ -67,20 +67,23 @@ async function doSlot(ctx: Ctx, { id, job }: slot.Slot): Promise<void> {
   const tell = (state: slot_outcome.Outcome['state'], reason: string | null) =>
     ctx.persist([slot_outcome.tell({ slot_id: id, service: 'backup', state, reason, at: ctx.clock.now() })]);
   await tell('started', null);
-  const { failed, words } = await attempt(ctx, job, false);
+  const { failed, words } = await attempt(ctx, job, { asked: false, keep: ctx.config });
   // One that is cut off by the end of the service is not told: the next start does it again.
   if (!failed || !ctx.signal.aborted) await tell(failed ? 'failed' : 'done', words);
 }
 
-async function doRequest(ctx: Ctx, { id, asked_by }: request.Request): Promise<void> {
-  const { words } = await attempt(ctx, `asked for by ${asked_by}`, true);
+async function doRequest(ctx: Ctx, { id, asked_by, alone }: request.Request): Promise<void> {
+  const keep = alone === 1 ? NEWEST : ctx.config;
+  const { words } = await attempt(ctx, `asked for by ${asked_by}`, { asked: true, keep });
   if (!ctx.signal.aborted) await ctx.persist([request.handled(id, words, ctx.clock.now())]);
 }
 
-async function attempt(ctx: Ctx, job: string, asked: boolean): Promise<{ failed: boolean; words: string }> {
+type Wanted = { asked: boolean; keep: Keep };
+
+async function attempt(ctx: Ctx, job: string, wanted: Wanted): Promise<{ failed: boolean; words: string }> {
   try {
     if (job === 'prune') return { failed: false, words: await pruneAll(ctx) };
-    return { failed: false, words: await backUp(ctx, job, asked) };
+    return { failed: false, words: await backUp(ctx, job, wanted) };
   } catch (error) {
     const why = messageOf(error);
     if (!ctx.signal.aborted) {
@@ -96,21 +99,21 @@ async function complain(ctx: Ctx, cause: string, text: string): Promise<void> {
   await ctx.persist([incident.open({ cause, service: 'backup', severity: 'warning', text, now })]);
 }
 
-async function backUp(ctx: Ctx, job: string, asked: boolean): Promise<string> {
+async function backUp(ctx: Ctx, job: string, wanted: Wanted): Promise<string> {
   const { home, clock, signal } = ctx;
   ctx.doing(`making a backup (${job})`);
   const began = clock.mono();
   const manifest = await makeBackup(home, { job, now: clock.now(), deep: job === 'daily backup', signal });
   const took_ms = Math.round(clock.mono() - began);
   await ctx.persist([backups.record(rowOf(manifest, took_ms)), incident.close(CAUSE, 'backup', clock.now())]);
-  const old = outdated(await listBackups(home.backups), ctx.config);
+  const old = outdated(await listBackups(home.backups), wanted.keep);
   for (const id of old) await rm(join(home.backups, id), { recursive: true, force: true });
   await ctx.persist([backups.removed(old, clock.now())]);
   foldLog(home.state);
   ctx.log.info('backup.made', { id: manifest.id, took_ms, removed: old.length, left_out: manifest.left_out });
   const [first, ...more] = manifest.left_out;
   const left_out = first ? [`without ${first}${more.length > 0 ? ` and ${more.length} others` : ''}`] : [];
-  return [manifest.id, ...left_out, ...(await copyAll(ctx, manifest.id, asked))].join('; ');
+  return [manifest.id, ...left_out, ...(await copyAll(ctx, manifest.id, wanted))].join('; ');
 }
 
 function rowOf(manifest: Manifest, took_ms: number) {
@@ -120,7 +123,7 @@ function rowOf(manifest: Manifest, took_ms: number) {
 }
 
 /** Says what came of each place. One that cannot be reached does not keep the others waiting for a day. */
-async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> {
+async function copyAll(ctx: Ctx, id: string, { asked, keep }: Wanted): Promise<string[]> {
   const { home, clock } = ctx;
   const told: string[] = [];
   const copies = copiesOf(ctx.config, {
@@ -141,7 +144,7 @@ async function copyAll(ctx: Ctx, id: string, asked: boolean): Promise<string[]> 
         incident.close(cause, 'backup', clock.now()),
       ]);
       told.push(`copied to ${name}`);
-      await copy.remove(outdated(await copy.list(), ctx.config));
+      await copy.remove(outdated(await copy.list(), keep));
     } catch (error) {
       if (ctx.signal.aborted) throw error;
       ctx.log.error('copy.failed', { copy: name, error });

@@ -17,6 +17,7 @@ import type { Op } from '#shared/tables/op.ts';
 import type { Wish } from '#shared/tables/wish.ts';
 import { opsOf, type Step } from './board.ts';
 import type { Change } from './change.ts';
+import { isForgottenIn } from './forget/known.ts';
 import { type Facts, judge, type Verdict } from './judge.ts';
 import { renewProfile } from './profile.ts';
 import { slotOf } from './slots.ts';
@@ -30,7 +31,7 @@ export type Cause = ({ run: Pick<Run, 'how' | 'input_hash'> } | { wish: Wish }) 
   opening?: readonly Op[];
   /** Carried out with them: the state of the run or wish, and what is told of it. */
   finishing?(outcome: Outcome): readonly Op[];
-  /** Whether such words were forgotten for good. */
+  /** Whether such words were forgotten for good; a run asks the tombstones when this says nothing. */
   isForgotten?(text: string): Promise<boolean>;
 };
 
@@ -103,7 +104,8 @@ async function factsOf(
     starts: adds.flatMap(({ starts_at }) => starts_at ?? []),
   });
   const forgotten = new Set<string>();
-  for (const { text } of adds) if (await cause.isForgotten?.(text)) forgotten.add(text);
+  const isForgotten = cause.isForgotten ?? ('run' in cause ? isForgottenIn({ store, home }) : null);
+  for (const { text } of adds) if (await isForgotten?.(text)) forgotten.add(text);
   const [active] = await store.read(memory.countActive(scope));
   const now = clock.now();
   return {

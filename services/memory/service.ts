@@ -10,6 +10,7 @@ import { service } from '#shared/runtime/service.ts';
 import { asks } from './asks.ts';
 import { config } from './config.ts';
 import { expire } from './expiry.ts';
+import { forgetting } from './forget/forgetting.ts';
 import { indexing } from './indexing.ts';
 import { renewProfiles } from './profile.ts';
 import { rules } from './rules.ts';
@@ -22,6 +23,8 @@ export const memory = service({
   name: 'memory',
   config,
   async start(ctx) {
+    // First: what a restored store has brought back is gone before anything is made of it.
+    await forgetting(ctx);
     await renewProfiles(ctx);
     ctx.doing('watching');
     rules(ctx);

@@ -19,6 +19,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'breaker.opened': 'left alone for a while, others answer',
   'draft.unwritten': 'shown with the next change',
   'external_call.unwritten': 'left out of the accounts',
+  'forgetting.failed': 'tried again, until it is proved gone',
   'heartbeat.failed': 'the next one tells the same',
   'lease.unrenewed': 'renewed again at the next time',
   'message.buried': 'given up: it can never be sent',

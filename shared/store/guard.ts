@@ -2,9 +2,10 @@
  * One pen per table, enforced on each connection: TEMP triggers refuse every write that the principal has no right
  * to, with a sentence that names both sides. They catch bugs; they are no security boundary (processes, users and
  * sandboxes are). One service besides the owner may remove rows: `backup`, those that have outlived what their table
- * keeps.
+ * keeps. And `memory` may take out of every table what is forgotten, while it is at that (`tables/erase.ts`).
  */
 
+import { BRACKET, ERASING } from '../tables/erase.ts';
 import type { Pen, Principal, Table } from '../tables/op.ts';
 import { tooYoung } from '../tables/prune.ts';
 
@@ -34,12 +35,21 @@ export function guardOf(table: Table, principal: Principal): string[] {
     const conditions = [
       ...('ownRow' in pen ? [`${row}.${pen.ownRow} IS NOT ${quote(principal)}`] : []),
       ...(verb === 'DELETE' && principal === 'backup' ? [tooYoung(table.keeps)] : []),
+      ...(principal === 'memory' && erases(table, verb) ? [`NOT ${ERASING}`] : []),
     ];
     const when = conditions.length > 0 ? `WHEN ${conditions.join(' AND ')}` : '';
     return `CREATE TEMP TRIGGER IF NOT EXISTS guard_${table.name}_${verb.toLowerCase()} BEFORE ${verb} ON main.${table.name} ${when}
       BEGIN SELECT RAISE(ABORT, ${quote(refusal(table, verb, principal))}); END`;
   });
 }
+
+/** Rows go only where the table says so; words may be struck anywhere. */
+function erases({ erase }: Table, verb: Verb): boolean {
+  return verb === 'UPDATE' || (verb === 'DELETE' && erase !== undefined && !erase.set);
+}
+
+/** What a connection needs before its guard: a place to say that it erases. */
+export const GROUND = BRACKET;
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;

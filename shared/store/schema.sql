@@ -83,6 +83,8 @@ CREATE TABLE backup_request (
   id          INTEGER PRIMARY KEY,
   asked_by    TEXT NOT NULL,
   asked_at    INTEGER NOT NULL,
+  -- 1: those before it go once it is made: something was forgotten that they hold.
+  alone       INTEGER NOT NULL DEFAULT 0,
   handled_at  INTEGER,
   outcome     TEXT
 ) STRICT;
@@ -421,6 +423,8 @@ CREATE INDEX memory_scope ON memory (scope, status, kind);
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 
 CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';
+
+CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS NOT NULL;
 
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 

@@ -22,7 +22,7 @@ import { tables } from '../tables/tables.ts';
 import { openAside } from './aside.ts';
 import { type Bells, openBells } from './bell.ts';
 import { create } from './create.ts';
-import { guardOf } from './guard.ts';
+import { GROUND, guardOf } from './guard.ts';
 import { examine, migrate } from './migrate.ts';
 
 /** What each operation's RETURNING gave back, in order. */
@@ -144,8 +144,11 @@ function prepare(db: Database.Database, file: string, options: StoreOptions): vo
   db.pragma('cache_size = -1024');
   db.pragma('temp_store = MEMORY');
   db.pragma('recursive_triggers = ON');
+  // What is deleted is overwritten: whoever forgets must not leave it in free pages.
+  db.pragma('secure_delete = ON');
   if (process.platform === 'darwin') db.pragma('fullfsync = ON');
   if (state === 'behind') db.transaction(() => migrate(db)).immediate();
+  db.exec(GROUND);
   for (const table of tables) for (const trigger of guardOf(table, options.principal)) db.exec(trigger);
 }
 

@@ -10,6 +10,10 @@ export const table: Table = {
   about: 'the files that came with messages',
   pen: { record: 'telegram' },
   keeps: 'as its message',
+  erase: {
+    where:
+      'inbound_id IN (SELECT id FROM inbound WHERE turn_id IN gone_turn UNION SELECT id FROM gone_inbound)',
+  },
 };
 
 export type Attachment = {

@@ -9,20 +9,21 @@ export const table: Table = {
   keeps: { days: 400, since: 'handled_at' },
 };
 
-export type Request = { id: number; asked_by: string; outcome: string | null };
+export type Request = { id: number; asked_by: string; alone: number; outcome: string | null };
 
-export function ask(by: string, now: number): Op<{ id: number }> {
+/** @param alone those before it go once it is made: here, and from every place that can be reached */
+export function ask(by: string, now: number, alone = false): Op<{ id: number }> {
   return {
     verb: 'backup_request.ask',
-    sql: 'INSERT INTO backup_request (asked_by, asked_at) VALUES (?,?) RETURNING id',
-    args: [by, now],
+    sql: 'INSERT INTO backup_request (asked_by, asked_at, alone) VALUES (?,?,?) RETURNING id',
+    args: [by, now, alone ? 1 : 0],
     rings: 'slot',
   };
 }
 
 export const next: Query<Request> = {
   verb: 'backup_request.next',
-  sql: `SELECT id, asked_by, outcome FROM backup_request INDEXED BY backup_request_open
+  sql: `SELECT id, asked_by, alone, outcome FROM backup_request INDEXED BY backup_request_open
         WHERE handled_at IS NULL ORDER BY id LIMIT 1`,
   args: [],
 };
@@ -30,7 +31,7 @@ export const next: Query<Request> = {
 export function of(id: number): Query<Request> {
   return {
     verb: 'backup_request.of',
-    sql: 'SELECT id, asked_by, outcome FROM backup_request WHERE id = ?',
+    sql: 'SELECT id, asked_by, alone, outcome FROM backup_request WHERE id = ?',
     args: [id],
   };
 }

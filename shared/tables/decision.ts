@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what was chosen in each turn, and why',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'at', unless: TURN_LASTS },
+  erase: { where: 'turn_id IN gone_turn', set: 'subject_json = NULL, reasoning = NULL' },
 };
 
 export type Decision = {

@@ -11,6 +11,7 @@ export const table: Table = {
   about: 'the answers that are being written',
   pen: { record: 'core' },
   keeps: { days: 7, since: 'changed_at', unless: 'open = 1' },
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type Draft = {

@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what went wrong in each service',
   pen: { ownRow: 'service' },
   keeps: { days: 90, since: 'at' },
+  erase: { where: 'turn_id IN gone_turn', set: "message = '[forgotten]', trace = NULL" },
 };
 
 export type Fault = {

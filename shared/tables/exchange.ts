@@ -7,6 +7,8 @@ export const table: Table = {
   about: 'request and response of each call, byte for byte',
   pen: { record: 'router' },
   keeps: 'as [router] keep_days and keep_mb say',
+  // The ledger's row stays.
+  erase: { where: 'call_id IN gone_call' },
 };
 
 export type Exchange = {

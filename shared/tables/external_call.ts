@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what each service asked of the world outside',
   pen: { ownRow: 'service' },
   keeps: { days: 90, since: 'at' },
+  erase: { where: 'turn_id IN gone_turn', set: 'payload = NULL' },
 };
 
 export type ExternalCall = {

@@ -7,6 +7,12 @@ export const table: Table = {
   about: 'every message and update that came in, as it came',
   pen: { mailbox: 'core' },
   keeps: 'until forgotten',
+  // The row stays, so that the same update told again is known.
+  erase: {
+    where: 'turn_id IN gone_turn OR id IN gone_inbound',
+    set: `text = NULL, payload_json = '{}', parts_json = NULL, note = NULL,
+      state = CASE WHEN state IN ('pending', 'taken') THEN 'dead' ELSE state END`,
+  },
 };
 
 /** What becomes of it on arrival: `pending` is work for core, the other two are only recorded. */

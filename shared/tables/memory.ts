@@ -8,6 +8,7 @@ export const table: Table = {
   about: 'what is remembered, since when, and what it replaced',
   pen: { record: 'memory' },
   keeps: 'until forgotten',
+  erase: { where: 'id IN gone_memory' },
 };
 
 export type Memory = {

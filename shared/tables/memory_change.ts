@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what was changed in memory, so that it can be undone',
   pen: { record: 'memory' },
   keeps: { days: 400, since: 'at' },
+  erase: { where: 'memory_id IN gone_memory', set: 'before_json = NULL' },
 };
 
 export type Change = {
@@ -57,5 +58,15 @@ export function undoable(run_id: number): Query<Change & { later: number }> {
     sql: `SELECT c.*, EXISTS (SELECT 1 FROM memory_change l WHERE l.memory_id = c.memory_id AND l.id > c.id
             AND l.run_id IS NOT c.run_id) AS later FROM memory_change c WHERE c.run_id = ? ORDER BY c.seq DESC`,
     args: [run_id],
+  };
+}
+
+/** That these were forgotten: their names as numbers, and no more. */
+export function forgot(wish_id: number, memory_ids: readonly number[], now: number): Op {
+  return {
+    verb: 'memory_change.forgot',
+    sql: `INSERT INTO memory_change (wish_id, seq, op, memory_id, at)
+          SELECT ?, key, 'forget', value, ? FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+    args: [wish_id, now, JSON.stringify(memory_ids)],
   };
 }

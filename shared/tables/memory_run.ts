@@ -14,6 +14,12 @@ export const table: Table = {
   about: 'the passes over new messages, and what they brought',
   pen: { record: 'memory' },
   keeps: 'until forgotten',
+  // What a model has made of it is not waited for: it is asked anew, of what is left.
+  erase: {
+    where: 'id IN gone_run',
+    set: `answer_json = NULL, step = NULL, shown_json = NULL,
+      state = CASE WHEN state IN ('submitted', 'received') THEN 'planned' ELSE state END`,
+  },
 };
 
 export type Run = {

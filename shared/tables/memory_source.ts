@@ -8,6 +8,7 @@ export const table: Table = {
   about: 'which messages each memory rests on',
   pen: { record: 'memory' },
   keeps: 'with its memory',
+  erase: { where: 'message_id IN gone_message' },
 };
 
 export type Source = {

@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what was said in each conversation, by whom',
   pen: { record: 'core' },
   keeps: 'until forgotten',
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 /**

@@ -77,12 +77,20 @@ export type Keeps =
     }
   | { readonly as: string; readonly by: string };
 
+/**
+ * How what is forgotten leaves a table. `where`: SQL over the row, true of those that hold its words, which may ask whether
+ * something is IN `gone_turn`, `gone_message` and the like (see `Gone`). `set`: what empties them; without it they go.
+ */
+export type Erase = { readonly where: string; readonly set?: string };
+
 /** A table's declaration. */
 export type Table = {
   readonly name: string;
   readonly about: string;
   readonly pen: Pen;
   readonly keeps: Keeps;
+  /** Where it is left out, words are struck from the text they stand in. */
+  readonly erase?: Erase;
 };
 
 /** Of rows that bear a turn's name: none goes while the turn is not over. */

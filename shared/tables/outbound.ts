@@ -15,6 +15,13 @@ export const table: Table = {
   pen: { mailbox: 'telegram' },
   // The answers to canaries; the others stay until they are forgotten.
   keeps: { days: 1, since: 'created_at', only: "channel = 'canary'" },
+  // The row stays, so that nothing is sent twice; what is not out yet stays in.
+  erase: {
+    where: 'turn_id IN gone_turn',
+    set: `text = '', buttons_json = NULL, file_json = NULL, error = NULL,
+      state = CASE WHEN state IN ('pending', 'uncertain') THEN 'dead' ELSE state END,
+      finished_at = coalesce(finished_at, CASE WHEN state IN ('pending', 'uncertain') THEN changed_at END)`,
+  },
 };
 
 export type Outbound = {

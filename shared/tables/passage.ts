@@ -8,6 +8,7 @@ export const table: Table = {
   about: 'what was said, as it is searched',
   pen: { record: 'memory' },
   keeps: 'with its message',
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type Passage = {

@@ -16,6 +16,7 @@ import * as call from './call.ts';
 import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
 import * as draft from './draft.ts';
+import * as erase from './erase.ts';
 import * as error from './error.ts';
 import * as exchange from './exchange.ts';
 import * as externalCall from './external_call.ts';
@@ -49,6 +50,7 @@ import * as taint from './taint.ts';
 import * as task from './task.ts';
 import * as telling from './telling.ts';
 import * as throttle from './throttle.ts';
+import * as tombstone from './tombstone.ts';
 import * as tool_call from './tool_call.ts';
 import * as total from './total.ts';
 import * as turn from './turn.ts';
@@ -57,6 +59,7 @@ import * as wish from './wish.ts';
 /** Indexes of unfinished work: as short as the queue is. */
 const SHORT = [
   'inbound_pending',
+  'wish_pending',
   'turn_active',
   'turn_due',
   'outbound_queue',
@@ -163,6 +166,24 @@ const verbs: (Op | Query<unknown>)[] = [
   turn.stop('t', { now: 1, error: '' }),
   turn.finish(aTurn, { now: 1, state: 'done', error: null }),
   message.heard('t', 1, [1]),
+  wish.forgetting,
+  tombstone.among(['h']),
+  erase.turns(['t']),
+  erase.messages(['t']),
+  erase.otherWords(['t']),
+  erase.memories([1], [1]),
+  erase.sources([1]),
+  erase.told([1], [1]),
+  erase.compacted([]),
+  erase.calls(['t'], ['c'], 1),
+  erase.inFlight(['c'], 1),
+  erase.files(['t']),
+  erase.around('c', 1, 2),
+  erase.said(1, 9),
+  erase.remembered(1, 9),
+  erase.bodies(1, 1, 9),
+  erase.openTurns,
+  erase.pending,
   message.ofTurn('t'),
   message.said({ conversation: 'c', text: '', at: 1, turn_id: 't' }),
   message.before('t', 'c', 0),

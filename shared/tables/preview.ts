@@ -12,6 +12,7 @@ export const table: Table = {
   about: 'which message shows the answer that is being written, and how far',
   pen: { record: 'telegram' },
   keeps: { days: 7, since: 'changed_at', unless: "state IN ('sending', 'shown')" },
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type Preview = {

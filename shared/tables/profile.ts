@@ -7,6 +7,8 @@ export const table: Table = {
   about: 'what the model knows of each person before it is asked anything',
   pen: { record: 'memory' },
   keeps: 'one row a scope',
+  // It is made anew of what is left.
+  erase: { where: 'scope IN gone_scope' },
 };
 
 export type Profile = {

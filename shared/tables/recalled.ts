@@ -7,6 +7,10 @@ export const table: Table = {
   about: 'what was recalled in each turn, and why',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'at', unless: TURN_LASTS },
+  erase: {
+    where: `turn_id IN gone_turn OR (turn_id IN gone_told AND
+      CASE kind WHEN 'message' THEN ref IN gone_message ELSE ref IN gone_memory END)`,
+  },
 };
 
 export type Recalled = {

@@ -11,6 +11,7 @@ export const table: Table = {
   about: 'the answers to the steps of turns, for whoever asks again',
   pen: { record: 'router' },
   keeps: 'an hour, or until an hour after the end of the turn, or the end of the run; 7 days at most',
+  erase: { where: 'turn_id IN gone_turn OR turn_id IN gone_told OR step IN gone_step' },
 };
 
 export type Kept = {

@@ -14,6 +14,8 @@ export const table: Table = {
   about: 'the checkpoints of each turn, as the model was told them',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'at', unless: TURN_LASTS },
+  // What was told of it in other turns goes from their history too.
+  erase: { where: "turn_id IN gone_turn OR (kind = 'recalled' AND turn_id IN gone_told)" },
 };
 
 export type Step = {

@@ -7,6 +7,7 @@ export const table: Table = {
   about: 'what long conversations came to',
   pen: { record: 'core' },
   keeps: 'until forgotten',
+  erase: { where: 'id IN gone_summary' },
 };
 
 export type Summary = {

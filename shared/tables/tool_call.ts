@@ -13,6 +13,7 @@ export const table: Table = {
   about: 'each call of a tool, and what came of it',
   pen: { mailbox: 'tools' },
   keeps: { days: 400, since: 'finished_at', unless: TURN_LASTS },
+  erase: { where: 'turn_id IN gone_turn' },
 };
 
 export type State =

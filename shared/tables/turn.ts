@@ -14,6 +14,11 @@ export const table: Table = {
   about: 'each answer in the making, and how it ended',
   pen: { record: 'core' },
   keeps: { days: 400, since: 'finished_at' },
+  // One that a backup has brought back in the middle is not taken up.
+  erase: {
+    where: 'id IN gone_turn AND finished_at IS NULL',
+    set: "state = 'dead', finished_at = changed_at, error = 'forgotten'",
+  },
 };
 
 export type Turn = {

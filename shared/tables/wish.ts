@@ -7,6 +7,11 @@ export const table: Table = {
   about: 'what memory is asked to do, and what came of it',
   pen: { mailbox: 'memory' },
   keeps: 'until forgotten',
+  erase: {
+    where: 'id IN gone_wish',
+    set: `text = NULL, outcome = CASE WHEN state = 'pending' THEN 'what it was about is forgotten' ELSE NULL END,
+      state = CASE WHEN state = 'pending' THEN 'refused' ELSE state END`,
+  },
 };
 
 export type Wish = {
@@ -22,7 +27,7 @@ export type Wish = {
   memory_id: number | null;
   /** The run that an `undo` takes back. */
   run_id: number | null;
-  /** What a `forget` takes, as it was shown: {"memories": [id], "turns": [turn_id]}. */
+  /** What a `forget` takes, as it was shown: {"memories": [id], "turns": [turn_id], "backups": true}. */
   targets_json: string | null;
   /** 1: the turn that wished it had read words of strangers. */
   tainted: number;
@@ -75,6 +80,13 @@ export function next(kinds: readonly Wish['kind'][]): Query<Wish> {
     args: [JSON.stringify(kinds)],
   };
 }
+
+/** Those who wait to forget something, the oldest first. */
+export const forgetting: Query<Wish> = {
+  verb: 'wish.forgetting',
+  sql: `SELECT * FROM wish INDEXED BY wish_pending WHERE state = 'pending' AND kind = 'forget' ORDER BY id`,
+  args: [],
+};
 
 export function settle(
   id: number,

@@ -17,6 +17,8 @@ CREATE TABLE backup_request (
   id          INTEGER PRIMARY KEY,
   asked_by    TEXT NOT NULL,
   asked_at    INTEGER NOT NULL,
+  -- 1: those before it go once it is made: something was forgotten that they hold.
+  alone       INTEGER NOT NULL DEFAULT 0,
   handled_at  INTEGER,
   outcome     TEXT
 ) STRICT;

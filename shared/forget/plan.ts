@@ -1,0 +1,218 @@
+/**
+ * What goes when something is forgotten, before anything does: shown to whoever wishes it, and kept by `memory` until it is
+ * done. What is named goes with all that was made of it; what merely bears on it is shown, and goes when it is named too.
+ */
+
+import { basename, join } from 'node:path';
+import * as erase from '../tables/erase.ts';
+import type { Query } from '../tables/op.ts';
+import { type Finder, finder, phrasesOf } from './words.ts';
+
+type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
+
+/** What a wish to forget names: `targets_json`. */
+export type Targets = {
+  memories: readonly number[];
+  turns: readonly string[];
+  /** What came in and is in no turn. */
+  inbound?: readonly number[];
+  /** The backups that hold it shall go too. */
+  backups?: boolean;
+};
+
+/** What bears on it and stays, unless it is named as well. */
+export type Related = ({ turn_id: string } | { memory_id: number }) & {
+  why: 'it rests on this' | 'another value of it' | 'the same words' | 'the model was told of it';
+  text: string;
+};
+
+export type Plan = {
+  gone: erase.Gone;
+  /** What was said, and is remembered, that goes. */
+  said: erase.Said[];
+  memories: erase.Kept[];
+  related: Related[];
+  /** Rows by table. */
+  counts: { table: string; rows: number }[];
+  /** What is looked for everywhere: what nobody else has said. */
+  phrases: string[];
+  /** Phrases that also stand in messages or memories that stay, and stay with them. */
+  shared: string[];
+  /** Jobs and tasks in which the words stand: their owner's to change. */
+  setUp: string[];
+  /** The names of files that came with the messages, and the calls that may have left some. */
+  files: string[];
+  calls: string[];
+  /** What came in, by its name where it comes from. */
+  inbound: string[];
+  /** The conversations that it was said or told in, and since when. */
+  talks: string[];
+  since_at: number;
+  /** Batches at the provider that hold it. */
+  batches: string[];
+  /** Passes of a model that are made again, of what is left. */
+  passes: erase.Pass[];
+};
+
+/** Why it cannot be forgotten as it was named. */
+export class Unforgettable extends Error {
+  override readonly name = 'Unforgettable';
+}
+
+const STRETCH = 1000;
+
+/**
+ * @param of `scope`: whose memory it is taken from, and no other's (null: anybody's, and whether it is
+ *   over or not: a backup has brought it back); `wish`: the wish's own row, which stays
+ * @throws Unforgettable when nothing of it is there, it is somebody else's, or a turn of it is not over
+ */
+export async function plan(
+  read: Read,
+  targets: Targets,
+  of: { scope: string | null; wish?: number } = { scope: null },
+): Promise<Plan> {
+  const turns = await read(erase.turns(targets.turns));
+  const open = turns.filter(({ over }) => !over).map(({ id }) => id);
+  if (open.length > 0 && of.scope !== null)
+    throw new Unforgettable(`turn ${open.join(', ')} is not over yet: once it is, it can be forgotten`);
+  const turn = turns.map(({ id }) => id);
+  const foreign = (scope: string | null) => of.scope !== null && scope !== null && scope !== of.scope;
+  const said = await read(erase.messages(turn));
+  const message = said.map(({ id }) => id);
+  const named = await read(erase.memories(targets.memories, message));
+  if (turns.some(({ scope }) => foreign(scope)) || named.some(({ scope }) => foreign(scope)))
+    throw new Unforgettable('some of it was said elsewhere: it can be forgotten from there');
+  const inbound = targets.inbound ?? [];
+  if (turn.length + named.length + inbound.length === 0 && !targets.backups)
+    throw new Unforgettable('nothing of it is there (any more): it was forgotten before, or never there');
+  const rests = await read(erase.sources(named.map(({ id }) => id)));
+  const concerned = [...new Set([...message, ...rests.map(({ id }) => id)])];
+  const memories = [...named, ...(await read(erase.summaries(concerned)))];
+  const memory = [...new Set(memories.map(({ id }) => id))];
+  const told = (await read(erase.told(message, memory)))
+    .map(({ turn_id }) => turn_id)
+    .filter((id) => !turn.includes(id));
+  const scope = [...new Set(memories.map((one) => one.scope))];
+  const talks = [
+    ...new Set([
+      ...said.map(({ conversation }) => conversation),
+      ...(await read(erase.messages(told))).map(({ conversation }) => conversation),
+      ...(await read(erase.conversations(scope))).map(({ conversation }) => conversation),
+    ]),
+  ];
+  const since_at = Math.min(
+    Number.MAX_SAFE_INTEGER,
+    ...said.map(({ at }) => at),
+    ...named.map(({ recorded_at }) => recorded_at),
+  );
+  const runs = await read(erase.runs(message, scope));
+  const gone: erase.Gone = {
+    turn,
+    inbound,
+    message,
+    memory,
+    told,
+    call: (await read(erase.calls([...turn, ...told], talks, since_at))).map(({ id }) => id),
+    summary: (await read(erase.compacted(said))).map(({ id }) => id),
+    run: runs.map(({ id }) => id),
+    step: runs.flatMap(({ step }) => step ?? []),
+    wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
+    scope,
+  };
+  const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
+  const ours = named.filter(({ kind }) => kind !== 'summary');
+  const candidates = phrasesOf([...said, ...ours].map(({ text }) => text).concat(others));
+  const stays = await staying(read, finder(candidates), gone);
+  const left = await read(erase.files(turn));
+  return {
+    gone,
+    said,
+    memories,
+    related: await relatedTo(read, gone, rests, stays.turns),
+    counts: await countsOf(read, gone),
+    phrases: candidates.filter((phrase) => !stays.phrases.has(phrase)),
+    shared: [...stays.phrases],
+    setUp: stays.setUp,
+    files: left.flatMap(({ path }) => (path === null ? [] : [basename(path)])),
+    calls: left.flatMap(({ call_id }) => (call_id === null ? [] : [call_id])),
+    inbound: (await read(erase.inboundNames(turn))).map(({ name }) => name),
+    talks,
+    since_at,
+    batches: [...new Set(runs.flatMap(({ batch_ref }) => batch_ref ?? []))],
+    passes: runs.filter((run) => run.state === 'applied' && run.how !== 'rule' && run.period === null),
+  };
+}
+
+/** Which of the words somebody else has said, or the owner has put into a job: what is theirs is not struck. */
+async function staying(read: Read, words: Finder, gone: erase.Gone) {
+  const phrases = new Set<string>();
+  const turns = new Map<string, string>();
+  const setUp: string[] = [];
+  const holds = (text: string) => {
+    const found = words.in(text);
+    for (const phrase of found) phrases.add(phrase);
+    return found.size > 0;
+  };
+  const [messages, memories] = [new Set(gone.message), new Set(gone.memory)];
+  for await (const one of all(read, erase.said))
+    if (!messages.has(one.id) && holds(one.text)) turns.set(one.turn_id, one.text);
+  for await (const one of all(read, erase.remembered)) if (!memories.has(one.id)) holds(one.text);
+  for (const { what, text } of await read(erase.setUp)) if (holds(text)) setUp.push(what);
+  return { phrases, turns, setUp };
+}
+
+/** Every row, a stretch at a time; others have their turn in between. */
+export async function* all<Row extends { id: number }>(
+  read: Read,
+  rows: (after: number, most: number) => Query<Row>,
+): AsyncGenerator<Row> {
+  for (let after = -1; ; ) {
+    const some = await read(rows(after, STRETCH));
+    yield* some;
+    after = some.at(-1)?.id ?? after;
+    if (some.length < STRETCH) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function relatedTo(
+  read: Read,
+  gone: erase.Gone,
+  rests: readonly erase.Said[],
+  same: ReadonlyMap<string, string>,
+): Promise<Related[]> {
+  const told = await read(erase.messages(gone.told));
+  const turns = new Map<string, Related>();
+  const add = (turn_id: string, why: Related['why'], text: string) => {
+    if (!gone.turn.includes(turn_id) && !turns.has(turn_id)) turns.set(turn_id, { turn_id, why, text });
+  };
+  for (const { turn_id, text } of rests) add(turn_id, 'it rests on this', text);
+  for (const [turn_id, text] of same) add(turn_id, 'the same words', text);
+  for (const { turn_id, text, role } of told)
+    if (role === 'assistant') add(turn_id, 'the model was told of it', text);
+  const chain = await read(erase.chain(gone.memory));
+  return [
+    ...turns.values(),
+    ...chain.map(({ id, text }): Related => ({ memory_id: id, why: 'another value of it', text })),
+  ];
+}
+
+async function countsOf(read: Read, gone: erase.Gone): Promise<Plan['counts']> {
+  const counts: Plan['counts'] = [];
+  for (const query of erase.counts(gone)) {
+    const [found] = await read(query);
+    if (found && found.rows > 0) counts.push({ table: query.table, rows: found.rows });
+  }
+  return counts;
+}
+
+/** What came with the messages, and what their calls have put down for the model, in these folders of a home. */
+export function leftBy(
+  { files, calls }: Pick<Plan, 'files' | 'calls'>,
+  home: { files: string; workspace: string },
+): string[] {
+  return [
+    ...files.map((name) => join(home.files, name)),
+    ...calls.flatMap((id) => [join(home.files, id), join(home.workspace, '.results', `${id}.txt`)]),
+  ];
+}
