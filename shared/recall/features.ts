@@ -5,7 +5,7 @@
 
 import type { Passage } from '#shared/tables/passage.ts';
 import type { Asked, Term } from './question.ts';
-import { isStop, pairsOf, stemOf, stemsOf } from './terms.ts';
+import { isStop, pairsOf, stemOf, stemsOf, wordsOf } from './terms.ts';
 
 export type Candidate = Pick<
   Passage,
@@ -83,24 +83,23 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   const { terms, wants } = asked;
   const total = sum(idf) || 1;
   const most = Math.max(...idf, Number.MIN_VALUE);
-  const words = matcherOf(terms);
   const pairs = new Set(asked.pairs);
+  const reader = readerOf(terms);
   // A line stands beside up to four others.
   const lines = new Map<string, Count>();
-  const countedLine = (line: string): Count => {
-    const found = lines.get(line) ?? count(stemsOf(line), words, terms.length);
+  const readLine = (line: string): Count => {
+    const found = lines.get(line) ?? reader(line);
     lines.set(line, found);
     return found;
   };
   const read = candidates.map((candidate) => {
     const [before = [], after = []] = candidate.context.split('\n\n').map((side) => side.split('\n'));
-    const part = partOf(candidate.text.slice(0, LONGEST_chars), words, idf);
-    const stems = stemsOf(part);
+    const part = partOf(candidate.text.slice(0, LONGEST_chars), reader, idf);
     return {
-      ...{ candidate, part, stems },
-      text: count(stems, words, terms.length),
-      before: together(before.map(countedLine)),
-      after: together(after.map(countedLine)),
+      ...{ candidate, part },
+      text: readLine(part),
+      before: together(before.map(readLine)),
+      after: together(after.map(readLine)),
       previous: before.at(-1) ?? '',
       next: after[0] ?? '',
     };
@@ -108,10 +107,10 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   const mean = meanOf(read.map(({ text }) => text.length));
   const meanBefore = meanOf(read.map(({ before }) => before.length));
 
-  return read.map(({ candidate, part, stems, text, before, after, previous, next }) => {
+  return read.map(({ candidate, part, text, before, after, previous, next }) => {
     const author = stemsOf(candidate.author);
     const named = terms.map(({ stem }) => Number(author.includes(stem)));
-    const unlike = new Set(stems);
+    const unlike = new Set(text.stems);
     const score = bm25(text, idf, mean) / total;
     const first: Features<First> = {
       text: score,
@@ -131,7 +130,7 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
       name: Number(wants.name && NAME.test(part)),
       asks: questions(part),
       answers: Number(QUESTION.test(previous)),
-      length: Math.log1p(stems.length) / 5,
+      length: Math.log1p(text.length) / 5,
       user: Number(candidate.role === 'user'),
       user_self: Number(wants.self && candidate.role === 'user'),
       agent_agent: Number(wants.agent && candidate.role === 'assistant'),
@@ -186,43 +185,47 @@ export function secondLook(
 /** So far down the first look's list reaches what the second takes for found. */
 const FIELD_size = 60;
 
-type Matcher = ReadonlyMap<string, readonly { at: number; near: boolean }[]>;
+/** A text's words: all its stems, of each term how often it occurs, and how often its kin. */
+type Count = { stems: string[]; length: number; times: number[]; near: number[] };
+type Reader = (text: string) => Count;
 
-/** Which stems count for which terms: as the term itself or a form of it, or as one of its field. */
-function matcherOf(terms: readonly Term[]): Matcher {
-  const found = new Map<string, { at: number; near: boolean }[]>();
+/** Reads texts for these terms. Each word is looked up once, whatever is asked of it. */
+function readerOf(terms: readonly Term[]): Reader {
+  const meant = new Map<string, { at: number; near: boolean }[]>();
   const add = (stem: string, at: number, near: boolean) =>
-    found.set(stem, [...(found.get(stem) ?? []), { at, near }]);
+    meant.set(stem, [...(meant.get(stem) ?? []), { at, near }]);
   terms.forEach(({ stem, kin }, at) => {
     const own = new Set([stem, ...kin.forms.map(stemOf)]);
     for (const form of own) add(form, at, false);
     for (const other of new Set(kin.fields.map(stemOf))) if (!own.has(other)) add(other, at, true);
   });
-  return found;
-}
-
-/** Of each term how often it occurs, and how often its kin. */
-type Count = { length: number; times: number[]; near: number[] };
-
-function count(stems: readonly string[], words: Matcher, size: number): Count {
-  const times = new Array<number>(size).fill(0);
-  const near = new Array<number>(size).fill(0);
-  for (const stem of stems) {
-    const matches = words.get(stem);
-    if (!matches) continue;
-    for (const match of matches) {
-      const into = match.near ? near : times;
-      into[match.at] = (into[match.at] ?? 0) + 1;
+  const known = new Map<string, { stem: string; means: readonly { at: number; near: boolean }[] }>();
+  const NOTHING: [] = [];
+  return (text) => {
+    const stems: string[] = [];
+    const times = new Array<number>(terms.length).fill(0);
+    const near = new Array<number>(terms.length).fill(0);
+    for (const word of wordsOf(text)) {
+      let read = known.get(word);
+      if (!read) {
+        const stem = stemOf(word);
+        read = { stem, means: meant.get(stem) ?? NOTHING };
+        known.set(word, read);
+      }
+      stems.push(read.stem);
+      for (const match of read.means) {
+        const into = match.near ? near : times;
+        into[match.at] = (into[match.at] ?? 0) + 1;
+      }
     }
-  }
-  return { length: stems.length, times, near };
+    return { stems, length: stems.length, times, near };
+  };
 }
 
-function together(counts: readonly Count[]): Count {
+function together(counts: readonly Count[]): Pick<Count, 'length' | 'times'> {
   return {
     length: sum(counts.map(({ length }) => length)),
     times: added(counts.map(({ times }) => times)),
-    near: added(counts.map(({ near }) => near)),
   };
 }
 
@@ -230,7 +233,11 @@ const added = (rows: readonly (readonly number[])[]) =>
   (rows[0] ?? []).map((_, at) => rows.reduce((all, row) => all + (row[at] ?? 0), 0));
 
 /** @param mean how long such a text is */
-function bm25({ length, times }: Count, idf: readonly number[], mean: number): number {
+function bm25(
+  { length, times }: Pick<Count, 'length' | 'times'>,
+  idf: readonly number[],
+  mean: number,
+): number {
   const norm = 1.2 * (0.25 + (0.75 * length) / mean);
   return sum(times.map((n, at) => (n === 0 ? 0 : ((idf[at] ?? 0) * n * 2.2) / (n + norm))));
 }
@@ -267,7 +274,7 @@ function questions(text: string): number {
 }
 
 /** The run of sentences of a long text, at most `PART_chars`, that has most of what is asked for. */
-function partOf(text: string, words: Matcher, idf: readonly number[]): string {
+function partOf(text: string, reader: Reader, idf: readonly number[]): string {
   if (text.length <= PART_chars) return text;
   const parts: string[] = [];
   for (const sentence of text.match(/[^\n.!?]+(?:[.!?]+(?=\s|$)|[.!?]|\n|$)\s*/g) ?? [text]) {
@@ -281,7 +288,7 @@ function partOf(text: string, words: Matcher, idf: readonly number[]): string {
   let best = parts[0] ?? '';
   let most = 0;
   for (const part of parts) {
-    const { times, near } = count(stemsOf(part), words, idf.length);
+    const { times, near } = reader(part);
     const worth = covered(times, idf) + covered(without(near, times), idf) / 4;
     if (worth > most) [best, most] = [part, worth];
   }
