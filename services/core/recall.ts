@@ -37,7 +37,7 @@ async function late(signal: AbortSignal): Promise<never> {
 
 /** Words that point back at what was said before. */
 const BACK =
-  /\?|^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
+  /^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
 const FEW_words = 3;
 
 /** What to look for: the words alone, or with those before them when they say too little. Pure. */
@@ -45,6 +45,7 @@ export function askedOf(words: string, before: string | undefined): string {
   const all = wordsOf(words);
   const said = all.filter((word) => !isStop(word));
   const idle = all.some(isSmallTalk) && said.every(isSmallTalk);
-  if (before === undefined || idle || said.length >= FEW_words || !BACK.test(words)) return words;
+  if (before === undefined || idle || said.length >= FEW_words) return words;
+  if (said.length > 0 && !BACK.test(words)) return words;
   return `${before}\n${words}`;
 }

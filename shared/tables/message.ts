@@ -182,6 +182,19 @@ export function cited(ids: readonly number[]): Query<Cited> {
 
 export type Cited = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'trust'> & { conversation: string };
 
+/** What has these words in it and cannot be searched yet. */
+export function unsearched(
+  words: string,
+  upto_at: number,
+): Query<Pick<Message, 'id' | 'turn_id' | 'role' | 'at' | 'text'> & { conversation: string }> {
+  return {
+    verb: 'message.unsearched',
+    sql: `SELECT id, conversation, turn_id, role, at, text FROM message
+          WHERE id > coalesce((SELECT upto_id FROM passage_cursor WHERE id = 1), 0) AND at <= ? AND instr(lower(text), lower(?)) > 0`,
+    args: [upto_at, words],
+  };
+}
+
 /** What was said in a conversation up to `upto_id`, `before` messages more than what came after `after_id`; in order. */
 export function span(
   conversation: string,

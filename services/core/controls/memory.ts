@@ -12,6 +12,7 @@ import { dayOf, lineOf } from '#shared/recall/told.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
+import * as message from '#shared/tables/message.ts';
 import type { Buttons } from '#shared/tables/outbound.ts';
 import * as passage from '#shared/tables/passage.ts';
 import * as press from '#shared/tables/press.ts';
@@ -191,18 +192,24 @@ async function meantBy(desk: Desk, asked: press.Press): Promise<Meant> {
   const most = MOST_FORGOTTEN;
   const phrase = `"${words.replaceAll('"', '""')}"`;
   const pairs = pairsOf(words).join(' ');
-  const [found, holding] = number
-    ? [await store.read(memories.of(Number(number))), []]
+  const owners = await ownersOf(desk.home.config, store);
+  const [found, holding, fresh] = number
+    ? [await store.read(memories.of(Number(number))), [], []]
     : await Promise.all([
         store.read(memories.holding(scope, words, phrase, most)),
         store.read(passage.holding(scope, { phrase, pairs: pairs && `"${pairs}"`, upto_at, most })),
+        // Whoever regrets what they have just said does not wait until it is indexed.
+        store.read(message.unsearched(words, upto_at)),
       ]);
   const meant = found.filter((one) => one.scope === scope && one.recorded_at <= upto_at);
-  const sources = await Promise.all(meant.map(({ id }) => store.read(memory_source.ofMemory(id))));
+  // A summary rests on all that was said in its time; it goes, and is made anew of what stays.
+  const cited = meant.filter(({ kind }) => kind !== 'summary');
+  const sources = await Promise.all(cited.map(({ id }) => store.read(memory_source.ofMemory(id))));
   const rested = sources
     .flat()
     .map(({ message_id: id, turn_id, role, at, text }) => ({ id, turn_id, role, at, text }));
-  const said = new Map([...holding, ...rested].map((one) => [one.id, one]));
+  const just = fresh.filter(({ conversation }) => scopeOf(conversation, owners) === scope);
+  const said = new Map([...holding, ...just, ...rested].map((one) => [one.id, one]));
   return { memories: meant, said: [...said.values()].toSorted((a, b) => b.id - a.id) };
 }
 
