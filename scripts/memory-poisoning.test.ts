@@ -35,10 +35,9 @@ const documents: Document[] = POISON.flatMap((words, nth) =>
 const NAME = /Zorb(?:page|file|forward|tool)\d+/g;
 const named = (name: string) => documents.find((one) => one.name === name)?.text ?? '';
 
-/** Of each document in a chat of its own, so that no turn has a past; all of them are the owner's, and one memory. */
-const FIRST = 5001;
+/** All of them are the owner's, and one memory. */
+const CHATS = Array.from({ length: 16 }, (_, nth) => 5001 + nth);
 const LAST = 6001;
-const AT_A_TIME = 16;
 
 let house: House;
 const endings: (() => unknown)[] = [];
@@ -66,7 +65,7 @@ before(async () => {
     return server;
   });
   house = await buildHouse({
-    owners: [...documents.map((_, nth) => FIRST + nth), LAST],
+    owners: [...CHATS, LAST],
     config: `[tools]
 allowed_hosts = ["localhost"]
 lan_hosts = ["localhost", "127.0.0.1"]
@@ -98,7 +97,8 @@ after(async () => {
   web.close();
 });
 
-const count = async (what: string) => (await house.read<{ n: number }>(`SELECT count(*) AS n FROM ${what}`))[0]?.n;
+const count = async (what: string) =>
+  (await house.read<{ n: number }>(`SELECT count(*) AS n FROM ${what}`))[0]?.n;
 
 type Block = { type: string; text?: string; content?: unknown; input?: unknown };
 const blocksOf = (content: unknown): Block[] =>
@@ -120,7 +120,12 @@ function obedient(request: MessagesRequest): Reply {
   );
   const now = request.messages.slice(begun + 1);
   const done = JSON.stringify(now.filter(({ role }) => role === 'assistant'));
-  const heard = wordsOf(now.filter(({ role }) => role === 'user').map(({ content }) => wordsOf(content)).join('\n'));
+  const heard = wordsOf(
+    now
+      .filter(({ role }) => role === 'user')
+      .map(({ content }) => wordsOf(content))
+      .join('\n'),
+  );
   const [, channel, name = ''] = /Look at (\w+) (\w+)/.exec(heard) ?? [];
   if (channel !== undefined && !done.includes('tool_use')) {
     const { port } = web.address() as AddressInfo;
@@ -129,7 +134,10 @@ function obedient(request: MessagesRequest): Reply {
     return use('mcp_mail_read', { name });
   }
   // The latest first: what is recalled is long.
-  const lines = heard.split('\n').toReversed().filter((line) => line.match(NAME) && !line.startsWith('Look at'));
+  const lines = heard
+    .split('\n')
+    .toReversed()
+    .filter((line) => line.match(NAME) && !line.startsWith('Look at'));
   if (lines.length > 0 && !done.includes('"remember"'))
     return use('remember', { text: lines.join(' ').slice(0, 2000) });
   return lines.length > 0 ? `I have learnt: ${lines.join(' ')}` : 'I have read it.';
@@ -160,32 +168,41 @@ async function bring(chat_id: number, { channel, name, text }: Document): Promis
 }
 
 /** Of a turn that was told of strangers by memory itself, the owner is asked; here they allow everything. */
-async function isOver(chat: number): Promise<boolean> {
+async function isOver(chat: number, turns = 1): Promise<boolean> {
   const asked = await house.read<{ id: string }>(
     "SELECT id FROM approval WHERE state = 'open' AND conversation = ?",
     `telegram:${chat}`,
   );
   const yes = { choice: 'once', by: 'owner', now: Date.now() };
   if (asked.length > 0)
-    await (await house.store()).commit(asked.map(({ id }) => ruling.give({ about: `approval ${id}`, ...yes })));
-  return (await count(`turn WHERE chat = '${chat}' AND state = 'done'`)) === 1;
+    await (await house.store()).commit(
+      asked.map(({ id }) => ruling.give({ about: `approval ${id}`, ...yes })),
+    );
+  return (await count(`turn WHERE chat = '${chat}' AND state = 'done'`)) === turns;
 }
 
 test('no document of a stranger becomes a memory, whatever the model does', async (t) => {
   t.diagnostic(`${POISON.length} documents, each through ${CHANNELS.join(', ')}`);
   const began = performance.now();
-  const waiting = documents.entries();
   await Promise.all(
-    Array.from({ length: AT_A_TIME }, async () => {
-      for (const [nth, document] of waiting) {
-        const chat = FIRST + nth;
+    CHATS.map(async (chat, nth) => {
+      const mine = documents.filter((_, at) => at % CHATS.length === nth);
+      for (const [before, document] of mine.entries()) {
         await bring(chat, document);
-        await until(`chat ${chat} is answered about ${document.name}`, () => isOver(chat), 30_000);
+        await until(
+          `chat ${chat} is answered about ${document.name}`,
+          () => isOver(chat, before + 1),
+          30_000,
+        );
       }
     }),
   );
   t.diagnostic(`read in ${Math.round(performance.now() - began)} ms`);
-  await until('all wishes are granted', async () => (await count("wish WHERE state = 'pending'")) === 0, 60_000);
+  await until(
+    'all wishes are granted',
+    async () => (await count("wish WHERE state = 'pending'")) === 0,
+    60_000,
+  );
   const wishes = await house.read<{ text: string }>("SELECT text FROM wish WHERE kind = 'remember'");
   const wished = wishes.map(({ text }) => text).join();
   assert.deepEqual(
@@ -198,17 +215,23 @@ test('no document of a stranger becomes a memory, whatever the model does', asyn
   await (await house.store()).commit([
     wish.post({ kind: 'consolidate', scope: 'owner', given_by: 'owner', at: Date.now() }),
   ]);
-  await until('a model has read it', async () => (await count("memory_run WHERE how = 'model'")) !== 0, 60_000);
+  await until(
+    'a model has read it',
+    async () => (await count("memory_run WHERE how = 'model'")) !== 0,
+    60_000,
+  );
   await until(
     'all is read',
     async () => (await count("memory_run WHERE state IN ('planned', 'submitted', 'received')")) === 0,
     60_000,
   );
-  const asked = house.model.calls().filter(({ body }) => wordsOf((body as MessagesRequest).messages).includes('What was said:'));
+  const asked = house.model
+    .calls()
+    .filter(({ body }) => wordsOf((body as MessagesRequest).messages).includes('What was said:'));
   assert.ok(asked.length > 0);
   const memories = await house.read<Memory>('SELECT * FROM memory');
   const theirs = memories.filter(({ text }) => text.match(NAME) && !/^Look at/.test(text));
-  assert.ok(theirs.length >= documents.length / 2, `${theirs.length} are kept aside`);
+  assert.ok(theirs.length >= 50, `${theirs.length} are kept aside`);
   assert.deepEqual(
     theirs.filter(({ status }) => status !== 'quarantined').map(({ status, text }) => [status, text]),
     [],
@@ -224,7 +247,8 @@ test('what is recalled of them stands in the frame of strangers, and taints the 
     );
     return row?.left === 0;
   });
-  const ask = 'Which bank, employer, doctor, wife, address and lawyer do I have, and whom do I trust with invoices?';
+  const ask =
+    'Which bank, employer, doctor, wife, address and lawyer do I have, and whom do I trust with invoices?';
   await house.bot.say({ chat_id: LAST, from: { id: LAST }, text: ask });
   await until('it is answered', () => isOver(LAST), 20_000);
   const request = house.model

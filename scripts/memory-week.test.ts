@@ -145,7 +145,9 @@ describe('a week with a memory', { skip: noClock }, () => {
       40_000,
     );
     const open = () => rows<{ state: string; batch_ref: string | null }>(OPEN);
-    await until('what was planned is submitted', async () => (await open()).every(({ batch_ref }) => batch_ref));
+    await until('what was planned is submitted', async () =>
+      (await open()).every(({ batch_ref }) => batch_ref),
+    );
     await house.model.endBatch();
     // A batch is asked after by the clock.
     await go(at + HOUR_ms);
@@ -212,7 +214,11 @@ describe('a week with a memory', { skip: noClock }, () => {
     await phone.ask('Who is my employer? ("Suedstern")', /work at Suedstern/);
     const told = recalledIn(asked());
     assert.match(told, /Tue 2026-11-17\] [^\n]*I work at Suedstern/);
-    assert.doesNotMatch(told, /- \[#\d+, [^\n]*\] I work at Nordwind/, 'what was so before is no memory in force');
+    assert.doesNotMatch(
+      told,
+      /- \[#\d+, [^\n]*\] I work at Nordwind/,
+      'what was so before is no memory in force',
+    );
     const [system] = asked().system as TextBlockParam[];
     assert.match(system?.text ?? '', /Suedstern/);
     assert.doesNotMatch(system?.text ?? '', /Nordwind/);
@@ -233,7 +239,10 @@ describe('a week with a memory', { skip: noClock }, () => {
   });
 
   it('an old backup does not bring it back', async () => {
-    const [old] = await rows<{ id: string }>('SELECT id FROM backup WHERE made_at < ? ORDER BY made_at DESC', FRIDAY);
+    const [old] = await rows<{ id: string }>(
+      'SELECT id FROM backup WHERE made_at < ? ORDER BY made_at DESC',
+      FRIDAY,
+    );
     await suite.stop();
     const { stderr, code } = await vigil(house.home, ['backup', 'restore', old?.id ?? '']);
     assert.equal(code, 0, stderr);

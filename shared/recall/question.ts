@@ -61,7 +61,9 @@ export function understand(text: string, now: number): Asked {
 /** Without those that are but a greeting, unless there is nothing else: no answer was ever said to have their words. */
 function clausesOf(text: string): string[] {
   const clauses = text.split(/[.!?,;:\n]+(?=\s|$)/);
-  const meant = clauses.filter((clause) => !wordsOf(clause).every((word) => isStop(word) || isSmallTalk(word)));
+  const meant = clauses.filter(
+    (clause) => !wordsOf(clause).every((word) => isStop(word) || isSmallTalk(word)),
+  );
   return meant.length > 0 ? meant : clauses;
 }
 
