@@ -19,7 +19,12 @@ import { clockOf, noClock, type WallClock } from '#shared/testing/wall-clock.ts'
 const HOUR_ms = 3_600_000;
 const DAY_ms = 24 * HOUR_ms;
 const MONDAY = Date.parse('2026-11-16T00:00Z');
-const [TUESDAY, WEDNESDAY, THURSDAY, FRIDAY] = [1, 2, 3, 4].map((days) => MONDAY + days * DAY_ms);
+const [TUESDAY, WEDNESDAY, THURSDAY, FRIDAY] = [
+  MONDAY + DAY_ms,
+  MONDAY + 2 * DAY_ms,
+  MONDAY + 3 * DAY_ms,
+  MONDAY + 4 * DAY_ms,
+] as const;
 
 const CONFIG = `[owner]
 time_zone = "UTC"
@@ -228,13 +233,13 @@ describe('a week with a memory', { skip: noClock }, () => {
 
   it('forgotten, it is gone: from what is recalled, from what the model is told, and from the disk', async () => {
     await phone.ask('Who is my sister? ("Mara Q")', /Mara Quellwasser/);
-    assert.ok((await filesWith(house, SISTER)).length > 0);
+    assert.ok((await filesWith(house, 'Quellwasser')).length > 0);
     const shown = await phone.ask('/forget Quellwasser', /^Forget this for good/);
     await phone.press(shown, /^Forget all of it$/);
     await phone.hear(/^Forgotten: .* Nothing of it is left in the store/, 40_000);
     await phone.ask('Who is my sister? ("Mara Q")', /I know nothing/);
     assert.doesNotMatch(JSON.stringify(asked()), /Quellwasser/);
-    assert.deepEqual(await filesWith(house, SISTER), []);
+    assert.deepEqual(await filesWith(house, 'Quellwasser'), []);
     await phone.ask('What do I take in my coffee? ("oatmilk")', /love oatmilk/);
   });
 
@@ -250,7 +255,7 @@ describe('a week with a memory', { skip: noClock }, () => {
     assert.equal(await count("message WHERE text LIKE '%Quellwasser%'"), 0);
     await phone.ask('Who is my sister? ("Mara Q")', /I know nothing/);
     assert.doesNotMatch(JSON.stringify(asked()), /Quellwasser/);
-    assert.deepEqual(await filesWith(house, SISTER), []);
+    assert.deepEqual(await filesWith(house, 'Quellwasser'), []);
     await phone.ask('What do I take in my coffee? ("oatmilk")', /love oatmilk/);
   });
 });

@@ -106,9 +106,11 @@ export async function plan(
     ...named.map(({ recorded_at }) => recorded_at),
   );
   const runs = await read(erase.runs(message, scope));
+  const by = of.wish === undefined ? [] : await read(erase.askedBy(of.wish));
+  const askings = by.length > 0 ? await read(erase.askings) : [];
   const gone: erase.Gone = {
     turn,
-    inbound,
+    inbound: [...inbound, ...askings.map(({ id }) => id)],
     message,
     memory,
     told,
@@ -118,6 +120,8 @@ export async function plan(
     step: runs.flatMap(({ step }) => step ?? []),
     wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
     scope,
+    asked: by.map(({ conversation }) => conversation),
+    press: by.flatMap(({ presses }): number[] => JSON.parse(presses)),
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
   const ours = named.filter(({ kind }) => kind !== 'summary');

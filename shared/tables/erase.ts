@@ -29,6 +29,10 @@ export type Gone = {
   wish: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
+  /** Conversations in which it was asked to forget: the words of that are those of what goes. */
+  asked: readonly string[];
+  /** The commands that asked it. */
+  press: readonly number[];
 };
 
 export const NOTHING: Gone = {
@@ -43,6 +47,8 @@ export const NOTHING: Gone = {
   step: [],
   wish: [],
   scope: [],
+  asked: [],
+  press: [],
 };
 
 const GONE = `WITH given (it) AS MATERIALIZED (SELECT ?), ${Object.keys(NOTHING)
@@ -97,6 +103,25 @@ export function turns(ids: readonly string[]): Query<{ id: string; over: 0 | 1; 
     args: [list(ids)],
   };
 }
+
+/** Where the wish was said, and the commands that led to it. */
+export function askedBy(wish: number): Query<{ conversation: string; presses: string }> {
+  return {
+    verb: 'erase.askedBy',
+    sql: `SELECT w.conversation, (SELECT json_group_array(p.id) FROM press p WHERE p.conversation = w.conversation
+            AND p.handled_at IS NOT NULL AND p.data LIKE '/forget %') AS presses
+          FROM wish w WHERE w.id = ? AND w.conversation IS NOT NULL`,
+    args: [wish],
+  };
+}
+
+/** Commands and presses as they came in, which nobody reads any more: those that asked to forget. */
+export const askings: Query<{ id: number }> = {
+  verb: 'erase.askings',
+  sql: `SELECT id FROM inbound WHERE turn_id IS NULL AND state = 'ignored'
+          AND (payload_json LIKE '%"/forget %' OR payload_json LIKE '%"forget:%')`,
+  args: [],
+};
 
 export type Said = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'turn_id'> & { conversation: string };
 

@@ -167,7 +167,9 @@ function turned({ role, text }: Said) {
 export const forgotten: Act = async (desk, pressed, rest) => {
   const [id, only_memories] = rest.split(':');
   const [asked] = await desk.store.read(press.byId(Number(id)));
-  if (asked?.conversation !== pressed.conversation || readCommand(asked.data)?.name !== 'forget')
+  const command = asked && readCommand(asked.data);
+  // Once something is forgotten, what was asked before says no more what was meant.
+  if (asked?.conversation !== pressed.conversation || command?.name !== 'forget' || command.rest === '')
     return settled;
   const meant = await meantBy(desk, asked);
   const ids = meant.memories.map((one) => one.id);
