@@ -8,16 +8,16 @@ import { socketOf } from '#shared/runtime/home.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
-import { placeOf } from '../place.ts';
+import { patiently } from '../patience.ts';
+import { settled } from '../settle.ts';
 import { askerAt } from './ask.ts';
 import { gap_ms } from './input.ts';
 import { type Planned, plan } from './plan.ts';
-import { apply, ask, clear, collect, putOff, type Runner, submit } from './step.ts';
+import { apply, ask, clear, collect, giveUp, putOff, type Runner, submit } from './step.ts';
 
 const JOB = 'consolidate memory';
 /** How often it is looked for sessions that are over. */
@@ -29,6 +29,11 @@ export function runs(ctx: Context<Config>): void {
   const asker = askerAt(socketOf(ctx.home, 'router'), ctx.config.day_usd, ctx.signal);
   const runner: Runner = { ...ctx, asker };
   const isReal = () => asker.isReal(ctx.config.alias);
+  const applyOrNot = patiently(
+    ({ id }: memory_run.Run) => id,
+    (run) => apply(runner, run),
+    (run, error) => giveUp(runner, run, error),
+  );
   let idle_at = 0;
 
   ctx.work<Step>({
@@ -41,7 +46,7 @@ export function runs(ctx: Context<Config>): void {
       const open = await ctx.store.read(memory_run.open);
       // To keep what is there comes before asking for more; and a batch is deleted before its runs are in another.
       const received = open.find(({ state }) => state === 'received');
-      if (received) return () => apply(runner, received);
+      if (received) return () => applyOrNot(received);
       const [collected] = await ctx.store.read(memory_run.collected);
       if (collected) return () => clear(runner, collected.batch_ref);
       const step = stepOf(runner, isReal, open, now);
@@ -111,12 +116,7 @@ async function nightly(
 }
 
 async function granted(ctx: Context<Config>, one: wish.Wish, { ops, runs, words }: Planned): Promise<void> {
-  const now = ctx.clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const told = { key: `wish:${one.id}`, kind: 'notice', turn_id: null, message_ref: null } as const;
-  await ctx.persist([
-    ...ops,
-    wish.settle(one.id, { state: runs > 0 ? 'done' : 'refused', outcome: words, now }),
-    ...(place ? [outbound.post({ ...told, ...place, text: `Memory: ${words}.`, now })] : []),
-  ]);
+  const state = runs > 0 ? 'done' : 'refused';
+  const end = { state, outcome: words, tell: `Memory: ${words}.`, now: ctx.clock.now() } as const;
+  await ctx.persist([...ops, ...settled(one, end)]);
 }
