@@ -30,7 +30,7 @@ test('what is said in private or in one group is told in no other, and each hear
   ];
   for (const [phone, name] of places) {
     await phone.ask(`My parrot's nickname is ${name}`, /^answer to/);
-    await phone.ask('/remember the parrot is called ' + name, /^I will remember/);
+    await phone.ask(`/remember the parrot is called ${name}`, /^I will remember/);
     // From here on it is not told word for word.
     await phone.ask('/new', /./);
   }
