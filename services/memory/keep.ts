@@ -73,13 +73,13 @@ export async function carryOut(
   if (steps.length > 0) await renewProfile(ctx, scope);
 }
 
-const turns = new WeakMap<Store, Promise<unknown>>();
+const turns = new WeakMap<object, Promise<unknown>>();
 
 /** One after the other: what is decided on rows that another one is about to change would be decided wrongly. */
-export function alone<T>(store: Store, work: () => Promise<T>): Promise<T> {
-  const done = (turns.get(store) ?? Promise.resolve()).then(work, work);
+export function alone<T>(key: object, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(key) ?? Promise.resolve()).then(work, work);
   turns.set(
-    store,
+    key,
     done.catch(() => {}),
   );
   return done;

@@ -1,6 +1,7 @@
 /**
  * Consolidation by a model: every night, when it was wished, and, where that is wanted, whenever a session is over. What is
- * planned goes through its steps whenever it is due. Nothing new costs nothing: no call is made.
+ * planned goes through its steps whenever it is due. Nothing new costs nothing: no call is made. One plan is made after the
+ * other: two at once would have the same asked, and paid for, twice.
  */
 
 import type { Context } from '#shared/runtime/context.ts';
@@ -12,6 +13,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
+import { alone } from '../keep.ts';
 import { patiently } from '../patience.ts';
 import { settled } from '../settle.ts';
 import { askerAt } from './ask.ts';
@@ -52,12 +54,12 @@ export function runs(ctx: Context<Config>): void {
       const step = stepOf(runner, isReal, open, now);
       if (step) return step;
       const due = (await ctx.store.read(slot.openFor('memory'))).find(({ job }) => job === JOB);
-      if (due) return async () => nightly(ctx, due, await plan(ctx, isReal));
+      if (due) return () => alone(runner, async () => nightly(ctx, due, await plan(ctx, isReal)));
       if (!ctx.config.when_idle || now < idle_at) return null;
       idle_at = now + IDLE_ms;
       const behind = await ctx.store.read(memory_cursor.behind);
       if (!behind.some(({ last_at }) => now - last_at >= gap_ms(ctx.config))) return null;
-      return async () => commit(ctx, (await plan(ctx, isReal)).ops);
+      return () => alone(runner, async () => commit(ctx, (await plan(ctx, isReal)).ops));
     },
     act: async (step) => void (await step()),
     async due() {
@@ -71,7 +73,7 @@ export function runs(ctx: Context<Config>): void {
     halts: true,
     look: async () => (await ctx.store.read(wish.next(['consolidate'])))[0],
     // Whoever wishes it now means what was said just now too.
-    act: async (one) => granted(ctx, one, await plan(ctx, isReal, true)),
+    act: (one) => alone(runner, async () => granted(ctx, one, await plan(ctx, isReal, true))),
   });
 }
 
