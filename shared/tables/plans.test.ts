@@ -389,6 +389,7 @@ const verbs: (Op | Query<unknown>)[] = [
   memory_run.counted('h', { changes: 1, rejected: 0, problem: null }),
   memory_run.of(1),
   message.cited([1]),
+  message.unsearched('tea', 9),
   message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
   profile.of('s'),
 ];
