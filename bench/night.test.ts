@@ -61,11 +61,7 @@ describe('a night', { skip: noClock, concurrency: true }, () => {
       assert.ok(canaries.answered >= 2, String(canaries.answered));
 
       const slept = backups.filter(({ made_at }) => made_at >= six_at && made_at < six_at + 0.1 * HOUR_ms);
-      assert.deepEqual(slept.map(({ job }) => job).toSorted(), [
-        'consolidate memory',
-        'daily backup',
-        'hourly backup',
-      ]);
+      assert.deepEqual(slept.map(({ job }) => job).toSorted(), ['daily backup', 'hourly backup']);
       assert.deepEqual(
         of('prune').map(({ state }) => state),
         ['done'],
