@@ -29,6 +29,10 @@ export type Gone = {
   wish: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
+  /** Commands that show what is remembered, questions whether to forget or remember, and what was answered to either. */
+  press: readonly number[];
+  approval: readonly string[];
+  notice: readonly number[];
 };
 
 export const NOTHING: Gone = {
@@ -43,6 +47,9 @@ export const NOTHING: Gone = {
   step: [],
   wish: [],
   scope: [],
+  press: [],
+  approval: [],
+  notice: [],
 };
 
 const GONE = `WITH given (it) AS MATERIALIZED (SELECT ?), ${Object.keys(NOTHING)
@@ -229,8 +236,49 @@ export function wishes(
 export function conversations(scopes: readonly string[]): Query<{ conversation: string }> {
   return {
     verb: 'erase.conversations',
-    sql: `SELECT DISTINCT conversation FROM passage WHERE scope ${IN}`,
-    args: [list(scopes)],
+    sql: `SELECT conversation FROM passage WHERE scope ${IN}
+          UNION SELECT conversation FROM wish WHERE scope ${IN} AND conversation IS NOT NULL`,
+    args: [list(scopes), list(scopes)],
+  };
+}
+
+/** What was typed in these conversations of what is remembered, and is answered: short as a word may be, it goes. */
+export function presses(talks: readonly string[]): Query<{ id: number }> {
+  const typed = ['memory', 'remember', 'forget'].map((name) => `data LIKE '/${name}%'`).join(' OR ');
+  return {
+    verb: 'erase.presses',
+    sql: `SELECT id FROM press WHERE conversation ${IN} AND handled_at IS NOT NULL AND (${typed})`,
+    args: [list(talks)],
+  };
+}
+
+/** What the owner was asked in these conversations of what to remember or forget, and is done. */
+export function approvals(talks: readonly string[]): Query<{ id: string }> {
+  return {
+    verb: 'erase.approvals',
+    sql: `SELECT a.id FROM approval a JOIN tool_call c ON c.id = a.call_id
+          WHERE a.conversation ${IN} AND a.tool IN ('remember', 'forget') AND c.finished_at IS NOT NULL`,
+    args: [list(talks)],
+  };
+}
+
+/** What was told of these, under the keys of those who tell it. */
+export function notices(
+  press: readonly number[],
+  approval: readonly string[],
+  memory: readonly number[],
+): Query<{ id: number }> {
+  return {
+    verb: 'erase.notices',
+    sql: `SELECT o.id FROM json_each(?) w JOIN outbound o ON o.key = 'press:' || w.value
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o
+            ON o.key IN ('approval:' || w.value, 'approval:' || w.value || ':over')
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o
+            ON o.key IN ('pressed:memory:confirm:' || w.value, 'pressed:memory:reject:' || w.value)
+          UNION SELECT o.id FROM outbound o WHERE o.key GLOB 'memory:ask:*' AND EXISTS (
+            SELECT 1 FROM json_each('[' || substr(o.key, 12, instr(substr(o.key, 12), ':') - 1) || ']') asked
+            WHERE asked.value ${IN})`,
+    args: [list(press), list(approval), list(memory), list(memory)],
   };
 }
 
@@ -295,11 +343,13 @@ export function remembered(after: number, most: number): Query<{ id: number; tex
 }
 
 /** What the owner has set up, in words of theirs: it is theirs to change. */
-export const setUp: Query<{ what: string; text: string }> = {
+export type SetUp = { what: string; text: string; conversation: string };
+
+export const setUp: Query<SetUp> = {
   verb: 'erase.setUp',
-  sql: `SELECT 'job ' || name AS what, prompt AS text FROM schedule s
+  sql: `SELECT 'job ' || name AS what, prompt AS text, conversation FROM schedule s
           WHERE id = (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AND state <> 'deleted'
-        UNION ALL SELECT 'task ' || id, goal || char(10) || check_text FROM task`,
+        UNION ALL SELECT 'task ' || id, goal || char(10) || check_text, conversation FROM task`,
   args: [],
 };
 

@@ -17,7 +17,7 @@ export const table: Table = {
   keeps: { days: 1, since: 'created_at', only: "channel = 'canary'" },
   // The row stays, so that nothing is sent twice; what is not out yet stays in.
   erase: {
-    where: 'turn_id IN gone_turn',
+    where: 'turn_id IN gone_turn OR id IN gone_notice',
     set: `text = '', buttons_json = NULL, file_json = NULL, error = NULL,
       state = CASE WHEN state IN ('pending', 'uncertain') THEN 'dead' ELSE state END,
       finished_at = coalesce(finished_at, CASE WHEN state IN ('pending', 'uncertain') THEN changed_at END)`,
