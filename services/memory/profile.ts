@@ -3,6 +3,7 @@
  * a provider's cache holds; and they are written only when they have changed.
  */
 
+import { isUnclear } from '#shared/recall/memories.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as profile from '#shared/tables/profile.ts';
@@ -74,10 +75,7 @@ function compare(a: string, b: string): number {
 
 function lineOf(one: Memory, all: readonly Memory[]): string {
   const due = one.due_at === null ? '' : ` (${dateOf(one.due_at)})`;
-  const contested =
-    one.status === 'disputed' ||
-    (one.slot !== null && all.some((other) => other.status === 'disputed' && other.slot === one.slot));
-  return `- ${one.text.replace(/\s+/g, ' ')}${due}${contested ? ' [unclear: ask]' : ''}`;
+  return `- ${one.text.replace(/\s+/g, ' ')}${due}${isUnclear(one, all) ? ' [unclear: ask]' : ''}`;
 }
 
 /** 2026-05-03 17:00, where the owner is. */

@@ -7,6 +7,7 @@ import * as z from 'zod/mini';
 import { withRelated, withSources } from '#shared/forget/named.ts';
 import { type Plan, plan, type Targets } from '#shared/forget/plan.ts';
 import { shown } from '#shared/forget/shown.ts';
+import { isUnclear } from '#shared/recall/memories.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { type Found, recall as recalled } from '#shared/recall/recall.ts';
 import { scopeAt } from '#shared/recall/scope.ts';
@@ -73,12 +74,23 @@ export const recall = tool({
 });
 
 async function inForce({ store }: Tools, scope: string): Promise<Found[]> {
-  return (await store.read(memory.standing(scope))).slice(-MOST_MEMORIES).map(foundOf);
-}
-
-function foundOf({ id, text, trust, valid_from, recorded_at }: memory.Memory): Found {
-  const at = valid_from ?? recorded_at;
-  return { kind: 'memory', id, role: null, author: null, at, trust, text, score: 0, why: {} };
+  const all = await store.read(memory.standing(scope));
+  return all.slice(-MOST_MEMORIES).map((one) => {
+    const { id, text, trust } = one;
+    const at = one.valid_from ?? one.recorded_at;
+    const found = {
+      kind: 'memory',
+      id,
+      role: null,
+      author: null,
+      at,
+      trust,
+      text,
+      score: 0,
+      why: {},
+    } as const;
+    return { ...found, unclear: isUnclear(one, all) };
+  });
 }
 
 const forgetting = z.strictObject({

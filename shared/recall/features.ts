@@ -5,33 +5,26 @@
 
 import type { Passage } from '#shared/tables/passage.ts';
 import type { Asked, Term } from './question.ts';
-import { isStop, pairsOf, stemOf, stemsOf } from './terms.ts';
+import { isStop, pairsOf, stemOf, stemsOf, wordsOf } from './terms.ts';
 
 export type Candidate = Pick<
   Passage,
   'id' | 'conversation' | 'role' | 'author' | 'at' | 'trust' | 'text' | 'context'
 >;
 
-/** Each is 0 to about 1, or a yes. `beside`: in the messages before and after it. */
+/** Each is 0 to about 1, or a yes. */
 export const FIRST = [
   'text', // its terms, by how often and how rare (BM25)
-  'before',
-  'after',
+  'before', // … in the messages before it
   'cover', // the share of the question's terms, by their rarity, that is in it
-  'cover_beside',
   'cover_all', // … in it, beside it, or its author
   'rarest', // its rarest term among them
-  'rarest_all',
   'kin', // terms that have only their kin in it
-  'kin_beside',
   'spelling', // … only a word that begins alike
-  'phrase', // terms that stand together in both
   'pairs', // of scripts without spaces
   'author', // the question names its author
-  'author_text',
   'period', // said at the time that the question names, or soon after
-  'time', // a time is asked for, and there is one in it
-  'time_text',
+  'time', // a time is asked for, and there is one in it, by how well its words fit
   'number',
   'place',
   'name',
@@ -41,7 +34,6 @@ export const FIRST = [
   'user',
   'user_self', // asked about oneself, and said by a person
   'agent_agent', // asked about the agent, and said by it
-  'first_person',
 ] as const;
 
 export const SECOND = [
@@ -50,7 +42,6 @@ export const SECOND = [
   'next',
   'previous',
   'feedback', // words that the best have in common
-  'feedback_wide',
   'opens', // the first of its session
 ] as const;
 
@@ -64,7 +55,6 @@ const NUMBER =
   /\b(\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|once|twice|couple|few|several|half)\b/i;
 const PLACE = /\b(?:in|at|to|from|near|around|visit(?:ed|ing)?) (?:the )?\p{Lu}\p{L}/u;
 const NAME = /[\p{Ll},] \p{Lu}\p{Ll}/u;
-const SELF = /\b(I|my|we|our)\b/;
 const QUESTION = /\?["')\]]*\s*$/;
 
 /** After such a pause it is another session. */
@@ -81,74 +71,71 @@ export type Looked = {
   readonly candidate: Candidate;
   /** The part of its text that is looked at. */
   readonly part: string;
-  readonly stems: readonly string[];
+  /** Its words, each once. */
   readonly unlike: ReadonlySet<string>;
+  /** The line before it, and the one after it, as its context has them. */
+  readonly previous: string;
+  readonly next: string;
   readonly first: Features<First>;
 };
 
 export function firstLook(asked: Asked, idf: readonly number[], candidates: readonly Candidate[]): Looked[] {
-  const { terms } = asked;
+  const { terms, wants } = asked;
   const total = sum(idf) || 1;
   const most = Math.max(...idf, Number.MIN_VALUE);
-  const words = matcherOf(terms);
-  const authors = new Set(candidates.flatMap(({ author }) => stemsOf(author)));
-  const read = candidates.map((candidate) => {
-    const [before = '', after = ''] = candidate.context.split('\n\n');
-    const part = partOf(candidate.text.slice(0, LONGEST_chars), words, idf);
-    return { candidate, before, after, part, stems: stemsOf(part), author: stemsOf(candidate.author) };
-  });
-  const stemsBefore = read.map(({ before }) => stemsOf(before));
-  const stemsAfter = read.map(({ after }) => stemsOf(after));
-  const mean = mean1(read.map(({ stems }) => stems.length));
-  const meanBeside = mean1([...stemsBefore, ...stemsAfter].map(({ length }) => length));
   const pairs = new Set(asked.pairs);
+  const reader = readerOf(terms);
+  // A line stands beside up to four others.
+  const lines = new Map<string, Count>();
+  const readLine = (line: string): Count => {
+    const found = lines.get(line) ?? reader(line);
+    lines.set(line, found);
+    return found;
+  };
+  const read = candidates.map((candidate) => {
+    const [before = [], after = []] = candidate.context.split('\n\n').map((side) => side.split('\n'));
+    const part = partOf(candidate.text.slice(0, LONGEST_chars), reader, idf);
+    return {
+      ...{ candidate, part },
+      text: readLine(part),
+      before: together(before.map(readLine)),
+      after: together(after.map(readLine)),
+      previous: before.at(-1) ?? '',
+      next: after[0] ?? '',
+    };
+  });
+  const mean = meanOf(read.map(({ text }) => text.length));
+  const meanBefore = meanOf(read.map(({ before }) => before.length));
 
-  return read.map(({ candidate, before, part, stems, author }, i) => {
-    const text = count(stems, words, terms.length);
-    const front = count(stemsBefore[i] ?? [], words, terms.length);
-    const back = count(stemsAfter[i] ?? [], words, terms.length);
-    const named = terms.map(({ stem }) => author.includes(stem));
-    const unlike = new Set(stems);
-    const score = bm25(text, idf, stems.length / mean) / total;
-    const beside = terms.map((_, at) => (front.times[at] ?? 0) + (back.times[at] ?? 0));
-    const all = terms.map((_, at) => (text.times[at] ?? 0) + (beside[at] ?? 0) + Number(named[at] ?? false));
-    const byAuthor = Number(named.some(Boolean) && authors.size > 0);
-    const time = Number(asked.wants.time && TIME.test(part));
+  return read.map(({ candidate, part, text, before, after, previous, next }) => {
+    const author = stemsOf(candidate.author);
+    const named = terms.map(({ stem }) => Number(author.includes(stem)));
+    const unlike = new Set(text.stems);
+    const score = bm25(text, idf, mean) / total;
     const first: Features<First> = {
       text: score,
-      before: bm25(front, idf, (stemsBefore[i]?.length ?? 0) / meanBeside) / total,
-      after: bm25(back, idf, (stemsAfter[i]?.length ?? 0) / meanBeside) / total,
+      before: bm25(before, idf, meanBefore) / total,
       cover: covered(text.times, idf) / total,
-      cover_beside: covered(beside, idf) / total,
-      cover_all: covered(all, idf) / total,
+      cover_all: covered(added([text.times, before.times, after.times, named]), idf) / total,
       rarest: rarest(text.times, idf) / most,
-      rarest_all: rarest(all, idf) / most,
       kin: covered(without(text.near, text.times), idf) / total,
-      kin_beside:
-        Math.max(
-          covered(without(front.near, front.times), idf),
-          covered(without(back.near, back.times), idf),
-        ) / total,
       spelling: covered(alike(terms, text.times, unlike), idf) / total,
-      phrase: together(asked, idf, stems),
-      pairs: pairs.size === 0 ? 0 : pairsOf(part).filter(once(pairs)).length / pairs.size,
-      author: byAuthor,
-      author_text: byAuthor * score,
+      pairs:
+        pairs.size === 0 ? 0 : new Set(pairsOf(part).filter((pair) => pairs.has(pair))).size / pairs.size,
+      author: Math.max(0, ...named),
       period: Math.max(0, ...asked.periods.map((period) => closeness(candidate.at, period))),
-      time,
-      time_text: time * score,
-      number: Number(asked.wants.number && NUMBER.test(part)),
-      place: Number(asked.wants.place && PLACE.test(part)),
-      name: Number(asked.wants.name && NAME.test(part)),
+      time: wants.time && TIME.test(part) ? score : 0,
+      number: Number(wants.number && NUMBER.test(part)),
+      place: Number(wants.place && PLACE.test(part)),
+      name: Number(wants.name && NAME.test(part)),
       asks: questions(part),
-      answers: Number(QUESTION.test(before)),
-      length: Math.log1p(stems.length) / 5,
+      answers: Number(QUESTION.test(previous)),
+      length: Math.log1p(text.length) / 5,
       user: Number(candidate.role === 'user'),
-      user_self: Number(asked.wants.self && candidate.role === 'user'),
-      agent_agent: Number(asked.wants.agent && candidate.role === 'assistant'),
-      first_person: Number(SELF.test(part)),
+      user_self: Number(wants.self && candidate.role === 'user'),
+      agent_agent: Number(wants.agent && candidate.role === 'assistant'),
     };
-    return { candidate, part, stems, unlike, first };
+    return { candidate, part, unlike, previous, next, first };
   });
 }
 
@@ -178,8 +165,7 @@ export function secondLook(
     for (const { stem } of asked.terms) if (unlike.has(stem)) found.add(stem);
     has.set(session, found);
   });
-  const close = feedback(asked, looked, order.slice(0, 5), share);
-  const wide = feedback(asked, looked, order.slice(0, 15), share);
+  const common = feedback(asked, looked, order.slice(0, 5), share);
   const beside = neighbours(looked);
   return looked.map(({ candidate, unlike, first }, i) => {
     const session = sessions[i] ?? 0;
@@ -190,8 +176,7 @@ export function secondLook(
       session_cover: sum(idf.filter((_, at) => found?.has(asked.terms[at]?.stem ?? ''))) / total,
       next: share[beside[i]?.next ?? -1] ?? 0,
       previous: share[beside[i]?.previous ?? -1] ?? 0,
-      feedback: close(unlike),
-      feedback_wide: wide(unlike),
+      feedback: common(unlike),
       opens: Number(candidate.context === '' || candidate.context.startsWith('\n\n')),
     };
   });
@@ -200,38 +185,60 @@ export function secondLook(
 /** So far down the first look's list reaches what the second takes for found. */
 const FIELD_size = 60;
 
-type Matcher = ReadonlyMap<string, readonly { at: number; near: boolean }[]>;
+/** A text's words: all its stems, of each term how often it occurs, and how often its kin. */
+type Count = { stems: string[]; length: number; times: number[]; near: number[] };
+type Reader = (text: string) => Count;
 
-/** Which stems count for which terms: as the term itself or a form of it, or as one of its field. */
-function matcherOf(terms: readonly Term[]): Matcher {
-  const found = new Map<string, { at: number; near: boolean }[]>();
+/** Reads texts for these terms. Each word is looked up once, whatever is asked of it. */
+function readerOf(terms: readonly Term[]): Reader {
+  const meant = new Map<string, { at: number; near: boolean }[]>();
   const add = (stem: string, at: number, near: boolean) =>
-    found.set(stem, [...(found.get(stem) ?? []), { at, near }]);
+    meant.set(stem, [...(meant.get(stem) ?? []), { at, near }]);
   terms.forEach(({ stem, kin }, at) => {
     const own = new Set([stem, ...kin.forms.map(stemOf)]);
     for (const form of own) add(form, at, false);
     for (const other of new Set(kin.fields.map(stemOf))) if (!own.has(other)) add(other, at, true);
   });
-  return found;
-}
-
-type Count = { times: number[]; near: number[] };
-
-function count(stems: readonly string[], words: Matcher, size: number): Count {
-  const times = new Array<number>(size).fill(0);
-  const near = new Array<number>(size).fill(0);
-  for (const stem of stems) {
-    for (const match of words.get(stem) ?? []) {
-      const into = match.near ? near : times;
-      into[match.at] = (into[match.at] ?? 0) + 1;
+  const known = new Map<string, { stem: string; means: readonly { at: number; near: boolean }[] }>();
+  const NOTHING: [] = [];
+  return (text) => {
+    const stems: string[] = [];
+    const times = new Array<number>(terms.length).fill(0);
+    const near = new Array<number>(terms.length).fill(0);
+    for (const word of wordsOf(text)) {
+      let read = known.get(word);
+      if (!read) {
+        const stem = stemOf(word);
+        read = { stem, means: meant.get(stem) ?? NOTHING };
+        known.set(word, read);
+      }
+      stems.push(read.stem);
+      for (const match of read.means) {
+        const into = match.near ? near : times;
+        into[match.at] = (into[match.at] ?? 0) + 1;
+      }
     }
-  }
-  return { times, near };
+    return { stems, length: stems.length, times, near };
+  };
 }
 
-/** @param length in means of all of them */
-function bm25({ times }: Count, idf: readonly number[], length: number): number {
-  const norm = 1.2 * (0.25 + 0.75 * length);
+function together(counts: readonly Count[]): Pick<Count, 'length' | 'times'> {
+  return {
+    length: sum(counts.map(({ length }) => length)),
+    times: added(counts.map(({ times }) => times)),
+  };
+}
+
+const added = (rows: readonly (readonly number[])[]) =>
+  (rows[0] ?? []).map((_, at) => rows.reduce((all, row) => all + (row[at] ?? 0), 0));
+
+/** @param mean how long such a text is */
+function bm25(
+  { length, times }: Pick<Count, 'length' | 'times'>,
+  idf: readonly number[],
+  mean: number,
+): number {
+  const norm = 1.2 * (0.25 + (0.75 * length) / mean);
   return sum(times.map((n, at) => (n === 0 ? 0 : ((idf[at] ?? 0) * n * 2.2) / (n + norm))));
 }
 
@@ -255,42 +262,19 @@ function alike(terms: readonly Term[], times: readonly number[], unlike: Readonl
   });
 }
 
-/** The share of the neighbouring terms that are neighbours in the text too; half where they only stand close. */
-function together(asked: Asked, idf: readonly number[], stems: readonly string[]): number {
-  let all = 0;
-  let found = 0;
-  for (const [one, other] of asked.together) {
-    const weight = (idf[one] ?? 0) + (idf[other] ?? 0);
-    all += weight;
-    const first = placesOf(asked.terms[one], stems);
-    const second = first.length === 0 ? [] : placesOf(asked.terms[other], stems);
-    const apart = first.flatMap((a) => second.map((b) => b - a));
-    if (apart.some((by) => by > 0 && by <= 3)) found += weight;
-    else if (apart.some((by) => Math.abs(by) <= 5)) found += weight / 2;
-  }
-  return all === 0 ? 0 : found / all;
-}
-
-function placesOf(term: Term | undefined, stems: readonly string[]): number[] {
-  const places: number[] = [];
-  for (let at = stems.indexOf(term?.stem ?? ''); at >= 0; at = stems.indexOf(term?.stem ?? '', at + 1)) {
-    places.push(at);
-  }
-  return places;
-}
-
 function closeness(at: number, { from, to }: { from: number; to: number }): number {
   const off = at < from ? from - at : Math.max(0, at - to);
   return Math.exp(-off / PERIOD_ms);
 }
 
 function questions(text: string): number {
+  if (!text.includes('?')) return 0;
   const sentences = text.split(/(?<=[.!?])\s+/);
   return sentences.filter((sentence) => QUESTION.test(sentence)).length / sentences.length;
 }
 
 /** The run of sentences of a long text, at most `PART_chars`, that has most of what is asked for. */
-function partOf(text: string, words: Matcher, idf: readonly number[]): string {
+function partOf(text: string, reader: Reader, idf: readonly number[]): string {
   if (text.length <= PART_chars) return text;
   const parts: string[] = [];
   for (const sentence of text.match(/[^\n.!?]+(?:[.!?]+(?=\s|$)|[.!?]|\n|$)\s*/g) ?? [text]) {
@@ -304,7 +288,7 @@ function partOf(text: string, words: Matcher, idf: readonly number[]): string {
   let best = parts[0] ?? '';
   let most = 0;
   for (const part of parts) {
-    const { times, near } = count(stemsOf(part), words, idf.length);
+    const { times, near } = reader(part);
     const worth = covered(times, idf) + covered(without(near, times), idf) / 4;
     if (worth > most) [best, most] = [part, worth];
   }
@@ -330,19 +314,17 @@ function sessionsOf(looked: readonly Looked[]): number[] {
 
 /** Which of the others stands right before and after each: its own context holds their words. */
 function neighbours(looked: readonly Looked[]): { previous: number; next: number }[] {
-  const line = (text: string) => text.replace(/\s+/g, ' ').trim();
   const by = new Map<string, number[]>();
   looked.forEach(({ candidate: { conversation, text } }, i) => {
-    const key = `${conversation} ${line(text)}`;
+    const key = `${conversation} ${/\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, ' ').trim() : text}`;
     by.set(key, [...(by.get(key) ?? []), i]);
   });
-  return looked.map(({ candidate: { conversation, context, at } }) => {
-    const [before = '', after = ''] = context.split('\n\n');
-    const find = (text: string) =>
+  return looked.map(({ candidate: { conversation, at }, previous, next }) => {
+    const find = (line: string) =>
       by
-        .get(`${conversation} ${text}`)
+        .get(`${conversation} ${line}`)
         ?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
-    return { previous: find(before.split('\n').at(-1) ?? ''), next: find(after.split('\n')[0] ?? '') };
+    return { previous: find(previous), next: find(next) };
   });
 }
 
@@ -376,10 +358,5 @@ function feedback(
   return (found) => sum(words.map(([stem, weight]) => (found.has(stem) ? weight : 0))) / all;
 }
 
-function once(wanted: ReadonlySet<string>): (pair: string) => boolean {
-  const seen = new Set<string>();
-  return (pair) => wanted.has(pair) && !seen.has(pair) && seen.add(pair) !== undefined;
-}
-
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
-const mean1 = (numbers: readonly number[]) => sum(numbers) / (numbers.length || 1) || 1;
+const meanOf = (numbers: readonly number[]) => sum(numbers) / (numbers.length || 1) || 1;

@@ -1,5 +1,7 @@
 /** What could bear on a question: a few hundred candidates out of all that was said, and how rare its words are there. */
 
+import type { Cited } from '#shared/tables/memory.ts';
+import * as memory from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import type { Candidate } from './features.ts';
 import { type Asked, isIdle, understand } from './question.ts';
@@ -10,13 +12,16 @@ export type Field = {
   /** How rare each term is. */
   idf: readonly number[];
   candidates: Candidate[];
+  memories: Cited[];
 };
 
 /** So many are looked at closely. */
-const CANDIDATES = 240;
+const CANDIDATES = 180;
+const BEST = 2 * CANDIDATES;
+const MEMORIES = 40;
 /** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
  *  stands nearly everywhere is read in the newest part only. */
-const POSTINGS = 24_000;
+const POSTINGS = 12_000;
 /** What a candidate's kin of a term is worth beside the term itself, and what a named day is, in rare words. */
 const KIN_share = 0.3;
 const DAY_weight = 3;
@@ -24,7 +29,7 @@ const PAIR_weight = 3;
 
 export async function find(read: Read, question: Question): Promise<Field> {
   const asked = understand(question.text, question.now);
-  if (isIdle(asked)) return { asked, idf: [], candidates: [] };
+  if (isIdle(asked)) return { asked, idf: [], candidates: [], memories: [] };
   const terms = asked.terms.map(({ word, kin }) => anyOf([word, ...kin.forms]));
   const kin = asked.terms.map(({ kin }) => anyOf(kin.fields));
   const days = asked.periods.map(daysOf);
@@ -39,20 +44,21 @@ export async function find(read: Read, question: Question): Promise<Field> {
     ...kin.map((match, i) => [match, KIN_share * (idf[i] ?? 0)] as const),
     ...days.map((match) => [match, DAY_weight] as const),
   ];
-  const candidates = await read(
-    passage.candidates({
-      scope: question.scope,
-      matches: within(
-        weighted.filter(([match]) => match !== ''),
-        (match) => (found.get(match) ?? 0) / among,
-        newest,
-      ),
-      pairs: asked.pairs.map((pair) => [anyOf([pair]), PAIR_weight, 0] as const),
-      except_turns: question.except_turns ?? [],
-      limit: CANDIDATES,
-    }),
+  const matches = within(
+    weighted.filter(([match]) => match !== ''),
+    (match) => (found.get(match) ?? 0) / among,
+    newest,
   );
-  return { asked, idf, candidates };
+  const pairs = asked.pairs.map((pair) => [anyOf([pair]), PAIR_weight, 0] as const);
+  const { scope, except_turns = [] } = question;
+  const best = (among: number) =>
+    read(passage.candidates({ scope, matches, pairs, except_turns, limit: CANDIDATES, among }));
+  let candidates = await best(BEST);
+  // Of a scope that is a small part of the store there may be more further down.
+  if (candidates.length < CANDIDATES) candidates = await best(Number.MAX_SAFE_INTEGER);
+  const words = terms.length === 0 ? '' : terms.join(' OR ');
+  const memories = words === '' ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
+  return { asked, idf, candidates, memories };
 }
 
 /** Each match with the oldest id it is looked for from: the rare ones anywhere, the others as far back as can be afforded. */

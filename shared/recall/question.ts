@@ -13,8 +13,6 @@ export type Term = {
 export type Asked = {
   /** What it is about, in order, each once. */
   readonly terms: readonly Term[];
-  /** Terms (by their place) that follow one another in it. */
-  readonly together: readonly (readonly [number, number])[];
   /** Of scripts without spaces: see `pairsOf`. */
   readonly pairs: readonly string[];
   /** Times that it names, the end not included. */
@@ -45,19 +43,13 @@ export function understand(text: string, now: number): Asked {
   const words = wordsOf(text);
   const said = words.join(' ');
   const terms: Term[] = [];
-  const together: [number, number][] = [];
-  let previous = -1;
   for (const word of words) {
-    if (isStop(word)) continue;
     const stem = stemOf(word);
-    let at = terms.findIndex((term) => term.stem === stem);
-    if (at < 0) at = terms.push({ stem, word, kin: kinOf(stem) }) - 1;
-    if (previous >= 0 && previous !== at) together.push([previous, at]);
-    previous = at;
+    if (isStop(word) || terms.some((term) => term.stem === stem)) continue;
+    terms.push({ stem, word, kin: kinOf(stem) });
   }
   return {
     terms: terms.slice(0, MOST_terms),
-    together: together.filter((pair) => pair.every((at) => at < MOST_terms)),
     pairs: [...new Set(pairsOf(text))].slice(0, MOST_terms),
     periods: periodsIn(said, now),
     wants: Object.fromEntries(

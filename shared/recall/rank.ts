@@ -8,6 +8,8 @@ export type Ranked = {
   candidate: Candidate;
   /** What of its text bears on the question. */
   part: string;
+  /** How much of the question it has, by its words, its kin or its time. */
+  bearing: number;
   score: number;
   /** What each feature added to the score. */
   why: Partial<Record<Feature, number>>;
@@ -28,7 +30,9 @@ export function rank(asked: Asked, idf: readonly number[], candidates: readonly 
         score += added;
         if (added !== 0) why[name] = Math.round(added * 1000) / 1000;
       }
-      return { candidate, part, score, why };
+      const { cover_all, kin, spelling, pairs, period } = features;
+      const bearing = cover_all + (kin + spelling) / 2 + pairs + period;
+      return { candidate, part, bearing, score, why };
     })
     .toSorted((a, b) => b.score - a.score || b.candidate.id - a.candidate.id);
 }

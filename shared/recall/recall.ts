@@ -1,9 +1,11 @@
 /** What of all that was said and is remembered bears on a question: by its words alone, without a model. */
 
+import * as memory from '#shared/tables/memory.ts';
 import type { Trust } from '#shared/tables/message.ts';
 import type { Query } from '#shared/tables/op.ts';
 import { fill } from './fill.ts';
 import { find } from './find.ts';
+import { asCandidate, isUnclear, sourcesOf, weigh } from './memories.ts';
 import { rank } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
@@ -26,27 +28,78 @@ export type Found = {
   author: string | null;
   at: number;
   trust: Trust;
+  /** Of a long message, the part that bears on it. */
   text: string;
+  /** Something else is remembered against it, and nobody has said which is so. */
+  unclear?: boolean;
   score: number;
   /** What it scored by, feature by feature. */
   why: Readonly<Record<string, number>>;
 };
 
+/** Of so many of the best it is asked whether something has replaced what they say. */
+const CHECKED = 60;
+
+/** When no candidate has so much of the question, none bears on it: a word in common is not yet a topic. */
+const LEAST = 0.15;
+
+/** What scores so much less than the best does not bear on it either. What held an answer hardly ever lay that far. */
+const FAR = 12;
+
 /** The best first, each once, as many as fit into the budget. Nothing when nothing bears on it. */
 export async function recall(read: Read, question: Question): Promise<Found[]> {
-  const { asked, idf, candidates } = await find(read, question);
-  const found = rank(asked, idf, candidates).map(
-    ({ candidate: { id, role, author, at, trust }, part, score, why }): Found => ({
-      kind: 'message',
-      id,
-      role,
-      author: author || null,
-      at,
-      trust,
-      text: part,
-      score,
-      why,
-    }),
+  const { scope, now, budget_tokens } = question;
+  const { asked, idf, candidates, memories } = await find(read, question);
+  if (candidates.length + memories.length === 0) return [];
+  const first = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
+  if (Math.max(...first.map(({ bearing }) => bearing)) < LEAST) return [];
+  const said = first.flatMap(({ candidate: { id } }) => (id > 0 ? [id] : [])).slice(0, CHECKED);
+  const replacing = await read(memory.replacing(scope, said));
+  // What has taken a message's place is told with it, also where it has none of the question's words.
+  const known = new Map(memories.map((each) => [each.id, each]));
+  const replaced = new Map<number, number | null>();
+  for (const row of replacing) {
+    replaced.set(row.message_id, row.id ?? replaced.get(row.message_id) ?? null);
+    if (row.id !== null) known.set(row.id, row);
+  }
+  const unranked = [...known.values()].filter(
+    ({ id }) => !first.some(({ candidate }) => candidate.id === -id),
   );
-  return fill(found, question.budget_tokens, ({ id }) => [`message ${id}`]);
+  const all = [
+    ...first,
+    ...unranked.map((each) => ({
+      candidate: asCandidate(each),
+      part: each.text,
+      bearing: 0,
+      score: first.at(-1)?.score ?? 0,
+      why: {},
+    })),
+  ];
+  const ranked = weigh(all, [...known.values()], replaced, now);
+  const best = ranked[0]?.score ?? 0;
+  const unclear = new Set(
+    [...known.values()].filter((one) => isUnclear(one, known.values())).map(({ id }) => id),
+  );
+  const found = ranked
+    .filter(({ score }) => score >= best - FAR)
+    .map(({ candidate, part, score, why }): Found => {
+      const { id, role, author, at, trust } = candidate;
+      return id < 0
+        ? {
+            ...{ kind: 'memory', id: -id, role: null, author: null, at, trust, text: part, score, why },
+            unclear: unclear.has(-id),
+          }
+        : { kind: 'message', id, role, author: author || null, at, trust, text: part, score, why };
+    });
+  // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many, and no
+  // message says that it is unclear.
+  return fill(found, budget_tokens, ({ kind, id }) => {
+    if (kind === 'message') return [`message ${id}`];
+    const cited = known.get(id);
+    const told =
+      cited && cited.kind !== 'summary' && !unclear.has(id)
+        ? sourcesOf(cited).map((source) => `message ${source}`)
+        : [];
+    return [`memory ${id}`, ...told];
+  });
 }

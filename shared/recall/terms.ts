@@ -16,8 +16,14 @@ export function pairsOf(text: string): string[] {
 
 /** Words in small letters without accents, split where the index splits them: `Zoë's` → zoe, s. */
 export function wordsOf(text: string): string[] {
-  const plain = /[\u0080-\uffff]/.test(text) ? text.normalize('NFKD').replace(/\p{M}/gu, '') : text;
-  return plain.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const small = text.toLowerCase();
+  if (!/[\u0080-\uffff]/.test(small)) return small.match(/[a-z0-9]+/g) ?? [];
+  return (
+    small
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }
 
 /** Most words come again and again. */

@@ -197,6 +197,40 @@ export function over(now: number, overdue_at: number): Query<Memory> {
   };
 }
 
+/** With the messages that it rests on. */
+export type Cited = Memory & { sources_json: string };
+
+const SOURCES =
+  '(SELECT json_group_array(s.message_id) FROM memory_source s WHERE s.memory_id = m.id) AS sources_json';
+
+/** What is so, or unclear, and has words of `match` (an FTS5 expression) in it. */
+export function bearing(scope: string, match: string, limit: number): Query<Cited> {
+  return {
+    verb: 'memory.bearing',
+    sql: `SELECT m.*, ${SOURCES} FROM memory_fts CROSS JOIN memory m ON m.id = memory_fts.rowid
+          WHERE memory_fts MATCH ? AND m.scope = ? AND m.status IN ('active', 'disputed')
+          ORDER BY bm25(memory_fts), m.id DESC LIMIT ?`,
+    args: [match, scope, limit],
+  };
+}
+
+/** Of these messages, those that tell what is so no more; and what has taken its place, where anything has. */
+export function replacing(
+  scope: string,
+  message_ids: readonly number[],
+): Query<{ message_id: number } & (Cited | { id: null })> {
+  return {
+    verb: 'memory.replacing',
+    sql: `SELECT old.message_id, m.*, ${SOURCES} FROM json_each(?) q
+          CROSS JOIN memory_source old ON old.message_id = q.value
+          CROSS JOIN memory was ON was.id = old.memory_id AND was.scope = ? AND was.status IN ('superseded', 'retracted')
+          LEFT JOIN memory m INDEXED BY memory_of_slot ON m.scope = was.scope AND m.slot = was.slot
+            AND m.status IN ('active', 'disputed')
+          WHERE NOT EXISTS (SELECT 1 FROM memory_source new WHERE new.memory_id = m.id AND new.message_id = old.message_id)`,
+    args: [JSON.stringify(message_ids), scope],
+  };
+}
+
 export function of(id: number): Query<Memory> {
   return { verb: 'memory.of', sql: 'SELECT * FROM memory WHERE id = ?', args: [id] };
 }

@@ -58,15 +58,6 @@ export function remove(id: number): Op {
   return { verb: 'passage.remove', sql: 'DELETE FROM passage WHERE id = ?', args: [id] };
 }
 
-/** The last of a conversation's that are searched already. */
-export function last(conversation: string): Query<{ id: number }> {
-  return {
-    verb: 'passage.last',
-    sql: 'SELECT id FROM passage WHERE conversation = ? ORDER BY id DESC LIMIT 1',
-    args: [conversation],
-  };
-}
-
 /** What has these words in a row, the newest first: a `phrase` as passage_fts knows it, or `pairs` as passage_pairs does. */
 export function holding(
   { scope, upto_at, most }: { scope: string; upto_at: number; most: number },
@@ -83,7 +74,7 @@ export function holding(
 }
 
 /** What is counted in: the newest so many ids. */
-const SAMPLE = 50_000;
+const SAMPLE = 20_000;
 
 /** In how many of the newest passages each of the matches (FTS5 expressions) is, in their order, and how many those are. */
 export function counts(matches: readonly string[]): Query<{ found: number; newest: number; among: number }> {
@@ -100,7 +91,10 @@ export function counts(matches: readonly string[]): Query<{ found: number; newes
 /** An FTS5 expression, what it is worth, and the oldest id that is looked at. */
 export type Match = readonly [match: string, weight: number, from: number];
 
-/** Those of a scope for which most speaks. */
+/**
+ * Those of a scope for which most speaks.
+ * @param of.among of so many of the best of all scopes; beyond, most of the time would go into their order
+ */
 export function candidates(of: {
   scope: string;
   matches: readonly Match[];
@@ -108,27 +102,27 @@ export function candidates(of: {
   pairs: readonly Match[];
   except_turns: readonly string[];
   limit: number;
+  among: number;
 }): Query<Passage & { score: number }> {
   return {
     verb: 'passage.candidates',
-    sql: `WITH hit (id, weight) AS (
-            SELECT passage_fts.rowid, q.value ->> 1 FROM json_each(?) q CROSS JOIN passage_fts
-              WHERE passage_fts MATCH q.value ->> 0 AND passage_fts.rowid >= q.value ->> 2
+    // Weights are taken out of the JSON once, not for each hit. The join keeps the order of what it begins with (that has a
+    // limit), and ends once it has enough: few rows are read.
+    sql: `WITH wanted (words, weight, since) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)),
+          paired (words, weight, since) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)),
+          hit (id, weight) AS (
+            SELECT passage_fts.rowid, weight FROM wanted CROSS JOIN passage_fts
+              WHERE passage_fts MATCH words AND passage_fts.rowid >= since
             UNION ALL
-            SELECT passage_pairs.rowid, q.value ->> 1 FROM json_each(?) q CROSS JOIN passage_pairs
-              WHERE passage_pairs MATCH q.value ->> 0 AND passage_pairs.rowid >= q.value ->> 2
-          ), best AS MATERIALIZED (
-            SELECT hit.id, sum(hit.weight) AS score FROM hit CROSS JOIN passage p ON p.id = hit.id
-            WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?))
-            GROUP BY hit.id ORDER BY score DESC, hit.id DESC LIMIT ?
-          )
-          SELECT p.*, best.score FROM best JOIN passage p ON p.id = best.id ORDER BY best.score DESC, p.id DESC`,
+            SELECT passage_pairs.rowid, weight FROM paired CROSS JOIN passage_pairs
+              WHERE passage_pairs MATCH words AND passage_pairs.rowid >= since
+          ),
+          best (id, score) AS (SELECT id, sum(weight) AS score FROM hit GROUP BY id ORDER BY score DESC, id DESC LIMIT ?)
+          SELECT p.*, best.score FROM best CROSS JOIN passage p ON p.id = best.id
+          WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
     args: [
-      JSON.stringify(of.matches),
-      JSON.stringify(of.pairs),
-      of.scope,
-      JSON.stringify(of.except_turns),
-      of.limit,
+      ...[JSON.stringify(of.matches), JSON.stringify(of.pairs), of.among],
+      ...[of.scope, JSON.stringify(of.except_turns), of.limit],
     ],
   };
 }

@@ -137,6 +137,17 @@ const verbs: (Op | Query<unknown>)[] = [
   message.newest,
   passage.keepOnly(1, 2, [1]),
   passage.newest,
+  passage.counts(['"a"']),
+  passage.candidates({
+    scope: 's',
+    matches: [['"a"', 1, 0]],
+    pairs: [],
+    except_turns: [],
+    limit: 1,
+    among: 1,
+  }),
+  memory.bearing('s', '"a"', 1),
+  memory.replacing('s', [1]),
   passage_cursor.where,
   passage_cursor.move({ made_by: '1', upto_id: 1 }, [1]),
   outbound.move('1', '2'),
@@ -379,7 +390,10 @@ for (const { verb, sql, args } of verbs) {
     const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...args);
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
-      const own = /^SCAN (c|w|t|name|lost|now|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(detail);
+      const own =
+        /^SCAN (c|w|t|q|name|lost|now|wanted|paired|hit|best|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
+          detail,
+        );
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
       // A full-text index that is asked for words.
       const matched = /VIRTUAL TABLE INDEX \d+:M/.test(detail);
