@@ -8,7 +8,8 @@
  * who talk to an assistant. Everything goes through the library that core uses, over a store in a temporary folder.
  *
  * The weights were fitted on LoCoMo's first five conversations and on that set: for these, `node bench/recall/fit.ts` says
- * what is found in a conversation by weights that were fitted on the others.
+ * what is found in a conversation by weights that were fitted on the others. The words of shared/recall/kin.ts were written
+ * with those conversations in view, so that a figure which owes nothing to them needs others.
  */
 
 import { parseArgs } from 'node:util';

@@ -11,7 +11,7 @@ registerHooks({ load(url, context, next) { process.stderr.write(url + '\\n'); re
 
 test('help is quick: it loads neither the store nor the config', () => {
   const program = join(root, 'scripts', 'vigil.ts');
-  for (const args of [['--help'], ['cost', '--help'], ['budget', 'set', '--help']]) {
+  for (const args of [['--help'], ['cost', '--help'], ['budget', 'set', '--help'], ['memory', '--help']]) {
     const { status, stderr } = spawnSync(process.execPath, ['--import', SPY, program, ...args], {
       encoding: 'utf8',
     });

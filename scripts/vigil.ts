@@ -23,6 +23,7 @@ import { loadtest } from './cli/loadtest.ts';
 import { logs } from './cli/logs.ts';
 import { mcp } from './cli/mcp.ts';
 import { members } from './cli/members.ts';
+import { memory } from './cli/memory.ts';
 import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
@@ -54,6 +55,7 @@ const verbs = [
   resume,
   explain,
   decisions,
+  memory,
   retry,
   cost,
   budget,

@@ -15,6 +15,9 @@ import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { FILE, openStore } from '#shared/store/store.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as incident from '#shared/tables/incident.ts';
+import * as message from '#shared/tables/message.ts';
+import type { Op } from '#shared/tables/op.ts';
+import * as passage_cursor from '#shared/tables/passage_cursor.ts';
 import { startBotApi } from '#shared/testing/bot-api.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { KEY, TOKEN } from '#shared/testing/house.ts';
@@ -25,6 +28,7 @@ import type { Check, Facts, Finding } from './doctor/check.ts';
 import * as config from './doctor/config.ts';
 import * as credentials from './doctor/credentials.ts';
 import * as disk from './doctor/disk.ts';
+import { memory } from './doctor/memory.ts';
 import * as network from './doctor/network.ts';
 import { night } from './doctor/night.ts';
 import { sandbox } from './doctor/sandbox.ts';
@@ -187,6 +191,35 @@ test('disk: 2 GB are enough, less is tight, below 0.3 GB is a fault', async (t) 
     [3e8 - 1, 'fault'],
   ] as const)
     assert.equal(disk.room(free, 'x').state, state);
+});
+
+test('memory: ten minutes without an index are many, and what was proposed waits for a word', async (t) => {
+  const given = facts(t);
+  await found(memory, given, 'unseen', /cannot be read/);
+  const store = await opened(t, given.home);
+  const looking = { ...given, store };
+  await found(memory, looking, 'fine', /^0 in force, nothing was gone over yet$/);
+  const said = (at: number) => message.said({ conversation: 'terminal:main', text: 'hi', at, turn_id: 't' });
+  const core = await opened(t, given.home, 'core');
+  await core.commit([said(NOW - 600_000)]);
+  await found(memory, looking, 'fine', /nothing was/);
+  await core.commit([said(NOW - 600_001)]);
+  await found(memory, looking, 'warning', /^1 messages .* for 10 min/, /start Vigil/);
+  await beat(t, given.home, 'memory');
+  await found(memory, looking, 'warning', /cannot be searched/, /vigil restart memory/);
+
+  const service = await opened(t, given.home, 'memory');
+  await service.commit([passage_cursor.move({ made_by: '', upto_id: 2 }, [1, 2])]);
+  const kept = (status: string, trust: number): Op => ({
+    verb: 'test',
+    sql: `INSERT INTO memory (uid, scope, kind, text, hash, status, origin, trust, recorded_at)
+          VALUES (?, 'owner', 'fact', ?, ?, ?, 'rule', ?, 1)`,
+    args: [status, status, status, status, trust],
+  });
+  await service.commit([kept('active', 3), kept('quarantined', 0)]);
+  await found(memory, looking, 'fine', /^1 in force, 1 held back/);
+  await service.commit([kept('proposed', 3)]);
+  await found(memory, looking, 'warning', /^1 wait for your word; 1 in force/, /confirm or reject/);
 });
 
 test('workspace: what lies in it is counted; more than 10 GB is much', async (t) => {

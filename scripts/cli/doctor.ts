@@ -20,6 +20,7 @@ async function checks(): Promise<Check[]> {
   const credentials = await import('./doctor/credentials.ts');
   const disk = await import('./doctor/disk.ts');
   const network = await import('./doctor/network.ts');
+  const { memory } = await import('./doctor/memory.ts');
   const { night } = await import('./doctor/night.ts');
   const services = await import('./doctor/services.ts');
   const supervision = await import('./doctor/supervision.ts');
@@ -30,6 +31,7 @@ async function checks(): Promise<Check[]> {
     ...[supervision.units, supervision.linger, supervision.limits],
     ...(onMac ? [night] : []),
     ...[disk.disk, disk.backup, disk.workspace, network.clock, config.timeZone, sandbox],
+    memory,
     ...[credentials.tokens, network.telegram, services.poller, network.provider, config.prices],
     ...[credentials.secondRoute, network.alarm],
   ];

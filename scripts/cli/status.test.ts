@@ -10,7 +10,7 @@ import { quietHome, vigil } from '#shared/testing/cli.ts';
 test('vigil status tells what waits for its owner, and nothing of it when nothing does', async (t) => {
   const { home } = await quietHome(t);
   const quiet = await vigil(home, ['status']);
-  assert.doesNotMatch(quiet.stdout, /your yes|tasks|held/);
+  assert.doesNotMatch(quiet.stdout, /your yes|tasks|held|memory asks/);
 
   const [core, tools] = await Promise.all(
     (['core', 'tools'] as const).map((principal) => openStore({ directory: home.state, principal })),

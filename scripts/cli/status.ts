@@ -10,6 +10,7 @@ import { type Home, homeOf, lockOf, roleOf } from '#shared/runtime/home.ts';
 import * as approval from '#shared/tables/approval.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as memory from '#shared/tables/memory.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as turn from '#shared/tables/turn.ts';
@@ -82,6 +83,7 @@ export function status(program: Command): void {
           tasks: Object.fromEntries(
             (await store.read(task.unfinished)).map(({ state, count }) => [state, count]),
           ),
+          memory: { asked: (await store.read(memory.unsettled)).length },
         };
         process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : table(report));
         if (report.services.some(({ phase }) => phase === 'dead' || phase === 'misconfigured'))
@@ -236,6 +238,8 @@ type Report = {
   approvals: number;
   held: Pick<turn.Turn, 'id' | 'conversation' | 'error'>[];
   tasks: Record<string, number>;
+  /** What memory wants to know of its owner. */
+  memory: { asked: number };
 };
 
 function serviceTable(rows: Row[]): string {
@@ -266,7 +270,7 @@ export function span(ms: number): string {
   return `${Math.floor(ms / size)} ${unit}`;
 }
 
-function table({ services: rows, inbound, outbound, approvals, held, tasks }: Report): string {
+function table({ services: rows, inbound, outbound, approvals, held, tasks, memory }: Report): string {
   const counts = (of: Record<string, number>) =>
     Object.entries(of)
       .map(([state, count]) => `${count} ${state}`)
@@ -274,6 +278,9 @@ function table({ services: rows, inbound, outbound, approvals, held, tasks }: Re
   const waits = [
     `waiting for an answer: ${inbound.waiting}; going out: ${counts(outbound) || 'nothing'}`,
     ...(approvals > 0 ? [`waiting for your yes: ${approvals}; scripts/vigil approve lists them`] : []),
+    ...(memory.asked > 0
+      ? [`memory asks about: ${memory.asked}; scripts/vigil memory list --scope all shows them`]
+      : []),
     ...(counts(tasks) ? [`tasks: ${counts(tasks)}; scripts/vigil task list shows them`] : []),
     ...held.map(({ id, conversation, error }) =>
       harmless(`held in ${conversation}: ${excerpt(error ?? '')}; scripts/vigil retry ${id} tries again`),

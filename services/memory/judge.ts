@@ -4,7 +4,7 @@
  * way to the owner alone. Pure.
  */
 
-import type { Memory } from '#shared/tables/memory.ts';
+import { KINDS, type Memory } from '#shared/tables/memory.ts';
 import type { Source } from '#shared/tables/memory_source.ts';
 import type { Trust } from '#shared/tables/message.ts';
 import { type Board, boardOf, type Located, type Piece, type Step } from './board.ts';
@@ -44,15 +44,6 @@ const FEW = 8;
 const LONGEST_chars = 2000;
 const LONGEST_SUMMARY_chars = 6000;
 const DAY_ms = 86_400_000;
-const KINDS: readonly Memory['kind'][] = [
-  'fact',
-  'preference',
-  'person',
-  'task',
-  'event',
-  'instruction',
-  'summary',
-];
 
 type Ruling = { piece: Piece } | { why: string };
 

@@ -4,6 +4,7 @@ import * as wish from '#shared/tables/wish.ts';
 import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
 import { ask, unasked } from './asks.ts';
 import { expire } from './expiry.ts';
+import { applyChanges } from './keep.ts';
 import { rulesOf } from './rules.ts';
 import { grant } from './wishes.ts';
 
@@ -219,4 +220,26 @@ test('what is over expires, a task a month after it was due, and not what is pin
     [1],
   );
   assert.doesNotMatch(await here.profile(), /rent/);
+});
+
+test('the summary of a session expires after ninety days, that of a day does not', async (t) => {
+  const here = await trial(t);
+  const id = await here.say('we planned the trip');
+  const ends_at = here.now;
+  const open = { slot: null, confidence: null, valid_from: null, due_at: null };
+  const summary = { op: 'add', kind: 'summary', starts_at: ends_at, ends_at, ...open } as const;
+  const sources = [{ message_id: id, quote: null }];
+  await applyChanges(here, { run: { how: 'model', input_hash: 'x' } }, 'owner', [
+    { ...summary, text: 'A trip was planned', period: 'session', sources },
+    { ...summary, text: 'On that day a trip was planned', period: 'day', sources },
+  ]);
+  here.now = ends_at + 90 * 86_400_000 - 1;
+  await expire(here);
+  assert.equal((await here.memories("status = 'active'")).length, 2);
+  here.now += 1;
+  await expire(here);
+  assert.deepEqual(
+    (await here.memories("status = 'active'")).map(({ period }) => period),
+    ['day'],
+  );
 });

@@ -15,13 +15,17 @@ export type Field = {
   memories: Cited[];
 };
 
-/** So many are looked at closely. */
+/** So many are looked at closely, taken from so many of all scopes; and so many memories. */
 const CANDIDATES = 180;
 const BEST = 2 * CANDIDATES;
 const MEMORIES = 40;
-/** Of so many places in the index are read at most, so that the time of a question does not grow with the years: what
- *  stands nearly everywhere is read in the newest part only. */
+/**
+ * So many places in the index are read at most, so that the time of a question does not grow with the years: what stands
+ * nearly everywhere is read in the newest part only.
+ */
 const POSTINGS = 12_000;
+/** A question of more terms is looked for without their kin. */
+const KIN_terms = 10;
 /** What a candidate's kin of a term is worth beside the term itself, and what a named day is, in rare words. */
 const KIN_share = 0.3;
 const DAY_weight = 3;
@@ -31,7 +35,8 @@ export async function find(read: Read, question: Question): Promise<Field> {
   const asked = understand(question.text, question.now);
   if (isIdle(asked)) return { asked, idf: [], candidates: [], memories: [] };
   const terms = asked.terms.map(({ word, kin }) => anyOf([word, ...kin.forms]));
-  const kin = asked.terms.map(({ kin }) => anyOf(kin.fields));
+  // A long question has words enough.
+  const kin = asked.terms.length > KIN_terms ? [] : asked.terms.map(({ kin }) => anyOf(kin.fields));
   const days = asked.periods.map(daysOf);
   const wanted = [...terms, ...kin, ...days].filter((match) => match !== '');
   const counted = await read(passage.counts(wanted));

@@ -72,7 +72,7 @@ create make design build|problem issue trouble|challenge obstacle difficulty str
 change transform|identity transgender gender|transgender trans|church faith religion god|religion faith church|military army soldier veteran|veteran military soldier army
 country abroad|immigrant homeland move|weather rain snow sunny|dress outfit clothes wear|jewelry necklace ring bracelet pendant|garden plant flower yard|haircut hair
 hair dye|sunset sunrise|wedding ceremony marry bride|pregnant baby expecting|sponsor endorse endorsement deal|deal contract agreement sign|promote market advertise campaign
-memory remember reminisce nostalgia|remind memory reminder|symbolize represent mean stand symbol|symbol represent mean necklace|meaning represent symbolize significance mean
+memory remember reminisce nostalgia|remind memory reminder|symbolize represent mean stand symbol|symbol represent mean|meaning represent symbolize significance mean
 nickname call|opinion think view feel|attend join participate go visit|participate join attend take part|join enroll sign member|visit go trip saw|research look investigate
 receive get given got|recently lately just yesterday last week|regularly often usual every|inspire motivate influence|realize learn understand|learn discover understand
 quote saying motto|letter note card|item object thing stuff|picture photo painting|reaction feel react happy|feel felt emotion|attitude feel view|describe say call
@@ -145,7 +145,7 @@ language: english spanish french german italian japanese chinese portuguese kore
 season: summer winter spring fall autumn
 month: january february march april may june july august september october november december
 weekday: monday tuesday wednesday thursday friday saturday sunday
-brand: nike adidas gatorade puma apple samsung
+brand: nike adidas puma apple samsung sony
 company: google apple amazon microsoft nike
 device: phone laptop computer tablet watch camera console
 social: instagram tiktok facebook twitter youtube

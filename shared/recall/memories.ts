@@ -63,11 +63,12 @@ type Scored = { candidate: Candidate; score: number; why: Record<string, number>
 /**
  * Adds to each score what memory says about it. A message whose word has been replaced comes after what replaced it,
  * however well it fits: the newest value is told first.
+ * @param replaced messages that tell what is so no more, and the memory that has taken the place of it
  */
 export function weigh<Item extends Scored>(
   ranked: readonly Item[],
   memories: readonly Cited[],
-  replaced: ReadonlyMap<number, number | null>,
+  replaced: readonly { message_id: number; id: number | null }[],
   now: number,
 ): Item[] {
   const best = Math.max(...ranked.map(({ score }) => score));
@@ -92,16 +93,16 @@ export function weigh<Item extends Scored>(
       return [item.candidate.id, { ...item, score, why: { ...item.why, ...more } }];
     }),
   );
-  for (const [message, by] of replaced) {
-    const old = weighed.get(message);
-    const newer = by === null ? undefined : weighed.get(-by);
+  for (const { message_id, id } of replaced) {
+    const old = weighed.get(message_id);
+    const newer = id === null ? undefined : weighed.get(-id);
     if (!old) continue;
     if (newer && newer.score < old.score) {
       const why = { ...newer.why, newest: old.score - newer.score };
       weighed.set(newer.candidate.id, { ...newer, score: old.score, why });
     }
     const less = newer ? Math.min(0, newer.score - old.score) - AFTER : -REPLACED;
-    weighed.set(message, { ...old, score: old.score + less, why: { ...old.why, replaced: less } });
+    weighed.set(message_id, { ...old, score: old.score + less, why: { ...old.why, replaced: less } });
   }
   return [...weighed.values()].toSorted((a, b) => b.score - a.score || b.candidate.id - a.candidate.id);
 }

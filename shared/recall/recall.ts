@@ -57,11 +57,7 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
   const replacing = await read(memory.replacing(scope, said));
   // What has taken a message's place is told with it, also where it has none of the question's words.
   const known = new Map(memories.map((each) => [each.id, each]));
-  const replaced = new Map<number, number | null>();
-  for (const row of replacing) {
-    replaced.set(row.message_id, row.id ?? replaced.get(row.message_id) ?? null);
-    if (row.id !== null) known.set(row.id, row);
-  }
+  for (const row of replacing) if (row.id !== null) known.set(row.id, row);
   const unranked = [...known.values()].filter(
     ({ id }) => !first.some(({ candidate }) => candidate.id === -id),
   );
@@ -75,7 +71,7 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
       why: {},
     })),
   ];
-  const ranked = weigh(all, [...known.values()], replaced, now);
+  const ranked = weigh(all, [...known.values()], replacing, now);
   const best = ranked[0]?.score ?? 0;
   const unclear = new Set(
     [...known.values()].filter((one) => isUnclear(one, known.values())).map(({ id }) => id),

@@ -67,8 +67,8 @@ export function isStop(word: string): boolean {
 const SMALL_TALK = new Set(
   `hi hello hey ping pong test testing morning afternoon evening night good great nice cool fine perfect awesome lol haha hah ha
   welcome cheers bye goodbye ciao thx ty thank thanks ok okay k yep yup nope np sure right alright correct exactly got understood
-  done go going ahead start stop continue next wait moment cancel well wow love like lot ah oh hmm hm sorry worries problem there
-  buddy vigil`.split(/\s+/),
+  done go going ahead start stop continue next wait moment cancel well wow ah oh hmm hm sorry worries problem there
+  vigil`.split(/\s+/),
 );
 
 export function isSmallTalk(word: string): boolean {

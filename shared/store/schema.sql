@@ -420,6 +420,8 @@ CREATE UNIQUE INDEX memory_same ON memory (scope, hash) WHERE status = 'active';
 
 CREATE INDEX memory_scope ON memory (scope, status, kind);
 
+CREATE INDEX memory_session ON memory (ends_at) WHERE status = 'active' AND period = 'session';
+
 CREATE UNIQUE INDEX memory_slot ON memory (scope, slot) WHERE status = 'active' AND slot IS NOT NULL;
 
 CREATE INDEX memory_summary ON memory (period, starts_at) WHERE status = 'active' AND kind = 'summary';

@@ -186,14 +186,16 @@ export function rivals(memory: Pick<Memory, 'id' | 'scope' | 'slot' | 'hash'>): 
   };
 }
 
-/** What is over: its time has passed, or it was a task and nobody has spoken of it since. Not what is pinned. */
-export function over(now: number, overdue_at: number): Query<Memory> {
+/** What is over: its time has passed, or it was a task or a session and nobody has spoken of it since. Not what is pinned. */
+export function over(now: number, overdue_at: number, session_at: number): Query<Memory> {
   return {
     verb: 'memory.over',
     sql: `SELECT * FROM memory INDEXED BY memory_ending WHERE status = 'active' AND valid_to <= ? AND pinned = 0
           UNION SELECT * FROM memory INDEXED BY memory_due WHERE status = 'active' AND due_at <= ? AND pinned = 0
-            AND kind IN ('task', 'event')`,
-    args: [now, overdue_at],
+            AND kind IN ('task', 'event')
+          UNION SELECT * FROM memory INDEXED BY memory_session WHERE status = 'active' AND period = 'session'
+            AND ends_at <= ? AND pinned = 0`,
+    args: [now, overdue_at, session_at],
   };
 }
 
@@ -311,3 +313,63 @@ export function summarised(from_at: number): Query<{ scope: string }> {
     args: [from_at],
   };
 }
+
+export const KINDS = ['fact', 'preference', 'person', 'task', 'event', 'instruction', 'summary'] as const;
+export const STATUSES = [
+  'active',
+  'proposed',
+  'disputed',
+  'quarantined',
+  'superseded',
+  'retracted',
+  'expired',
+] as const;
+
+/** What it replaced and what replaced it, step by step, itself among them: the oldest first. */
+export function chain(id: number): Query<Memory> {
+  return {
+    verb: 'memory.chain',
+    sql: `WITH RECURSIVE
+            later (id) AS (VALUES (?) UNION SELECT m.superseded_by FROM memory m JOIN later l ON m.id = l.id
+                           WHERE m.superseded_by IS NOT NULL),
+            earlier (id) AS (VALUES (?) UNION SELECT m.id FROM memory m JOIN earlier e ON m.superseded_by = e.id)
+          SELECT m.* FROM memory m WHERE m.id IN (SELECT id FROM later UNION SELECT id FROM earlier)
+          ORDER BY m.recorded_at, m.id`,
+    args: [id, id],
+  };
+}
+
+export const counts: Query<Pick<Memory, 'scope' | 'kind' | 'status'> & { count: number }> = {
+  verb: 'memory.counts',
+  sql: 'SELECT scope, kind, status, count(*) AS count FROM memory GROUP BY scope, kind, status ORDER BY scope, kind, status',
+  args: [],
+};
+
+/** How many were learnt in a stretch of time, and how many ceased to be believed. */
+export function turnover(from_at: number, before_at: number): Query<{ learnt: number; ended: number }> {
+  return {
+    verb: 'memory.turnover',
+    sql: `SELECT count(*) FILTER (WHERE recorded_at >= ? AND recorded_at < ?) AS learnt,
+            count(*) FILTER (WHERE unrecorded_at >= ? AND unrecorded_at < ?) AS ended FROM memory`,
+    args: [from_at, before_at, from_at, before_at],
+  };
+}
+
+/** What it all takes on the disk, with its indexes. Looks at every page of these tables: for a person who asks. */
+export const bytes: Query<{ what: string; bytes: number }> = {
+  verb: 'memory.bytes',
+  sql: `SELECT p.what, coalesce(sum(d.pgsize), 0) AS bytes
+        FROM (SELECT 'what was said, to be searched' AS what, 'passage*' AS like_name
+              UNION ALL SELECT 'memories and their sources', 'memory*') p
+        JOIN sqlite_schema s ON s.tbl_name GLOB p.like_name AND s.rootpage > 0
+        JOIN dbstat d ON d.name = s.name AND d.aggregate = TRUE
+        GROUP BY p.what ORDER BY p.what`,
+  args: [],
+};
+
+/** What waits for somebody's word. */
+export const unsettled: Query<Pick<Memory, 'id' | 'scope' | 'status'>> = {
+  verb: 'memory.unsettled',
+  sql: `SELECT id, scope, status FROM memory WHERE status IN ('proposed', 'disputed') ORDER BY id`,
+  args: [],
+};

@@ -1,5 +1,6 @@
 /** memory_change: what was changed in memory, in order, and what each row was before: ids and states, no words. */
 
+import type { Memory } from './memory.ts';
 import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
@@ -68,5 +69,36 @@ export function forgot(wish_id: number, memory_ids: readonly number[], now: numb
     sql: `INSERT INTO memory_change (wish_id, seq, op, memory_id, at)
           SELECT ?, key, 'forget', value, ? FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
     args: [wish_id, now, JSON.stringify(memory_ids)],
+  };
+}
+
+/** What happened to a memory, in order. */
+export function ofMemory(memory_id: number): Query<Change> {
+  return {
+    verb: 'memory_change.ofMemory',
+    sql: 'SELECT * FROM memory_change WHERE memory_id = ? ORDER BY id',
+    args: [memory_id],
+  };
+}
+
+/** What a run changed, with the words as they are now. */
+export function ofRun(run_id: number): Query<Change & Pick<Memory, 'text' | 'status'>> {
+  return {
+    verb: 'memory_change.ofRun',
+    sql: `SELECT c.*, m.text, m.status FROM memory_change c JOIN memory m ON m.id = c.memory_id
+          WHERE c.run_id = ? ORDER BY c.seq`,
+    args: [run_id],
+  };
+}
+
+/** How much each of these runs did, by what it did. */
+export function counts(
+  run_ids: readonly number[],
+): Query<{ run_id: number; op: Change['op']; count: number }> {
+  return {
+    verb: 'memory_change.counts',
+    sql: `SELECT run_id, op, count(*) AS count FROM memory_change
+          WHERE run_id IN (SELECT value FROM json_each(?)) GROUP BY run_id, op`,
+    args: [JSON.stringify(run_ids)],
   };
 }

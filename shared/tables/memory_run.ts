@@ -286,3 +286,18 @@ export function undone(id: number): Op {
     expect: 1,
   };
 }
+
+export function latest(most: number): Query<Run> {
+  return {
+    verb: 'memory_run.latest',
+    sql: 'SELECT * FROM memory_run ORDER BY id DESC LIMIT ?',
+    args: [most],
+  };
+}
+
+/** The last pass of each kind that ended well. */
+export const lastApplied: Query<Pick<Run, 'how'> & { finished_at: number }> = {
+  verb: 'memory_run.lastApplied',
+  sql: `SELECT how, max(finished_at) AS finished_at FROM memory_run WHERE state = 'applied' GROUP BY how`,
+  args: [],
+};

@@ -69,3 +69,12 @@ export function ofScope(scope: string): Query<Quoted> {
     args: [scope],
   };
 }
+
+/** The memories that rest on any of these. */
+export function restingOn(message_ids: readonly number[]): Query<Pick<Source, 'memory_id'>> {
+  return {
+    verb: 'memory_source.restingOn',
+    sql: 'SELECT DISTINCT memory_id FROM memory_source WHERE message_id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(message_ids)],
+  };
+}

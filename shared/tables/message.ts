@@ -196,3 +196,30 @@ export function span(
     args: [conversation, after_id, before, conversation, after_id, upto_id, most],
   };
 }
+
+/** Both sides of a turn, in order. */
+export function exchanged(turn_id: string): Query<Message & { conversation: string }> {
+  return {
+    verb: 'message.exchanged',
+    sql: 'SELECT * FROM message WHERE turn_id = ? ORDER BY id',
+    args: [turn_id],
+  };
+}
+
+/** In which turns these were said. */
+export function turnsOf(ids: readonly number[]): Query<Pick<Message, 'id' | 'turn_id'>> {
+  return {
+    verb: 'message.turnsOf',
+    sql: 'SELECT id, turn_id FROM message WHERE id IN (SELECT value FROM json_each(?))',
+    args: [JSON.stringify(ids)],
+  };
+}
+
+/** Turns in which something was said, by the beginning of their id; two at most. */
+export function turnsFrom(prefix: string): Query<Pick<Message, 'turn_id'> & { conversation: string }> {
+  return {
+    verb: 'message.turnsFrom',
+    sql: 'SELECT DISTINCT turn_id, conversation FROM message WHERE turn_id >= ? AND turn_id < ? ORDER BY turn_id LIMIT 2',
+    args: [prefix, `${prefix}~`],
+  };
+}

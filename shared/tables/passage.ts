@@ -174,3 +174,9 @@ export const rebuild: readonly Op[] = [
     args: [],
   },
 ];
+
+export const size: Query<{ count: number; bytes: number }> = {
+  verb: 'passage.size',
+  sql: 'SELECT count(*) AS count, coalesce(sum(octet_length(text)), 0) AS bytes FROM passage',
+  args: [],
+};

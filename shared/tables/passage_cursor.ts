@@ -35,3 +35,13 @@ export function move({ made_by, upto_id }: Cursor, read: readonly number[]): Op 
     expect: 1,
   };
 }
+
+/** What was said before `before_at` and is not gone through yet. */
+export function behind(before_at: number): Query<{ count: number; since_at: number | null }> {
+  return {
+    verb: 'passage_cursor.behind',
+    sql: `SELECT count(*) AS count, min(at) AS since_at FROM message
+          WHERE id > coalesce((SELECT upto_id FROM passage_cursor WHERE id = 1), 0) AND at < ?`,
+    args: [before_at],
+  };
+}

@@ -50,3 +50,12 @@ export function ofTurn(turn_id: string): Query<Told> {
     args: [turn_id],
   };
 }
+
+/** When a memory was told to the model, the latest first. */
+export function ofMemory(memory_id: number, most: number): Query<Recalled> {
+  return {
+    verb: 'recalled.ofMemory',
+    sql: `SELECT * FROM recalled WHERE kind = 'memory' AND ref = ? ORDER BY id DESC LIMIT ?`,
+    args: [memory_id, most],
+  };
+}

@@ -135,7 +135,11 @@ export async function questionOf(
   const max_tokens = Math.max(ANSWER.least_tokens, Math.ceil(config.run_tokens * ANSWER.share));
   if (period !== null) return { params: paramsOf(config, max_tokens, SUM_UP, sumUp, input.told), shown: [] };
   const found = await recall(store.read, { scope, text: input.asked, now, budget_tokens: RECALLED_tokens });
-  const ids = found.filter(({ kind }) => kind === 'memory').map(({ id }) => id);
+  // Also what rests on the messages that were found, or on these: what the rules have made of them.
+  const messages = found.filter(({ kind }) => kind === 'message').map(({ id }) => id);
+  const resting = await store.read(memory_source.restingOn([...messages, ...input.messages]));
+  const memories = found.filter(({ kind }) => kind === 'memory').map(({ id }) => id);
+  const ids = [...memories, ...resting.map(({ memory_id }) => memory_id)];
   const known = await store.read(memory.known(scope, ids, MOST_KNOWN));
   const lines = known.map(({ id, kind, slot, text, valid_from }) =>
     JSON.stringify({ id, kind, slot, since: valid_from === null ? null : stamp(valid_from), text }),

@@ -1,6 +1,6 @@
 /**
  * What a model shall read next: of each conversation the sessions that are over and that it has not read, packed into runs;
- * and when nothing of that is left, days and weeks of which the sessions are summed up, but not they. The cursor moves in
+ * and the days and weeks of which all was read, and that are not summed up. The cursor moves in
  * the commit that plans, so a run that fails costs its own messages a reading, and never the conversation's rest.
  */
 
@@ -39,8 +39,8 @@ export async function plan(ctx: Planner, isReal: () => Promise<boolean>, open = 
   const [made] = await store.read(memory_run.plannedSince(periodOf('day', now).starts_at));
   // After a rest a single one shows whether there is anything to be had again.
   const room = Math.min(config.runs_per_day - (made?.count ?? 0), rest ? 1 : Number.POSITIVE_INFINITY);
-  const ops = await unread(ctx, now, open);
-  if (ops.length === 0) ops.push(...(await unsummed(store, config, now)));
+  const { ops, since_at } = await unread(ctx, now, open);
+  ops.push(...(await unsummed(store, config, now, since_at)));
   const runs = ops.filter(({ verb }) => verb === 'memory_run.plan').length;
   if (runs > 0 && room <= 0) return nothing(`the ${config.runs_per_day} runs of today are made`);
   if (runs > 0 && !(await isReal())) return nothing('there is no model but the rehearsal');
@@ -60,19 +60,22 @@ function within(ops: readonly Op[], room: number): readonly Op[] {
   return end === -1 ? ops : ops.slice(0, end);
 }
 
-async function unread({ store, config }: Planner, now: number, open: boolean): Promise<Op[]> {
+/** With the time of the first message that was not read before. */
+async function unread({ store, config }: Planner, now: number, open: boolean) {
   const ops: Op[] = [];
+  let since_at = Number.POSITIVE_INFINITY;
   for (const behind of await store.read(memory_cursor.behind)) {
     const { conversation, model_id } = behind;
     const said = await store.read(memory_run.said(conversation, model_id, Number.MAX_SAFE_INTEGER, PAGE));
     const sittings = sittingsOf(said, gap_ms(config), mostChars(config));
+    since_at = Math.min(since_at, said[0]?.at ?? since_at);
     const last = said.at(-1);
     // Of the last more may come: later, or on the next page.
     const over = last && (open || now - last.at >= gap_ms(config));
     if (said.length === PAGE ? sittings.length > 1 : !over) sittings.pop();
     ops.push(...opsOf(config, behind, sittings, now));
   }
-  return ops;
+  return { ops, since_at };
 }
 
 function opsOf(
@@ -104,18 +107,22 @@ const BACK: [Period['period'], number][] = [
   ['week', 5],
 ];
 
-/** Days and weeks, once all that was said in them is. */
-async function unsummed(store: Store, config: Config, now: number): Promise<Op[]> {
+/** Days and weeks, once all that was said in them is; what is being read now is not yet. */
+async function unsummed(store: Store, config: Config, now: number, unread_at: number): Promise<Op[]> {
   if ((await store.read(memory_run.open)).length > 0) return [];
   const { starts_at: since } = periodAt('week', now, BACK[1]?.[1]);
   const scopes = await store.read(memory.summarised(since));
-  for (const [period, most] of BACK) {
-    const ops: Op[] = [];
-    for (const { scope } of scopes) {
+  // What began before midnight may not be over yet.
+  const upto_at = Math.min(now - gap_ms(config), unread_at);
+  const ops: Op[] = [];
+  for (const { scope } of scopes) {
+    const coming: number[] = [];
+    for (const [period, most] of BACK) {
       for (let back = most; back > 0; back -= 1) {
         const span = periodAt(period, now, back);
-        // What began before midnight may not be over yet.
-        if (now < span.ends_at + gap_ms(config)) continue;
+        // Weeks are made of days.
+        const early = coming.some((at) => at >= span.starts_at && at < span.ends_at);
+        if (early || upto_at < span.ends_at) continue;
         const has = await store.read(memory.summaries(scope, span.starts_at, span.starts_at + 1));
         if (has.some((one) => one.period === period)) continue;
         const input = ofPeriod(await partsOf(store, scope, span), span);
@@ -124,10 +131,9 @@ async function unsummed(store: Store, config: Config, now: number): Promise<Op[]
         const upto_id = Math.max(...input.messages);
         const common = { scope, conversation: '', period, starts_at: span.starts_at, after_id: 0, upto_id };
         ops.push(memory_run.plan({ ...common, how: howOf(config), input_hash: input.hash }, now));
+        coming.push(span.starts_at);
       }
     }
-    // Weeks are made of days.
-    if (ops.length > 0) return ops;
   }
-  return [];
+  return ops;
 }

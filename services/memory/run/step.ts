@@ -22,7 +22,10 @@ import { type Input, inputOf, questionOf } from './input.ts';
 import { periodAt } from './period.ts';
 
 type Run = memory_run.Run;
-export type Runner = Context<Config> & { asker: Asker };
+export type Runner = Pick<
+  Context<Config>,
+  'store' | 'clock' | 'config' | 'log' | 'home' | 'signal' | 'persist'
+> & { asker: Asker };
 
 const MINUTE_ms = 60_000;
 /** How often it is looked whether a batch has ended. */

@@ -65,6 +65,7 @@ CREATE INDEX memory_of_slot ON memory (scope, slot) WHERE slot IS NOT NULL;
 CREATE INDEX memory_of_hash ON memory (scope, hash);
 CREATE INDEX memory_ending ON memory (valid_to) WHERE status = 'active' AND valid_to IS NOT NULL;
 CREATE INDEX memory_due ON memory (due_at) WHERE status = 'active' AND due_at IS NOT NULL;
+CREATE INDEX memory_session ON memory (ends_at) WHERE status = 'active' AND period = 'session';
 CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
