@@ -108,9 +108,11 @@ export async function plan(
     ...named.map(({ recorded_at }) => recorded_at),
   );
   const runs = await read(erase.runs(message, scope));
+  const shown = await shownBy(read, talks, memory);
   const gone: erase.Gone = {
+    ...shown,
     turn,
-    inbound,
+    inbound: [...inbound, ...shown.inbound],
     message,
     memory,
     told,
@@ -120,7 +122,6 @@ export async function plan(
     step: runs.flatMap(({ step }) => step ?? []),
     wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
     scope,
-    ...(await shownBy(read, talks, memory)),
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
   const ours = named.filter(({ kind }) => kind !== 'summary');
@@ -153,11 +154,12 @@ export async function shownBy(
   read: Read,
   talks: readonly string[],
   memories: readonly number[],
-): Promise<Pick<erase.Gone, 'press' | 'approval' | 'notice'>> {
+): Promise<Pick<erase.Gone, 'inbound' | 'press' | 'approval' | 'notice'>> {
   const press = (await read(erase.presses(talks))).map(({ id }) => id);
   const approval = (await read(erase.approvals(talks))).map(({ id }) => id);
   const notice = (await read(erase.notices(press, approval, memories))).map(({ id }) => id);
-  return { press, approval, notice };
+  const inbound = (await read(erase.commands(press))).map(({ id }) => id);
+  return { inbound, press, approval, notice };
 }
 
 /** Which of the words somebody else has said, or the owner has put into a job: what is theirs is not struck. */
@@ -207,10 +209,11 @@ async function relatedTo(
   for (const one of rests) add('it rests on this', one);
   for (const one of same) add('the same words', one);
   for (const one of told) if (one.role === 'assistant') add('the model was told of it', one);
+  const chain = await read(erase.chain(gone.memory));
+  for (const one of await read(erase.sources(chain.map(({ id }) => id)))) add('another value of it', one);
   // What a job said is in nobody's passages; the owner may see it.
   const mine = (of: string | null) => scope === null || of === scope || (of === null && scope === OWNER);
   const shown = (await read(erase.turns([...turns.keys()]))).filter((one) => one.over && mine(one.scope));
-  const chain = await read(erase.chain(gone.memory));
   return [
     ...shown.flatMap(({ id }) => turns.get(id) ?? []),
     ...chain.map(

@@ -13,7 +13,7 @@ import { tables } from './tables.ts';
 /** What goes, by kind: what a table's `erase` may ask for as `gone_<kind>`. */
 export type Gone = {
   turn: readonly string[];
-  /** What came in and was not taken up yet. */
+  /** What came in and was not taken up, or is not to be. */
   inbound: readonly number[];
   message: readonly number[];
   memory: readonly number[];
@@ -249,6 +249,17 @@ export function presses(talks: readonly string[]): Query<{ id: number }> {
     verb: 'erase.presses',
     sql: `SELECT id FROM press WHERE conversation ${IN} AND handled_at IS NOT NULL AND (${typed})`,
     args: [list(talks)],
+  };
+}
+
+/** The messages that were these commands, and corrections of them, as they came. */
+export function commands(press: readonly number[]): Query<{ id: number }> {
+  return {
+    verb: 'erase.commands',
+    sql: `SELECT DISTINCT i.id FROM json_each(?) w JOIN press p ON p.id = w.value
+            JOIN inbound i INDEXED BY inbound_ref ON i.conversation = p.conversation AND i.message_ref = p.message_ref
+          WHERE i.turn_id IS NULL AND i.state = 'ignored'`,
+    args: [list(press)],
   };
 }
 

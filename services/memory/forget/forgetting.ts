@@ -251,7 +251,10 @@ async function settled(ctx: Ctx, it: Plan): Promise<void> {
     .filter(({ opened_at }) => opened_at <= erased_at)
     .map(({ id }) => id);
   const shown = await shownBy(store.read, it.talks, memory);
-  await eraseAll(ctx, { ...it, gone: { ...it.gone, ...shown, told, call } });
+  await eraseAll(ctx, {
+    ...it,
+    gone: { ...it.gone, ...shown, inbound: [...it.gone.inbound, ...shown.inbound], told, call },
+  });
 }
 
 /** The log holds the pages as they were before. */
