@@ -108,7 +108,8 @@ export async function plan(
     ...named.map(({ recorded_at }) => recorded_at),
   );
   const runs = await read(erase.runs(message, scope));
-  const shown = await shownBy(read, talks, memory);
+  const wish = (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id);
+  const shown = await shownBy(read, talks, { memory, wish });
   const gone: erase.Gone = {
     ...shown,
     turn,
@@ -120,7 +121,7 @@ export async function plan(
     summary: (await read(erase.compacted(said))).map(({ id }) => id),
     run: runs.map(({ id }) => id),
     step: runs.flatMap(({ step }) => step ?? []),
-    wish: (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id),
+    wish,
     scope,
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
@@ -153,11 +154,11 @@ export async function plan(
 export async function shownBy(
   read: Read,
   talks: readonly string[],
-  memories: readonly number[],
+  { memory, wish }: Pick<erase.Gone, 'memory' | 'wish'>,
 ): Promise<Pick<erase.Gone, 'inbound' | 'press' | 'approval' | 'notice'>> {
   const press = (await read(erase.presses(talks))).map(({ id }) => id);
   const approval = (await read(erase.approvals(talks))).map(({ id }) => id);
-  const notice = (await read(erase.notices(press, approval, memories))).map(({ id }) => id);
+  const notice = (await read(erase.notices(press, approval, memory, wish))).map(({ id }) => id);
   const inbound = (await read(erase.commands(press))).map(({ id }) => id);
   return { inbound, press, approval, notice };
 }

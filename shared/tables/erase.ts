@@ -278,10 +278,12 @@ export function notices(
   press: readonly number[],
   approval: readonly string[],
   memory: readonly number[],
+  wish: readonly number[],
 ): Query<{ id: number }> {
   return {
     verb: 'erase.notices',
     sql: `SELECT o.id FROM json_each(?) w JOIN outbound o ON o.key = 'press:' || w.value
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o ON o.key = 'wish:' || w.value
           UNION SELECT o.id FROM json_each(?) w JOIN outbound o
             ON o.key IN ('approval:' || w.value, 'approval:' || w.value || ':over')
           UNION SELECT o.id FROM json_each(?) w JOIN outbound o
@@ -289,7 +291,7 @@ export function notices(
           UNION SELECT o.id FROM outbound o WHERE o.key GLOB 'memory:ask:*' AND EXISTS (
             SELECT 1 FROM json_each('[' || substr(o.key, 12, instr(substr(o.key, 12), ':') - 1) || ']') asked
             WHERE asked.value ${IN})`,
-    args: [list(press), list(approval), list(memory), list(memory)],
+    args: [list(press), list(wish), list(approval), list(memory), list(memory)],
   };
 }
 

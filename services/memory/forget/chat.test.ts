@@ -62,6 +62,7 @@ test('what was asked, shown, pressed and answered on the way to a forgetting is 
     ['approval:a-x:over', '01-a'],
     ['memory:ask:7,1:5', null],
     ['pressed:memory:confirm:1', null],
+    ['wish:1', null],
   ])
     insert('outbound', {
       ...{ key, channel: 'telegram', conversation, chat: `${OWNER}`, kind: 'notice', turn_id, text: scope },

@@ -250,7 +250,7 @@ async function settled(ctx: Ctx, it: Plan): Promise<void> {
   const call = (await store.read(erase.calls([...turn, ...told], it.talks, it.since_at)))
     .filter(({ opened_at }) => opened_at <= erased_at)
     .map(({ id }) => id);
-  const shown = await shownBy(store.read, it.talks, memory);
+  const shown = await shownBy(store.read, it.talks, it.gone);
   await eraseAll(ctx, {
     ...it,
     gone: { ...it.gone, ...shown, inbound: [...it.gone.inbound, ...shown.inbound], told, call },
