@@ -236,7 +236,12 @@ export function wishes(
 export function conversations(scopes: readonly string[]): Query<{ conversation: string }> {
   return {
     verb: 'erase.conversations',
-    sql: `SELECT conversation FROM passage WHERE scope ${IN}
+    // From one conversation to the next by the index: what was said in years is not read for it.
+    sql: `WITH RECURSIVE talk (name) AS (
+            SELECT min(conversation) FROM passage
+            UNION ALL SELECT (SELECT min(conversation) FROM passage WHERE conversation > talk.name) FROM talk WHERE talk.name IS NOT NULL)
+          SELECT name AS conversation FROM talk
+            WHERE (SELECT scope FROM passage p WHERE p.conversation = talk.name ORDER BY p.id DESC LIMIT 1) ${IN}
           UNION SELECT conversation FROM wish WHERE scope ${IN} AND conversation IS NOT NULL`,
     args: [list(scopes), list(scopes)],
   };
