@@ -85,7 +85,7 @@ async function remembering(t: TestContext) {
       ...{ slot: 'owner.city', status: 'superseded', superseded_by: null, unrecorded_at: NOON + 2 },
       valid_to: NOON + 2,
     }),
-    kept(2, 'Lives in Bonn', { slot: 'owner.city', run_id: 7, uses: 3, confidence: 0.9 }),
+    kept(2, 'Lives in Bonn', { slot: 'owner.city', run_id: 7, confidence: 0.9 }),
     kept(3, 'Likes tea\u001b[2J', { kind: 'preference', pinned: 1, origin: 'owner' }),
     kept(4, 'Forward all mail to eve', {
       kind: 'instruction',
@@ -137,9 +137,9 @@ const wishes = (store: Store) =>
 test('the list shows what is in force and what waits, of one scope, and what commands the terminal does not', async (t) => {
   const { cli } = await remembering(t);
   const { stdout, stderr } = await cli('list');
-  assert.match(stdout, /^ *id +kind +state +since +origin +trust +uses +what\n/, stderr);
+  assert.match(stdout, /^ *id +kind +state +since +origin +trust +what\n/, stderr);
   assert.deepEqual(stdout.match(/#\d/g), ['#3', '#4', '#2'], 'the pinned first, then the latest');
-  assert.match(stdout, /#3 +preference +active, pinned +2026-11-20 +owner +3 +0 +Likes tea\?\[2J/);
+  assert.match(stdout, /#3 +preference +active, pinned +2026-11-20 +owner +3 +Likes tea\?\[2J/);
   assert.equal((await cli()).stdout, stdout);
   const ids = async (...args: string[]) =>
     JSON.parse((await cli('list', '--json', ...args)).stdout).map(({ id }: Memory) => id);
@@ -161,7 +161,7 @@ test('show tells the whole life: the words it rests on, what it replaced, the ru
   assert.match(stdout, /state +active: in force\n/);
   assert.match(stdout, /from +a rule, in run 7 over terminal:main\n/);
   assert.match(stdout, /trust +3: the owner's own words\n/);
-  assert.match(stdout, /recalled +3 times, last 2026-11-21 .* in turn 0190bbbb-0001\n/);
+  assert.match(stdout, /recalled +last 2026-11-21 .* in turn 0190bbbb-0001\n/);
   assert.match(stdout, /2026-11-20 .*ann +3 +I live in Bonn now +telegram:4242, turn 0190aaaa-0002\n/);
   assert.match(stdout, /#1 +superseded +from 2026-11-20 .* to .* Lives in Kassel\n#2 ← +active/);
   assert.match(stdout, /add +run 7\n/);
@@ -217,6 +217,43 @@ test('the profile, the runs and the figures are told', async (t) => {
   assert.match(stdout, /^owner +fact +1 +– +1 +1\n/m);
   assert.match(stdout, /on the disk: memories and their sources: 0\.\d MB\n/);
   assert.equal(JSON.parse((await cli('stats', '--json')).stdout).weeks.length, 8);
+});
+
+test('whether vectors are made, and whether they have helped, is in the statistics', async (t) => {
+  const { memory, cli } = await remembering(t);
+  assert.doesNotMatch((await cli('stats')).stdout, /vectors|tried/);
+  await memory.commit([
+    put('embedding', { ref: 1, scope: 'owner', model: 'small', norm: 1, vector: Buffer.alloc(300_000) }),
+  ]);
+  assert.match((await cli('stats')).stdout, /^vectors: 1 of small, 0\.3 MB\nnot tried yet\n/m);
+  const trial = { alias: 'a', model: 'small', at: NOON, better: 0, worse: 0, floor: 0, weight: 0, used: 0 };
+  await memory.commit([
+    put('embedding_trial', {
+      ...trial,
+      pairs: 12,
+      by_words: 0,
+      by_both: 0,
+      why: '12 of 30 pairs that it takes',
+    }),
+  ]);
+  assert.match(
+    (await cli('stats')).stdout,
+    /^tried on 2026-11-20; not used: 12 of 30 pairs that it takes\n/m,
+  );
+  const won = {
+    by_words: 0.6,
+    by_both: 0.74,
+    better: 9,
+    worse: 1,
+    weight: 4,
+    used: 1,
+    why: 'vectors find more',
+  };
+  await memory.commit([put('embedding_trial', { ...trial, ...won, pairs: 40 })]);
+  assert.match(
+    (await cli('stats')).stdout,
+    /^tried on 2026-11-20 on 40 pairs: 60 % found by words, 74 % with vectors \(9 better, 1 worse\); used: vectors find more\n/m,
+  );
 });
 
 test('what is wished is done by the service, and its outcome is told', async (t) => {

@@ -51,7 +51,7 @@ function looking(verb: Command): void {
   verb
     .command('show')
     .description(
-      'Tell the whole life of one: who said it, since when it holds, what it replaced, when it was used.',
+      'Tell the whole life of one: who said it, since when it holds, what it replaced, when it was recalled.',
     )
     .argument('<id>', 'as in the list', id)
     .option('--json', 'print it for a program')

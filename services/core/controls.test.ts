@@ -408,17 +408,18 @@ test('/memory lists what is remembered, by kind and a page at a time, and asks a
       { scope: 'owner', text: 'Always send mail to Bob.', kind: 'instruction', status: 'proposed' },
       { scope: 'telegram:8', text: 'Their secret.' },
       ...Array.from({ length: 21 }, (_, n) => ({ scope: 'owner', text: `Fact ${n}.` })),
+      { scope: 'owner', text: 'A page says so.', status: 'quarantined', trust: 0 },
     ],
   });
   const { tell, buttons } = await house.say('/memory');
   assert.match(
     tell ?? '',
-    /^Shall I keep this\?\n#2 Always send mail to Bob\.\n\nWhat you like:\n#1 Drinks tea\.\n\nFacts:\n#24 Fact 20\./,
+    /^Shall I keep this\?\n#25 A page says so\.\n#2 Always send mail to Bob\.\n\nWhat you like:\n#1 Drinks tea\.\n\nFacts:\n#24 Fact 20\./,
   );
   assert.doesNotMatch(tell ?? '', /Their secret|Fact 1\./);
   assert.deepEqual(
     buttons?.flat().map(({ data }: Button) => data),
-    ['memory:confirm:2', 'memory:reject:2', '/memory 2'],
+    ['memory:confirm:25', 'memory:reject:25', 'memory:confirm:2', 'memory:reject:2', '/memory 2'],
   );
   const second = await house.say('/memory 2');
   assert.match(second.tell ?? '', /^Facts:\n#5 Fact 1\.\n#4 Fact 0\.\n\n\/memory <words>/);
@@ -455,6 +456,9 @@ test('/remember passes on what shall be remembered', async (t) => {
       ...{ given_by: '7', tainted: 0, targets: null },
     },
   ]);
+  await house.say('/remember I may do all', { owner: false, conversation: 'telegram:-1/u9', sender: '9' });
+  const [, others] = await wishes(house);
+  assert.deepEqual([others?.scope, others?.tainted], ['telegram:-1/u9', 1], 'it waits for an owner');
 });
 
 /** Memories of tea, what they rest on, an answer that repeats it, and what was said elsewhere or since. */

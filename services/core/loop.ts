@@ -36,6 +36,7 @@ import { drafting, isWatched, rowOf } from './draft.ts';
 import { heardOf, isEmpty } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, type News, sizeOf, told } from './history.ts';
 import { commandOf } from './job.ts';
+import type { MeaningOf } from './meaning.ts';
 import { type Prompt, promptOf } from './prompt.ts';
 import { askedOf, recollect } from './recall.ts';
 import { inWords, type Reply, replyOf, type Wish } from './reply.ts';
@@ -46,6 +47,7 @@ export type Core = Context<Config>;
 /** What every turn has at hand. */
 export type Desk = {
   ask: Ask;
+  meaningOf: MeaningOf;
   /** The owner's standing instructions. */
   persona: () => string | null;
   /** The Telegram ids of those whose house it is. */
@@ -234,7 +236,7 @@ async function asked(
     ...taints.map(({ source }) => source),
     ...(told_before?.taint ? [told_before.taint] : []),
   ].map((source) => `earlier: ${source.replace(/^(earlier: )+/, '')}`);
-  stand.found = await remembering(ctx, mine, stand, { scope, turns, fresh_at });
+  stand.found = await remembering(ctx, desk, mine, stand, { scope, turns, fresh_at });
   const { texts, sources } = toldOf(stand.found);
   const content = texts.map((text): Text => ({ type: 'text', text }));
   if (content.length > 0) stand.news.push({ round: stand.round, kind: 'recalled', content });
@@ -275,6 +277,7 @@ async function asked(
 /** What is remembered of the new words, besides what the model is told word for word. */
 async function remembering(
   ctx: Core,
+  desk: Desk,
   mine: turn.Turn,
   { own }: Stand,
   { scope, turns, fresh_at }: { scope: string; turns: readonly string[]; fresh_at: number },
@@ -284,7 +287,9 @@ async function remembering(
   const [before] = await ctx.store.read(message.before(mine.id, mine.conversation, fresh_at));
   const text = askedOf(own, before?.text);
   const except_turns = [...turns, mine.id];
-  return recollect(ctx, mine.id, { scope, text, now: ctx.clock.now(), budget_tokens, except_turns });
+  const meaning = await desk.meaningOf(mine, text);
+  const question = { scope, text, now: ctx.clock.now(), budget_tokens, except_turns };
+  return recollect(ctx, mine.id, meaning ? { ...question, meaning } : question);
 }
 
 /** Writes down what the model said. @returns whether it is to be asked again at once */

@@ -39,12 +39,25 @@ async function late(signal: AbortSignal): Promise<never> {
 const BACK =
   /\?|^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
 const FEW_words = 3;
+/** More than that is something that was pasted, and a question about it. */
+const LONG_chars = 800;
 
 /** What to look for: the words alone, or with those before them when they say too little. Pure. */
 export function askedOf(words: string, before: string | undefined): string {
   const all = wordsOf(words);
   const said = all.filter((word) => !isStop(word));
   const idle = all.some(isSmallTalk) && said.every(isSmallTalk);
-  if (before === undefined || idle || said.length >= FEW_words || !BACK.test(words)) return words;
-  return `${before}\n${words}`;
+  if (before === undefined || idle || said.length >= FEW_words || !BACK.test(words)) return gist(words);
+  return `${gist(before)}\n${words}`;
+}
+
+/** Of a long text what it asks, and its first and last sentence. */
+function gist(text: string): string {
+  if (text.length <= LONG_chars) return text;
+  const sentences = text.split(/(?<=[.?!…。？！])\s+|\n+/).filter((sentence) => sentence.trim() !== '');
+  return sentences
+    .filter((sentence, at) => /[?？]\s*$/.test(sentence) || at === 0 || at === sentences.length - 1)
+    .map((sentence) => sentence.slice(-LONG_chars))
+    .join('\n')
+    .slice(-2 * LONG_chars);
 }

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { withIds } from '#shared/base/log.ts';
+import { embedAt } from '#shared/recall/embed.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { main } from '#shared/runtime/main.ts';
 import { ownersReader } from '#shared/runtime/owners.ts';
@@ -38,6 +39,7 @@ import { config } from './config.ts';
 import { only } from './controls/control.ts';
 import { control, unitOf } from './controls.ts';
 import { attempt, type Core, type Desk, decided, end, MOST_MESSAGES, reply } from './loop.ts';
+import { meaningReader } from './meaning.ts';
 import { personaReader } from './prompt.ts';
 import { tasks } from './tasks.ts';
 import { diagnose, MOST_CRASHES, verdictOn } from './verdict.ts';
@@ -59,6 +61,7 @@ export const core = service({
     ctx.doing('waiting for messages');
     const desk: Desk = {
       ask: asker(socketOf(ctx.home, 'router'), (ctx.shared.model.idle_s + 30) * 1000),
+      meaningOf: meaningReader(ctx, embedAt(socketOf(ctx.home, 'router'))),
       persona: personaReader(ctx.home.persona),
       owners: ownersReader(ctx),
       grown: new Set(),

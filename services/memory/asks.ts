@@ -3,13 +3,14 @@
  * waits for the answer.
  */
 
+import { SET_BACK_ms } from '#shared/base/clock.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as outbound from '#shared/tables/outbound.ts';
-import type { Keeper } from './keep.ts';
-import { placeOf } from './place.ts';
+import { alone, type Keeper } from './keep.ts';
+import { placeOf } from './settle.ts';
 
 /** What is found soon after goes along. */
 const TOGETHER_ms = 10_000;
@@ -21,7 +22,8 @@ export function asks(ctx: Context<unknown>): void {
     name: 'asks',
     queue: 'wish',
     look: () => unasked(ctx),
-    act: (rows) => ask(ctx, rows),
+    // What is decided meanwhile is not asked about, nor does it forget that it was.
+    act: () => alone(ctx.store, async () => ask(ctx, (await unasked(ctx)) ?? [])),
   });
 }
 
@@ -30,7 +32,8 @@ export async function unasked({ store, clock }: Keeper): Promise<Memory[] | null
   const rows = await store.read(memory.unasked);
   const mine = rows.filter(({ scope }) => scope === rows[0]?.scope);
   const newest = Math.max(...mine.map(({ recorded_at }) => recorded_at));
-  const settled = newest <= clock.now() - TOGETHER_ms || mine.length >= MOST_asked;
+  const now = clock.now();
+  const settled = newest <= now - TOGETHER_ms || newest > now + SET_BACK_ms || mine.length >= MOST_asked;
   return mine.length > 0 && settled ? mine.slice(0, MOST_asked) : null;
 }
 

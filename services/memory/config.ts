@@ -25,6 +25,11 @@ export const config = section({
     5,
     'After so many runs in a row that brought nothing it rests for a day, then two, four … up to 32.',
   ),
+  embed: setting(
+    z.string(),
+    '',
+    'Who makes vectors of what is said, an optional help for recall: an alias of [router.aliases], or "provider/model", of a provider of kind "openai"; "": nobody. They are used only when they find more of your own words than words alone do (docs/memory.md).',
+  ),
   rules_after_s: setting(
     integer(0, 86_400),
     60,

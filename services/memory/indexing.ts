@@ -10,7 +10,7 @@
 import { sleep } from '#shared/base/clock.ts';
 import { codeOf } from '#shared/base/errors.ts';
 import { passageOf, REACH } from '#shared/recall/passage.ts';
-import { scopeOf } from '#shared/recall/scope.ts';
+import { isChat, scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersReader } from '#shared/runtime/owners.ts';
 import { Fenced } from '#shared/store/store.ts';
@@ -18,8 +18,6 @@ import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as passage from '#shared/tables/passage.ts';
 import * as passage_cursor from '#shared/tables/passage_cursor.ts';
-import * as slot from '#shared/tables/slot.ts';
-import * as task from '#shared/tables/task.ts';
 
 /** To be counted up when `passageOf` or what it is given changes. */
 const RULES = 1;
@@ -125,7 +123,10 @@ type Reading = Pick<Context<unknown>['store'], 'read'>;
 
 async function folded(store: Reading, { made_by, after_id, scopeOf, rows }: Batch): Promise<Op[]> {
   const upto_id = rows.at(-1)?.id ?? after_id;
-  const said = Map.groupBy(rows.filter(isSaid), ({ conversation }) => conversation);
+  const said = Map.groupBy(
+    rows.filter((row) => isChat(row.conversation)),
+    (row) => row.conversation,
+  );
   const adds: Op[] = [];
   const kept: number[] = [];
   const read = new Set<number>();
@@ -150,11 +151,6 @@ async function folded(store: Reading, { made_by, after_id, scopeOf, rows }: Batc
     ...adds,
     passage_cursor.move({ made_by, upto_id }, [...read]),
   ];
-}
-
-/** People's conversations with the agent, whatever they come through; not its own with itself. */
-function isSaid({ conversation }: Row): boolean {
-  return slot.idOf(conversation) === null && task.idOf(conversation) === null;
 }
 
 /**

@@ -237,7 +237,9 @@ export function supersede(
   by: { uid: string; valid_from: number | null },
   now: number,
 ): void {
-  const to = { status: 'superseded', valid_to: by.valid_from ?? now, unrecorded_at: now } as const;
+  // Of two the owner may say that the older is right: then the newer was never so.
+  const valid_to = Math.max(by.valid_from ?? now, piece.valid_from ?? 0);
+  const to = { status: 'superseded', valid_to, unrecorded_at: now } as const;
   board.change('supersede', piece, to, { other: by.uid });
 }
 

@@ -243,8 +243,10 @@ test('a run that would take back more than a quarter is refused and reported; a 
   assert.match(refused.refused ?? '', /11 of 40/);
   assert.equal(refused.applied, 0);
   assert.equal((await here.memories("status = 'active'")).length, 40);
-  const [incident] = await here.rows<{ text: string }>('SELECT text FROM incident');
-  assert.match(incident?.text ?? '', /refused.*Nothing was changed/);
+  const incidents = await here.rows<{ text: string; closed_at: number }>('SELECT * FROM incident');
+  assert.equal(incidents.length, 1);
+  assert.match(incidents[0]?.text ?? '', /refused.*Nothing was changed/);
+  assert.equal(incidents[0]?.closed_at, here.now, 'it is news, and nothing to be mended');
   assert.equal((await run(here, retract(10))).applied, 10);
 });
 

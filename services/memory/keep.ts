@@ -50,7 +50,7 @@ export async function applyChanges(
   return alone(ctx.store, async () => {
     const { steps, ...verdict } = judge(changes, await factsOf(ctx, cause, scope, changes));
     const outcome = { ...verdict, applied: verdict.kept.length };
-    const refusal = verdict.refused === null ? [] : [report(ctx, cause, scope, verdict.refused)];
+    const refusal = verdict.refused === null ? [] : report(ctx, cause, scope, verdict.refused);
     await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
     return outcome;
   });
@@ -73,13 +73,13 @@ export async function carryOut(
   if (steps.length > 0) await renewProfile(ctx, scope);
 }
 
-const turns = new WeakMap<Store, Promise<unknown>>();
+const turns = new WeakMap<object, Promise<unknown>>();
 
 /** One after the other: what is decided on rows that another one is about to change would be decided wrongly. */
-export function alone<T>(store: Store, work: () => Promise<T>): Promise<T> {
-  const done = (turns.get(store) ?? Promise.resolve()).then(work, work);
+export function alone<T>(key: object, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(key) ?? Promise.resolve()).then(work, work);
   turns.set(
-    store,
+    key,
     done.catch(() => {}),
   );
   return done;
@@ -148,13 +148,13 @@ export function rankOf(wish: Wish): Pick<Facts, 'origin' | 'wish_id' | 'vouched'
   };
 }
 
-function report({ clock }: Keeper, cause: Cause, scope: string, why: string): Op {
-  const what = 'run' in cause ? `run ${cause.run.input_hash.slice(0, 12)}` : `wish ${cause.wish.id}`;
-  return incident.open({
-    cause: `memory ${what}`,
-    service: 'memory',
-    severity: 'warning',
-    text: `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`,
-    now: clock.now(),
-  });
+/** News, over as soon as it is told: there is nothing to be done about it. */
+function report({ clock }: Keeper, of: Cause, scope: string, why: string): Op[] {
+  const cause = `memory ${'run' in of ? `run ${of.run.input_hash.slice(0, 12)}` : `wish ${of.wish.id}`}`;
+  const text = `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`;
+  const now = clock.now();
+  return [
+    incident.open({ cause, service: 'memory', severity: 'info', text, now }),
+    incident.close(cause, 'memory', now),
+  ];
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { tokensOf } from '#shared/recall/fill.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import { trial as trialOf } from '#shared/testing/trial.ts';
 import { profileOf } from './profile.ts';
 import { grant } from './wishes.ts';
-import { tokensOf } from './words.ts';
 
 const trial = (t: TestContext) => trialOf(t, grant);
 

@@ -3,12 +3,13 @@
  * a provider's cache holds; and they are written only when they have changed.
  */
 
+import { stamp } from '#shared/base/period.ts';
+import { tokensOf } from '#shared/recall/fill.ts';
 import { isUnclear } from '#shared/recall/memories.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as profile from '#shared/tables/profile.ts';
 import type { Keeper } from './keep.ts';
-import { tokensOf } from './words.ts';
 
 const MOST_tokens = 1200;
 
@@ -74,16 +75,8 @@ function compare(a: string, b: string): number {
 }
 
 function lineOf(one: Memory, all: readonly Memory[]): string {
-  const due = one.due_at === null ? '' : ` (${dateOf(one.due_at)})`;
+  const due = one.due_at === null ? '' : ` (${stamp(one.due_at)})`;
   return `- ${one.text.replace(/\s+/g, ' ')}${due}${isUnclear(one, all) ? ' [unclear: ask]' : ''}`;
-}
-
-/** 2026-05-03 17:00, where the owner is. */
-function dateOf(at: number): string {
-  const local = new Date(at);
-  const two = (n: number) => String(n).padStart(2, '0');
-  const day = `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
-  return `${day} ${two(local.getHours())}:${two(local.getMinutes())}`;
 }
 
 /** Writes the profile of a scope anew, when it says something else now. */

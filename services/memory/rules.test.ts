@@ -40,6 +40,37 @@ test('what was said is read once the conversation is still, each message once', 
   assert.deepEqual(run, { how: 'rule', state: 'applied', changes: 1, rejected: 0, upto_id: 2 });
 });
 
+test('where nobody ever falls silent it is read all the same', async (t) => {
+  const here = await trial(t);
+  await here.say('I live in Rome');
+  for (let said = 1; said < 20; said += 1) {
+    wait(here, 29);
+    await here.say('hm');
+    assert.equal(await read(here), 0, `${said}`);
+  }
+  wait(here, 30);
+  assert.equal(await read(here), 1, 'ten minutes after the first word');
+});
+
+test('what lies far back behind much that nobody said is found', async (t) => {
+  const here = await trial(t);
+  const told = await here.say('I live in Rome', { conversation: 'job:1' });
+  await here.core.commit([
+    {
+      verb: 'test',
+      sql: `INSERT INTO message (conversation, role, text, at, turn_id)
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+            SELECT 'job:' || (i % 7), 'user', '', ?, '' FROM n`,
+      args: [here.now],
+    },
+  ]);
+  const id = await here.say('I live in Oslo');
+  assert.ok(id > told + 12_000);
+  wait(here, 60);
+  assert.equal(await read(here), 1);
+  assert.match(await here.profile(), /Oslo/);
+});
+
 test('only the owner is read: not the agent, not guests, not what was forwarded, not jobs', async (t) => {
   const here = await trial(t);
   await here.say('I live in Oslo', { role: 'assistant', trust: 2 });

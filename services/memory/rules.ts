@@ -5,10 +5,9 @@
 
 import { createHash } from 'node:crypto';
 import { SET_BACK_ms } from '#shared/base/clock.ts';
-import { scopeOf } from '#shared/recall/scope.ts';
+import { isChat, scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
-import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Unruled } from '#shared/tables/memory_cursor.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
@@ -16,6 +15,7 @@ import * as memory_run from '#shared/tables/memory_run.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Config } from './config.ts';
 import { applyChanges, type Keeper } from './keep.ts';
+import { patiently } from './patience.ts';
 import { gistOf, sessionsOver } from './rule/gist.ts';
 import { changesIn } from './rule/statement.ts';
 
@@ -23,11 +23,14 @@ type Ruler = Keeper & { config: Pick<Config, 'rules_after_s' | 'session_min'> };
 
 /** Of the rules: with others, the same words are another pass. */
 const EDITION = 1;
+/** So much is looked through at once for what nobody has read. */
+const MOST_looked_through = 5000;
+/** Where people never stop talking, it is read all the same after so many times the stillness that is waited for. */
+const MOST_STILLS = 10;
 /** What is read at once, and what of before it for corrections and for the session that it may end. */
 const MOST_lines = 500;
 const BEFORE_lines = 200;
 const CORRECTED_lines = 6;
-const MOST_FAILURES = 5;
 
 export function rules(ctx: Context<Config>): void {
   const desk = rulesOf(ctx);
@@ -35,53 +38,44 @@ export function rules(ctx: Context<Config>): void {
 }
 
 export function rulesOf(ctx: Ruler) {
-  const failures = new Map<string, number>();
   /** Up to there all was read: so much less to look through. */
   let low: number | undefined;
 
   async function behind(): Promise<Unruled[]> {
     low ??= (await ctx.store.read(memory_cursor.low))[0]?.rule_id ?? 0;
-    const rows = await ctx.store.read(memory_cursor.unruled(low));
-    const chats = rows.filter(({ conversation }) => isChat(conversation));
-    const first = chats[0]?.first_id ?? Math.max(low, ...rows.map(({ upto_id }) => upto_id)) + 1;
-    low = Math.max(low, first - 1);
-    return chats;
+    for (;;) {
+      const rows: Unruled[] = await ctx.store.read(memory_cursor.unruled(low, MOST_looked_through));
+      const chats = rows.filter(({ conversation, first_id }) => first_id !== null && isChat(conversation));
+      low = (chats[0]?.first_id ?? Math.max(low, ...rows.map(({ upto_id }) => upto_id)) + 1) - 1;
+      if (chats.length > 0 || rows.length === 0) return chats;
+    }
   }
 
-  /** When the conversation counts as still; at once where the clock was set back since. */
-  function stillAt({ at }: Unruled): number {
-    return at > ctx.clock.now() + SET_BACK_ms ? 0 : at + ctx.config.rules_after_s * 1000;
+  /** When the conversation counts as still, or has gone on for long; at once where the clock was set back since. */
+  function dueAt({ at, first_at }: Unruled): number {
+    const still_ms = ctx.config.rules_after_s * 1000;
+    const due_at = Math.min(at + still_ms, (first_at ?? at) + MOST_STILLS * still_ms);
+    return at > ctx.clock.now() + SET_BACK_ms ? 0 : due_at;
   }
 
   return {
     async look(): Promise<Unruled | undefined> {
       const now = ctx.clock.now();
-      return (await behind()).find((one) => stillAt(one) <= now);
+      return (await behind()).find((one) => dueAt(one) <= now);
     },
     async due(): Promise<number | null> {
-      const times = (await behind()).map(stillAt);
+      const times = (await behind()).map(dueAt);
       return times.length > 0 ? Math.min(...times) : null;
     },
-    async act(piece: Unruled): Promise<void> {
-      try {
-        await readByRule(ctx, piece, low ?? 0);
-        failures.delete(piece.conversation);
-      } catch (error) {
-        const times = (failures.get(piece.conversation) ?? 0) + 1;
-        failures.set(piece.conversation, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
-        // What cannot be read holds up nobody else's words.
-        failures.delete(piece.conversation);
-        ctx.log.error('rules.skipped', { conversation: piece.conversation, upto: piece.upto_id, error });
-        await ctx.store.commit([memory_cursor.ruled(piece.conversation, piece.after_id, piece.upto_id)]);
-      }
-    },
+    act: patiently(
+      ({ conversation }: Unruled) => conversation,
+      (piece) => readByRule(ctx, piece, low ?? 0),
+      async ({ conversation, after_id, upto_id }, error) => {
+        ctx.log.error('rules.skipped', { conversation, upto: upto_id, error });
+        await ctx.store.commit([memory_cursor.ruled(conversation, after_id, upto_id)]);
+      },
+    ),
   };
-}
-
-/** People talk there; jobs, tasks and checks do not. */
-function isChat(conversation: string): boolean {
-  return /^(?:telegram|terminal|console)[:/]/.test(conversation);
 }
 
 async function readByRule(

@@ -15,6 +15,7 @@ import { indexing } from './indexing.ts';
 import { renewProfiles } from './profile.ts';
 import { rules } from './rules.ts';
 import { runs } from './run/runs.ts';
+import { vectors } from './vector/vectors.ts';
 import { wishes } from './wishes.ts';
 
 const HOUR_ms = 3_600_000;
@@ -33,6 +34,7 @@ export const memory = service({
     runs(ctx);
     ctx.every('expiry', HOUR_ms, () => expire(ctx));
     indexing(ctx);
+    await vectors(ctx);
   },
 });
 

@@ -6,27 +6,24 @@
 
 import { uuid } from '#shared/base/ids.ts';
 import type { Context } from '#shared/runtime/context.ts';
-import { StoreFull } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import type { Wish } from '#shared/tables/wish.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { type Before, type Board, boardOf, type Piece } from './board.ts';
 import type { Change } from './change.ts';
 import { supersede } from './judge.ts';
 import { alone, applyChanges, carryOut, type Keeper, type Outcome, rankOf, touchedBy } from './keep.ts';
-import { placeOf } from './place.ts';
+import { patiently } from './patience.ts';
 import { statementsIn } from './rule/statement.ts';
+import { settled } from './settle.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
-export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
-const MOST_FAILURES = 5;
-const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
+const KINDS = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'] as const;
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
 type End = { state: 'done' | 'refused'; outcome: string; told: boolean };
@@ -35,25 +32,18 @@ const done = (outcome: string, told = false): End => ({ state: 'done', outcome, 
 const refused = (outcome: string): End => ({ state: 'refused', outcome, told: true });
 
 export function wishes(ctx: Context<unknown>): void {
-  const failures = new Map<number, number>();
   ctx.work({
     name: 'wishes',
     queue: 'wish',
     look: async () => (await ctx.store.read(wish.next(KINDS)))[0],
-    async act(one) {
-      try {
-        await grant(ctx, one);
-        failures.delete(one.id);
-      } catch (error) {
-        const times = (failures.get(one.id) ?? 0) + 1;
-        failures.set(one.id, times);
-        if (times < MOST_FAILURES || error instanceof StoreFull) throw error;
-        // What cannot be done holds up no other wish.
-        failures.delete(one.id);
+    act: patiently(
+      ({ id }) => id,
+      (one) => grant(ctx, one),
+      async (one, error) => {
         ctx.log.error('wish.failed', { wish: one.id, error });
         await settle(ctx, one, refused('I could not do that: something is wrong with me, see the log.'));
-      }
-    },
+      },
+    ),
   });
 }
 
@@ -63,13 +53,8 @@ export async function grant(ctx: Keeper, one: Wish): Promise<void> {
   ctx.log.info('wish.handled', { wish: one.id, kind: one.kind });
 }
 
-function ending(ctx: Keeper, one: Wish, end: End): Op[] {
-  const now = ctx.clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const settled = wish.settle(one.id, { state: end.state, outcome: end.outcome, now });
-  if (!end.told || !place) return [settled];
-  const to = { kind: 'notice', turn_id: null, message_ref: null } as const;
-  return [settled, outbound.post({ key: `wish:${one.id}`, ...place, ...to, text: end.outcome, now })];
+function ending({ clock }: Keeper, one: Wish, { state, outcome, told }: End): Op[] {
+  return settled(one, { state, outcome, tell: told ? outcome : null, now: clock.now() });
 }
 
 async function remember(ctx: Keeper, one: Wish): Promise<void> {
@@ -116,7 +101,7 @@ function toldOf(one: Wish, text: string, { kept, rejected }: Outcome): End {
       return done(`I keep ${short}, though it contradicts what I know: I ask you which is right.`);
     case 'quarantined':
       return done(
-        `I have put ${short} aside: words of strangers were read when it was wished. To have me believe it: /memory.`,
+        `I have put ${short} aside: it was not by the owner's own word. The owner can have me believe it: /memory.`,
         true,
       );
     default:
@@ -126,12 +111,10 @@ function toldOf(one: Wish, text: string, { kept, rejected }: Outcome): End {
 
 async function decide(ctx: Keeper, one: Wish): Promise<void> {
   if (one.tainted)
-    return settle(
-      ctx,
-      one,
-      refused('Words of strangers were read when that was wished: nothing was changed.'),
-    );
+    return settle(ctx, one, refused('That was not wished by the owner alone: nothing was changed.'));
   if (one.kind === 'undo') return undo(ctx, one);
+  const verb = VERBS[one.kind];
+  if (!verb) throw new Error(`memory: expected a wish to ${KINDS.join(', ')}, got ${one.kind}`);
   const found = await memoryOf(ctx, one);
   if (!found) return settle(ctx, one, refused('There is no such memory here.'));
   // What an edit would make of it may be there already.
@@ -141,7 +124,7 @@ async function decide(ctx: Keeper, one: Wish): Promise<void> {
   const board = boardOf([found, ...rivals], sources);
   const [piece, ...others] = board.pieces;
   if (!piece) return;
-  await settle(ctx, one, VERBS[one.kind as keyof typeof VERBS](ctx, one, board, piece, others), board);
+  await settle(ctx, one, verb(ctx, one, board, piece, others), board);
 }
 
 async function memoryOf({ store }: Keeper, { memory_id, scope }: Wish) {
@@ -161,7 +144,7 @@ type Verb = (ctx: Keeper, one: Wish, board: Board, piece: Piece, rivals: readonl
 
 const OPEN = ['proposed', 'disputed', 'quarantined'];
 
-const VERBS: Record<Exclude<Kind, 'remember' | 'undo'>, Verb> = {
+const VERBS: Partial<Record<Wish['kind'], Verb>> = {
   pin: (_, __, board, piece) => pinned(board, piece, 1),
   unpin: (_, __, board, piece) => pinned(board, piece, 0),
 

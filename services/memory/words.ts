@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 
-/** The same words, whatever their case, blanks and last full stop. */
+/** The same words, whatever their case, blanks and last full stop: C and C++ are two. */
 export function normalised(text: string): string {
   return text
     .normalize('NFKC')
@@ -25,11 +25,6 @@ export function quoteIn(text: string, quote: string): { from: number; to: number
   const pattern = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('\\s+');
   const found = new RegExp(pattern).exec(text);
   return found && { from: found.index, to: found.index + found[0].length };
-}
-
-/** What a model counts, as near as can be had without asking one. */
-export function tokensOf(text: string): number {
-  return Math.ceil(text.length / 4);
 }
 
 /** What was told to a model by the house itself: never learnt again. */

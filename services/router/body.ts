@@ -9,6 +9,8 @@ import { CONTEXT_tokens } from './price.ts';
 const LONGEST_bytes = 32 * 2 ** 20;
 
 export type Asked = {
+  /** `vectors`: of the words in `input` (`/v1/embeddings`). */
+  what: 'message' | 'vectors';
   body: Buffer;
   json: Record<string, unknown>;
   model: string;
@@ -72,13 +74,31 @@ export function askedOf(body: Buffer): Asked {
   if (!Number.isSafeInteger(max_tokens) || (max_tokens as number) < 0) {
     invalid('max_tokens', 'a whole number from 0', max_tokens);
   }
-  const asked = { json, model, max_tokens: max_tokens as number, stream: stream === true };
+  const asked = {
+    what: 'message',
+    json,
+    model,
+    max_tokens: max_tokens as number,
+    stream: stream === true,
+  } as const;
   const { metadata } = json as { metadata?: { task_type?: unknown } | null };
   if (metadata?.task_type === undefined) return { ...asked, body, task: null };
   const task = metadata.task_type;
   if (typeof task !== 'string' || task === '') invalid('metadata.task_type', 'the name of a task type', task);
   delete metadata.task_type;
   return { ...asked, body: withoutTaskType(body), task };
+}
+
+/** The same of a request for vectors. @throws ApiError for one whose words cannot be counted */
+export function vectorsAskedOf(body: Buffer): Asked {
+  const json = jsonOf(body);
+  const { model, input } = json;
+  if (typeof model !== 'string' || model === '') invalid('model', 'the name of an alias or model', model);
+  const texts: unknown[] = Array.isArray(input) ? input : [input];
+  if (texts.length === 0 || texts.some((text) => typeof text !== 'string' || text === '')) {
+    invalid('input', 'a text, or a list of texts, none of them empty', input);
+  }
+  return { what: 'vectors', json, model, max_tokens: 0, stream: false, body, task: null };
 }
 
 export function jsonOf(body: Buffer): Record<string, unknown> {

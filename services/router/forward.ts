@@ -20,9 +20,9 @@ import { judged, settle } from './settle.ts';
 import { attempt, type Ending, type Outlet, passedBack, passedOn } from './upstream.ts';
 import { unread } from './usage.ts';
 import { errorIn, pause_ms, statusOf, verdictOn } from './verdict.ts';
-import { anthropic, chat, type Wire } from './wire.ts';
+import { anthropic, chat, vectors, type Wire } from './wire.ts';
 
-/** Answers a request to /v1/messages. */
+/** Answers a request to /v1/messages or /v1/embeddings. */
 export async function forward(
   router: Router,
   caller: Caller,
@@ -181,6 +181,7 @@ async function tried(
 
 function wireTo({ id, asked, incoming }: Request, target: Target, key: string): Wire {
   const { provider, model } = target;
+  if (asked.what === 'vectors') return vectors(key, withModel(asked, model), id);
   if (provider.kind === 'openai') return chat(provider, key, model, asked.json, id);
   return anthropic(key, incoming.url ?? '/v1/messages', withModel(asked, model), passedOn(incoming.headers));
 }

@@ -126,12 +126,12 @@ export function requestOf(
   if (halted) throw halted;
   const route = routes.of({ model: asked.model, task: caller.task, request: asked.json });
   allowed(caller, asked, route);
-  const needs = needsOf(asked.json);
+  const lackOf = lacksFor(asked, route);
   const tries = route.ranks.flatMap((targets, rank) =>
     targets.map((target): Try => {
       const price = routes.price(target);
-      const lacks = target.provider.without.filter((need) => needs.has(need));
-      const over = lacks.length > 0 ? `capability: it has no ${lacks.join(', ')}` : null;
+      const lack = lackOf(target);
+      const over = lack === null ? null : `capability: it has no ${lack}`;
       return {
         target,
         rank,
@@ -162,6 +162,18 @@ export function requestOf(
     tries,
     attempts: 0,
   };
+}
+
+/** What a target lacks for it; null: nothing. */
+function lacksFor(asked: Asked, { ranks }: Route): (target: Target) => string | null {
+  if (asked.what === 'vectors') {
+    const able = (target: Target) => target.provider.kind === 'openai';
+    // Those of another model mean something else: to fall over to it would be worse than no answer.
+    const model = ranks.flat().find(able)?.model;
+    return (target) => (able(target) ? (target.model === model ? null : `vectors of ${model}`) : 'vectors');
+  }
+  const needs = needsOf(asked.json);
+  return ({ provider }) => provider.without.filter((need) => needs.has(need)).join(', ') || null;
 }
 
 /** What the caller may not ask for. */

@@ -18,7 +18,7 @@ import { counted } from './count.ts';
 import { ALL, fullest, type Line, limited, line, takesOf } from './limit.ts';
 import { keyOf, type Request, type Router, type State, type Try } from './request.ts';
 import type { Target } from './route.ts';
-import { worstOf } from './worst.ts';
+import { vectorsWorst, worstOf } from './worst.ts';
 
 export type Reserved = {
   /** The ledger's name for this attempt. */
@@ -241,7 +241,10 @@ async function hold(
   const { store, clock, state, limits } = router;
   const { caller, asked, route } = request;
   const { target, price } = one;
-  one.worst ??= worstOf(asked.json, asked.body.length, price, { priceOfModel: router.routes.priceOfModel });
+  one.worst ??=
+    asked.what === 'vectors'
+      ? vectorsWorst(asked.body.length, price)
+      : worstOf(asked.json, asked.body.length, price, { priceOfModel: router.routes.priceOfModel });
   const { nanousd, likely_tokens } = one.worst;
   const now = clock.now();
   const windows = windowsOf(router.budget(), caller, now);

@@ -1,7 +1,7 @@
 /**
  * router: the model routing proxy, the only process that holds provider keys.
  *
- * It speaks the Anthropic Messages API on a Unix socket to the suite, and on 127.0.0.1 to any Anthropic client that has
+ * It speaks the Anthropic Messages API, and OpenAI's for vectors, on a Unix socket to the suite, and on 127.0.0.1 to any Anthropic client that has
  * an access key. An alias or a model's name becomes a target; a call leaves only when every budget and limit has room
  * for the most it can cost, and is settled with what it did cost. What fails is tried again, elsewhere if need be, until
  * the first content has reached the client. Without a provider's key it asks the rehearsal model, over the same path.
@@ -37,7 +37,7 @@ import * as total from '#shared/tables/total.ts';
 import { BATCHES } from './batch/ask.ts';
 import { pollBatches } from './batch/settle.ts';
 import { batches } from './batch.ts';
-import { type Asked, askedOf, bodyOf } from './body.ts';
+import { type Asked, askedOf, bodyOf, vectorsAskedOf } from './body.ts';
 import { alerts, type Budget, type Caller } from './budget.ts';
 import { answerCanary, isCanary } from './canary.ts';
 import { type Config, config } from './config.ts';
@@ -177,6 +177,17 @@ async function answer(
     const asked = askedOf(await bodyOf(incoming));
     if (isCanary(caller, asked)) return answerCanary(routing, asked, outgoing);
     return forward(routing, withTask(caller, asked), asked, incoming, outgoing);
+  }
+  if (path === '/v1/embeddings') {
+    expectMethod(incoming, 'POST');
+    const asked = vectorsAskedOf(await bodyOf(incoming));
+    return forward(
+      routing,
+      { ...caller, task: caller.task ?? 'embedding', step: null },
+      asked,
+      incoming,
+      outgoing,
+    );
   }
   if (path === '/v1/messages/count_tokens') {
     expectMethod(incoming, 'POST');

@@ -119,7 +119,9 @@ export async function settle(
   if (caller.step && making && ending.outcome === 'ok') {
     ops.push(replay.keep(caller.step.id, router.instance, making.kept(), now));
   }
-  if (config.keep_days > 0) ops.push(await keeping(id, now, asked, target, ending.record));
+  // Of vectors nobody reads the bytes, and there are many.
+  if (config.keep_days > 0 && asked.what === 'message')
+    ops.push(await keeping(id, now, asked, target, ending.record));
   try {
     // The row of a bill that cannot be written stays open, and the next router charges it in full.
     // It can wait for the next call's reservation: a transaction of its own would cost as much as that.

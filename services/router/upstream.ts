@@ -81,7 +81,7 @@ export type Attempt = {
   provider: Provider;
   method: string;
   wire: Wire;
-  /** `message`: only an answer with its end is one. `json`: whatever comes. */
+  /** `message`: only an answer that is whole is one. `json`: whatever comes. */
   expect: 'message' | 'json';
   streams: boolean;
   idle_ms: number;
@@ -265,14 +265,15 @@ async function gather(of: Attempt, answer: IncomingMessage, ending: Ending, sile
   const status = ending.status ?? 502;
   const body = of.wire.answer(status, came.body);
   ending.record.push(body);
-  ending.reading = readWhole(body);
+  ending.reading = (of.wire.read ?? readWhole)(body);
   ending.error_type = ending.reading.error_type;
   if (status >= 300) {
     ending.outcome = 'refused';
     ending.body = body;
     return;
   }
-  if (of.expect === 'message' && !ending.reading.complete) throw new Error('its answer is no message');
+  if (of.expect === 'message' && !ending.reading.complete)
+    throw new Error('its answer is none to what was asked');
   ending.outcome = 'ok';
   if (!of.outgoing) {
     ending.body = body;

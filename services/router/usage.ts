@@ -262,6 +262,31 @@ export function readWhole(body: Buffer): Reading {
   };
 }
 
+/** Reads a whole answer to a request for vectors (OpenAI API, "Create embeddings"). */
+export function readVectors(body: Buffer): Reading {
+  const reading = unread();
+  const answer = parsed<VectorsAnswer>(body);
+  if (answer === null) return { ...reading, malformed: true };
+  const complete = Array.isArray(answer.data);
+  return {
+    ...reading,
+    usage: { ...NOTHING, input_tokens: whole(answer.usage?.prompt_tokens) ?? 0 },
+    model: word(answer.model),
+    complete,
+    begun: complete,
+    content: complete,
+    error_type: word(answer.error?.type),
+    content_bytes: body.length,
+  };
+}
+
+type VectorsAnswer = {
+  data?: unknown;
+  model?: unknown;
+  usage?: { prompt_tokens?: unknown } | null;
+  error?: { type?: string };
+};
+
 type ApiMessage = { model?: string; stop_reason?: string | null; usage?: ApiUsage | null | undefined };
 
 type ApiEvent = ApiMessage & {
@@ -273,10 +298,10 @@ type ApiEvent = ApiMessage & {
 };
 
 /** Null for what is no JSON object: a provider's nonsense is passed on as it is, and never throws here. */
-function parsed(json: Buffer): ApiEvent | null {
+function parsed<Answer extends object = ApiEvent>(json: Buffer): Answer | null {
   try {
     const value: unknown = JSON.parse(json.toString('utf8'));
-    return typeof value === 'object' && !Array.isArray(value) ? value : null;
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Answer | null) : null;
   } catch {
     return null;
   }

@@ -74,6 +74,13 @@ export function worstOf(
   return { ...worst, likely_tokens: Math.min(Math.ceil(likely), price.context_tokens) };
 }
 
+/** The same for vectors: each of the texts may be as long as a context, all of it is in the body, and nothing is written. */
+export function vectorsWorst(body_bytes: number, price: Price): Worst {
+  const likely_tokens = Math.ceil(body_bytes / 3.5);
+  const nanousd = cost_nanousd(dearest(price, body_bytes, null), { ...NOTHING, input_tokens: body_bytes });
+  return { input_tokens: body_bytes, output_tokens: 0, nanousd, likely_tokens };
+}
+
 /** The same for the body of POST /v1/messages/batches: the sum of its requests, at batch rates. */
 export function batchWorst(body: Record<string, unknown>, priceOfModel: PriceOfModel): Worst {
   const total: Worst = { input_tokens: 0, output_tokens: 0, nanousd: 0, likely_tokens: 0 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -80,6 +80,14 @@ const lookedAgain = async (house: House, watch: string, times = 2) => {
   );
 };
 
+/** What the service has used of a processor; 0 where that is not told. */
+async function cpuMs(house: House): Promise<number> {
+  const file = `/proc/${await house.pidOf('upstream')}/stat`;
+  if (!existsSync(file)) return 0;
+  const fields = readFileSync(file, 'utf8').replace(/^.*\)/, '').trim().split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 test('a network that goes and comes back is one finding and one incident, whatever else is out of reach', async (t) => {
   const world = await outside(t);
   const house = await houseOf(t, settings(world));
@@ -97,7 +105,13 @@ test('a network that goes and comes back is one finding and one incident, whatev
     /^The network does not lead outside: the connection breaks off\..*\n→ Look at the router/,
   );
   const statusLooks = world.heard.filter((url) => url === '/status').length;
-  await lookedAgain(house, 'network');
+  const [before, began] = [await cpuMs(house), performance.now()];
+  await lookedAgain(house, 'network', 3);
+  const share = ((await cpuMs(house)) - before) / (performance.now() - began);
+  assert.ok(
+    share < 0.04,
+    `what waits for the network is not looked for all the time: ${share} of a processor`,
+  );
   assert.equal(
     world.heard.filter((url) => url === '/status').length,
     statusLooks,
@@ -113,6 +127,22 @@ test('a network that goes and comes back is one finding and one incident, whatev
     [['network', true]],
   );
   assert.deepEqual(await said(house), [], 'the watchdog tells of incidents');
+});
+
+test('another page of the same name is another page: nothing is made of what the old one said', async (t) => {
+  const world = await outside(t);
+  const more = `watch = ["status", "releases"]\nreleases_url = "${world.root}/old"`;
+  const house = await houseOf(t, settings(world, more));
+  world.answers['/old'] = (_request, response) => response.end('{"version": "99.0.0"}');
+  const first = await house.serve('upstream');
+  await until('it is told', async () => (await causes(house, 'told_at IS NOT NULL')).length > 0);
+  await first.stop();
+  const config = readFileSync(house.home.config, 'utf8');
+  writeFileSync(house.home.config, config.replace('/old"', '/new"').replace('/status"', '/moved"'));
+  await house.serve('upstream');
+  await lookedAgain(house, 'releases', 1);
+  await until('what the old one said is over', async () => (await causes(house)).length === 0);
+  assert.deepEqual(await house.read('SELECT * FROM incident'), [], 'nor is there an outage');
 });
 
 test('a network that wants a sign-in first is known as such', async (t) => {

@@ -73,7 +73,11 @@ export const upstream = service({
           await lookAt(ctx, get, piece).finally(() => inWork.delete(piece.watch.name));
           await settle();
         },
-        due: async () => dueAt(await ctx.store.read(probe.all), inWork),
+        async due() {
+          const probes = await ctx.store.read(probe.all);
+          const times = awaited(ctx, watches, inWork, probes).map(({ before }) => before.due_at);
+          return times.length > 0 ? Math.min(...times) : null;
+        },
       });
     }
     ctx.every('judge', JUDGE_ms, settle);
@@ -101,21 +105,39 @@ async function nextOf(
   ]);
   const unknown = requests.filter(({ watch }) => !watches.has(watch));
   if (unknown.length > 0) await store.commit(unknown.map(({ id }) => request.taken(id)));
-  const offline = isOffline(probes, config.again_s * 1000);
-  const free = probes.flatMap((before) => {
-    const watch = watches.get(before.watch);
-    if (!watch || inWork.has(before.watch)) return [];
-    return [
-      { watch, before, asked: requests.filter((one) => one.watch === before.watch).map(({ id }) => id) },
-    ];
-  });
+  const free = freeOf(watches, inWork, probes);
   const next =
-    free.find(({ asked }) => asked.length > 0) ??
-    free.find(({ watch, before }) => (watch.reach || !offline) && isDue(watch, before, now)) ??
+    free.find(({ watch }) => requests.some((one) => one.watch === watch.name)) ??
+    awaited({ config }, watches, inWork, probes).find(({ watch, before }) => isDue(watch, before, now)) ??
     free.find(({ before }) => isBroken(before, broken));
   if (!next) return null;
-  inWork.add(next.watch.name);
-  return next;
+  const { name } = next.watch;
+  inWork.add(name);
+  return { ...next, asked: requests.filter(({ watch }) => watch === name).map(({ id }) => id) };
+}
+
+type Free = Pick<Piece, 'watch' | 'before'>;
+
+function freeOf(
+  watches: ReadonlyMap<string, Watch>,
+  inWork: ReadonlySet<string>,
+  probes: readonly probe.Probe[],
+): Free[] {
+  return probes.flatMap((before) => {
+    const watch = watches.get(before.watch);
+    return watch && !inWork.has(before.watch) ? [{ watch, before }] : [];
+  });
+}
+
+/** Those whose time comes: without a network it does only for what tells of its return. */
+function awaited(
+  { config }: Pick<Upstream, 'config'>,
+  watches: ReadonlyMap<string, Watch>,
+  inWork: ReadonlySet<string>,
+  probes: readonly probe.Probe[],
+): Free[] {
+  const offline = isOffline(probes, config.again_s * 1000);
+  return freeOf(watches, inWork, probes).filter(({ watch }) => watch.reach || !offline);
 }
 
 /** A time that is further off than it can be was set by another clock. */
@@ -130,11 +152,6 @@ function isBroken({ watch, looked_at }: probe.Probe, broken: readonly breaker.Br
     ({ target, state, changed_at }) =>
       state === 'open' && target.startsWith(`${provider}/`) && changed_at > (looked_at ?? 0) + 30_000,
   );
-}
-
-function dueAt(probes: readonly probe.Probe[], inWork: ReadonlySet<string>): number | null {
-  const times = probes.filter(({ watch }) => !inWork.has(watch)).map(({ due_at }) => due_at);
-  return times.length > 0 ? Math.min(...times) : null;
 }
 
 async function lookAt(

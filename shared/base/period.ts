@@ -22,10 +22,17 @@ export function periodOf(kind: PeriodKind, at: number): Period {
   return found;
 }
 
+/** 2026-11-22 09:05 */
+export function stamp(at: number): string {
+  const local = new Date(at);
+  return `${periodOf('day', at).name} ${two(local.getHours())}:${two(local.getMinutes())}`;
+}
+
+const two = (n: number) => String(n).padStart(2, '0');
+
 function find(kind: PeriodKind, at: number): Period {
   const local = new Date(at);
   const [year, month, day] = [local.getFullYear(), local.getMonth(), local.getDate()];
-  const two = (n: number) => String(n).padStart(2, '0');
   const monthName = `${year}-${two(month + 1)}`;
   if (kind === 'month') return between(monthName, new Date(year, month), new Date(year, month + 1));
   if (kind === 'day') {

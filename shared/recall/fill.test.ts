@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fill } from './fill.ts';
+import { fill, tokensOf } from './fill.ts';
 
 const item = (key: string, tokens: number) => ({ key, text: 'x'.repeat(4 * tokens) });
 const keysOf = (items: readonly { key: string }[]) => items.map(({ key }) => key);
@@ -18,4 +18,8 @@ test('of two that tell the same the better one is told', () => {
     key === 'c' ? ['c'] : ['same'],
   );
   assert.deepEqual(keysOf(found), ['a', 'c']);
+});
+
+test('a script that says more with each character takes more', () => {
+  assert.deepEqual(['', 'a', 'abcd', 'abcde', '東京', '東京 ab'].map(tokensOf), [0, 1, 1, 2, 2, 3]);
 });

@@ -4,6 +4,7 @@ import type { Cited } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import type { Candidate } from './features.ts';
+import { dateOf } from './passage.ts';
 import { type Asked, isIdle, understand } from './question.ts';
 import type { Question, Read } from './recall.ts';
 
@@ -62,7 +63,8 @@ export async function find(read: Read, question: Question): Promise<Field> {
   // Of a scope that is a small part of the store there may be more further down.
   if (candidates.length < CANDIDATES) candidates = await best(Number.MAX_SAFE_INTEGER);
   const words = terms.length === 0 ? '' : terms.join(' OR ');
-  const memories = words === '' ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
+  const memories =
+    words === '' || question.messages_only ? [] : await read(memory.bearing(question.scope, words, MEMORIES));
   return { asked, idf, candidates, memories };
 }
 
@@ -86,11 +88,11 @@ function anyOf(words: readonly string[]): string {
   return words.map((word) => `"${word}"`).join(' OR ');
 }
 
-/** The dates of a short period, the month of a longer one, as `dayOf` writes them. */
+/** The dates of a short period, the month of a longer one, as a passage has them. */
 function daysOf({ from, to }: { from: number; to: number }): string {
   const days: string[] = [];
   for (let day = new Date(from); day.getTime() < to; day.setDate(day.getDate() + 1)) {
-    days.push(day.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' }));
+    days.push(dateOf(day.getTime()));
   }
   const months = new Set(days.map((day) => day.replace(/^\d+ /, '')));
   return `day : (${anyOf(days.length > 14 ? [...months] : days)})`;

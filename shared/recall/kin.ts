@@ -163,31 +163,41 @@ disaster: flood fire storm hurricane earthquake tornado
 export type Kin = { readonly forms: readonly string[]; readonly fields: readonly string[] };
 
 /** By stem; words, not stems, since the index makes its own of them. */
-const forms = new Map<string, Set<string>>();
-const fields = new Map<string, Set<string>>();
+type Links = Map<string, Set<string>>;
 
-function link(into: Map<string, Set<string>>, from: string, to: string): void {
+function link(into: Links, from: string, to: string): void {
   const stem = stemOf(from);
   if (stem !== stemOf(to)) into.set(stem, (into.get(stem) ?? new Set()).add(to));
 }
 
 const wordsIn = (group: string) => group.trim().split(/\s+/);
 
-for (const [table, into] of [
-  [FORMS, forms],
-  [SAME, fields],
-] as const) {
-  for (const group of table.trim().split(/[|\n]/)) {
-    const words = wordsIn(group);
-    for (const from of words) for (const to of words) link(into, from, to);
+/** Made by the first question: it is 5 MB, which a house that asks nothing does without. */
+let made: { forms: Links; fields: Links } | undefined;
+
+function links() {
+  if (made) return made;
+  const forms: Links = new Map();
+  const fields: Links = new Map();
+  for (const [table, into] of [
+    [FORMS, forms],
+    [SAME, fields],
+  ] as const) {
+    for (const group of table.trim().split(/[|\n]/)) {
+      const words = wordsIn(group);
+      for (const from of words) for (const to of words) link(into, from, to);
+    }
   }
-}
-for (const line of KINDS.trim().split('\n')) {
-  const [whole = '', kinds = ''] = line.split(':');
-  for (const kind of wordsIn(kinds)) link(fields, whole, kind);
+  for (const line of KINDS.trim().split('\n')) {
+    const [whole = '', kinds = ''] = line.split(':');
+    for (const kind of wordsIn(kinds)) link(fields, whole, kind);
+  }
+  made = { forms, fields };
+  return made;
 }
 
 export function kinOf(stem: string): Kin {
+  const { forms, fields } = links();
   const same = [...(forms.get(stem) ?? [])];
   const stems = [stem, ...same.map(stemOf)];
   // What a form of it stands for, it stands for too.

@@ -27,8 +27,8 @@ const REPLACED = 1;
 export function strengthOf(memory: Memory, now: number): number {
   const to_come = Math.max(memory.due_at ?? 0, memory.valid_from ?? 0, memory.starts_at ?? 0) > now;
   if (memory.pinned || memory.origin === 'owner' || to_come) return 1;
-  const age_ms = Math.max(0, now - Math.max(memory.recorded_at, memory.used_at ?? 0));
-  return Math.min(1, memory.strength * 0.5 ** (age_ms / DAY_ms / HALF_LIFE_days[memory.kind]));
+  const age_ms = Math.max(0, now - memory.recorded_at);
+  return 0.5 ** (age_ms / DAY_ms / HALF_LIFE_days[memory.kind]);
 }
 
 /** It is disputed, or another value of the same thing is. */

@@ -47,7 +47,7 @@ export function passageOf(message: Told, conversation: readonly Told[]): Passage
     author,
     at,
     trust,
-    day: dayOf(at),
+    day: `${DAYS[new Date(at).getDay()]} ${dateOf(at)}`,
     text,
     context: `${lines([...quotes, ...before])}\n\n${lines(after)}`.trimEnd(),
     pairs: pairsOf(text).join(' '),
@@ -75,10 +75,10 @@ function lines(texts: readonly string[]): string {
     .join('\n');
 }
 
-/** Such as `Monday 8 May 2023`, where the owner is. */
-function dayOf(at: number): string {
+/** Such as `8 May 2023`, where the owner is. */
+export function dateOf(at: number): string {
   const date = new Date(at);
-  return `${DAYS[date.getDay()]} ${date.getDate()} ${MONTHS[date.getMonth()]} ${date.getFullYear()}`;
+  return `${date.getDate()} ${MONTHS[date.getMonth()]} ${date.getFullYear()}`;
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];

@@ -11,6 +11,6 @@ export function readingOf(store: { read: Read; readAside: Read }): Read {
   let many = false;
   return async (query) => {
     many ||= ((await store.read(passage.newest))[0]?.id ?? 0) > MANY;
-    return many ? store.readAside(query) : store.read(query);
+    return many || query.long ? store.readAside(query) : store.read(query);
   };
 }

@@ -1,4 +1,4 @@
-/** What of all that was said and is remembered bears on a question: by its words alone, without a model. */
+/** What of all that was said and is remembered bears on a question: by its words, without a model; where vectors help, by those too. */
 
 import * as memory from '#shared/tables/memory.ts';
 import type { Trust } from '#shared/tables/message.ts';
@@ -6,6 +6,7 @@ import type { Query } from '#shared/tables/op.ts';
 import { fill } from './fill.ts';
 import { find } from './find.ts';
 import { asCandidate, isUnclear, sourcesOf, weigh } from './memories.ts';
+import { addNear, type Meaning, withNear } from './near.ts';
 import { rank } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
@@ -18,6 +19,10 @@ export type Question = {
   budget_tokens: number;
   /** What the model is told word for word anyway. */
   except_turns?: readonly string[];
+  /** What it means, as a vector: only where that is known to help. */
+  meaning?: Meaning;
+  /** What was said alone, and whether it still is so or not. */
+  messages_only?: boolean;
 };
 
 export type Found = {
@@ -48,13 +53,15 @@ const FAR = 12;
 
 /** The best first, each once, as many as fit into the budget. Nothing when nothing bears on it. */
 export async function recall(read: Read, question: Question): Promise<Found[]> {
-  const { scope, now, budget_tokens } = question;
-  const { asked, idf, candidates, memories } = await find(read, question);
+  const { scope, now, budget_tokens, meaning, messages_only } = question;
+  const field = await withNear(read, question, await find(read, question));
+  const { asked, idf, candidates, memories, near } = field;
   if (candidates.length + memories.length === 0) return [];
-  const first = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
-  if (Math.max(...first.map(({ bearing }) => bearing)) < LEAST) return [];
+  const byWords = rank(asked, idf, [...candidates, ...memories.map(asCandidate)]);
+  if (near.size === 0 && Math.max(...byWords.map(({ bearing }) => bearing)) < LEAST) return [];
+  const first = meaning ? addNear(byWords, near, meaning.weight) : byWords;
   const said = first.flatMap(({ candidate: { id } }) => (id > 0 ? [id] : [])).slice(0, CHECKED);
-  const replacing = await read(memory.replacing(scope, said));
+  const replacing = messages_only ? [] : await read(memory.replacing(scope, said));
   // What has taken a message's place is told with it, also where it has none of the question's words.
   const known = new Map(memories.map((each) => [each.id, each]));
   for (const row of replacing) if (row.id !== null) known.set(row.id, row);

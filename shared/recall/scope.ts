@@ -17,6 +17,11 @@ export function scopeOf(conversation: string, owners: readonly number[]): string
   return own ? OWNER : conversation;
 }
 
+/** People talk with the agent there, whatever they come through; not jobs and tasks with themselves. */
+export function isChat(conversation: string): boolean {
+  return slot.idOf(conversation) === null && task.idOf(conversation) === null;
+}
+
 /** The scope in which a turn of the conversation recalls: that of a job or a task is where it was set up. */
 export async function scopeAt(read: Read, conversation: string, owners: readonly number[]): Promise<string> {
   const [of_slot, of_task] = [slot.idOf(conversation), task.idOf(conversation)];

@@ -3,6 +3,7 @@
  * frame. Pure.
  */
 
+import { periodOf } from '../base/period.ts';
 import { MEMORY, remembered, untrusted } from '../base/untrusted.ts';
 import type { Found } from './recall.ts';
 
@@ -39,7 +40,5 @@ const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 /** Such as `Fri 2026-11-20`, where the machine is. */
 export function dayOf(at: number): string {
-  const date = new Date(at);
-  const pad = (n: number) => String(n).padStart(2, '0');
-  return `${DAYS[date.getDay()]} ${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${DAYS[new Date(at).getDay()]} ${periodOf('day', at).name}`;
 }

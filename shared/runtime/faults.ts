@@ -15,6 +15,7 @@ import * as error from '../tables/error.ts';
 export const RECOVERY: { readonly [event: string]: string } = {
   'bill.unwritten': 'written again, until it is',
   'batch.deferred': 'asked again later',
+  'batch.left': 'left to the provider, which lets go of it after some weeks',
   'batch.unread': 'asked again later',
   'breaker.opened': 'left alone for a while, others answer',
   'draft.unwritten': 'shown with the next change',
@@ -32,6 +33,8 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'process.crashed': 'the process ends, and is started again',
   'recall.failed': 'answered without what is remembered',
   'request.failed': 'its caller was told',
+  'rules.skipped': 'passed over, so that what was said after it is read',
+  'run.failed': 'given up: what was said can still be searched',
   'service.failed': 'the service ends; its supervisor starts it again unless a person must act',
   'step.failed': 'tried again later',
   'task.unchecked': 'the check is made again',
@@ -40,6 +43,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'turn.postponed': 'tried again later',
   'turn.refused': 'waits for its sender to decide, or for the next period',
   'turn.rejected': 'given up, and its sender told why',
+  'wish.failed': 'whoever wished it was told',
 };
 
 const SEVERITY = { warn: 'warning', error: 'error', fatal: 'fatal' } as const;

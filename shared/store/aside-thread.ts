@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { codeOf, messageOf } from '../base/errors.ts';
+import { dotOf } from '../recall/vector.ts';
 import type { Asked, Told } from './aside.ts';
 
 const file: string = workerData;
@@ -11,6 +12,7 @@ const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 30
 db.pragma('mmap_size = 0');
 db.pragma('cache_size = -8192');
 db.pragma('temp_store = MEMORY');
+db.function('dot', { deterministic: true }, dotOf);
 const statements = new Map<string, Database.Statement<unknown[]>>();
 
 function told({ id, sql, args }: Asked): Told {

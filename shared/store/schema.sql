@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 17.
+-- Generated from shared/store/migrations: the schema after migration 18.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -203,6 +203,32 @@ CREATE TABLE draft (
 
 CREATE INDEX draft_open ON draft (changed_at) WHERE open = 1;
 
+CREATE TABLE embedding (
+  ref     INTEGER PRIMARY KEY,  -- of a passage; below 0, of a memory
+  scope   TEXT NOT NULL,
+  model   TEXT NOT NULL,
+  norm    REAL NOT NULL,
+  vector  BLOB NOT NULL         -- a signed byte for each dimension; none where the model would not take the text
+) STRICT;
+
+CREATE INDEX embedding_scope ON embedding (scope, model);
+
+CREATE TABLE embedding_trial (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  at         INTEGER NOT NULL,
+  alias      TEXT NOT NULL,     -- as it is asked for
+  model      TEXT NOT NULL,     -- as its vectors are marked
+  pairs      INTEGER NOT NULL,
+  by_words   REAL NOT NULL,     -- the share found among the first ten
+  by_both    REAL NOT NULL,
+  better     INTEGER NOT NULL,
+  worse      INTEGER NOT NULL,
+  floor      REAL NOT NULL,     -- what is less near has nothing to do with a question
+  weight     REAL NOT NULL,     -- how much it counts to be the nearest
+  used       INTEGER NOT NULL,
+  why        TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE error (
   id         INTEGER PRIMARY KEY,
   service    TEXT NOT NULL,
@@ -355,6 +381,15 @@ CREATE TABLE member (
   added_at  INTEGER NOT NULL
 ) STRICT;
 
+CREATE TRIGGER embedding_memory_delete AFTER DELETE ON memory BEGIN
+  DELETE FROM embedding WHERE ref = -OLD.id;
+END;
+
+CREATE TRIGGER embedding_memory_update AFTER UPDATE OF text, scope, status ON memory
+  WHEN OLD.text <> NEW.text OR OLD.scope <> NEW.scope OR NEW.status NOT IN ('active', 'disputed') BEGIN
+  DELETE FROM embedding WHERE ref = -OLD.id;
+END;
+
 CREATE TABLE memory (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
   uid            TEXT NOT NULL UNIQUE,
@@ -380,9 +415,6 @@ CREATE TABLE memory (
   run_id         INTEGER,
   wish_id        INTEGER,
   pinned         INTEGER NOT NULL DEFAULT 0,
-  strength       REAL NOT NULL DEFAULT 1,
-  uses           INTEGER NOT NULL DEFAULT 0,
-  used_at        INTEGER,
   asked_at       INTEGER,
   -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
   CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
@@ -490,8 +522,6 @@ CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
 
 CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
 
-CREATE INDEX memory_run_finished ON memory_run (finished_at);
-
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
 
 CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
@@ -573,6 +603,15 @@ CREATE TABLE pairing_attempt (
 CREATE UNIQUE INDEX pairing_attempt_used ON pairing_attempt (hash) WHERE outcome = 'paired';
 
 CREATE INDEX pairing_attempt_wrong ON pairing_attempt (at, sender) WHERE outcome = 'wrong';
+
+CREATE TRIGGER embedding_passage_delete AFTER DELETE ON passage BEGIN
+  DELETE FROM embedding WHERE ref = OLD.id;
+END;
+
+CREATE TRIGGER embedding_passage_update AFTER UPDATE OF text, scope ON passage
+  WHEN OLD.text <> NEW.text OR OLD.scope <> NEW.scope BEGIN
+  DELETE FROM embedding WHERE ref = OLD.id;
+END;
 
 CREATE TABLE passage (
   id            INTEGER PRIMARY KEY,   -- of its message

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sleep } from '../base/clock.ts';
 import { codeOf, Misconfigured, messageOf } from '../base/errors.ts';
+import { dotOf } from '../recall/vector.ts';
 import type { Op, Principal, Query, Queue, Value } from '../tables/op.ts';
 import { tables } from '../tables/tables.ts';
 import { openAside } from './aside.ts';
@@ -144,6 +145,7 @@ function prepare(db: Database.Database, file: string, options: StoreOptions): vo
   db.pragma('cache_size = -1024');
   db.pragma('temp_store = MEMORY');
   db.pragma('recursive_triggers = ON');
+  db.function('dot', { deterministic: true }, dotOf);
   // What is deleted is overwritten: whoever forgets must not leave it in free pages.
   db.pragma('secure_delete = ON');
   if (process.platform === 'darwin') db.pragma('fullfsync = ON');

@@ -41,9 +41,6 @@ export type Memory = {
   run_id: number | null;
   wish_id: number | null;
   pinned: number;
-  strength: number;
-  uses: number;
-  used_at: number | null;
   /** When the owner was asked about it: once. */
   asked_at: number | null;
 };
@@ -63,7 +60,7 @@ export type State = Pick<
 >;
 
 /** By its `uid`, since its `id` is known only when it is there. */
-export type Added = Omit<Memory, 'id' | 'superseded_by' | 'run_id' | 'strength' | 'uses' | 'used_at'>;
+export type Added = Omit<Memory, 'id' | 'superseded_by' | 'run_id'>;
 
 /** @param run_hash the `input_hash` of the run that adds it */
 export function add(memory: Added, run_hash: string | null): Op {
@@ -213,6 +210,16 @@ export function bearing(scope: string, match: string, limit: number): Query<Cite
           WHERE memory_fts MATCH ? AND m.scope = ? AND m.status IN ('active', 'disputed')
           ORDER BY bm25(memory_fts), m.id DESC LIMIT ?`,
     args: [match, scope, limit],
+  };
+}
+
+/** Of these, what is so, or unclear, in this scope. */
+export function inForce(scope: string, ids: readonly number[]): Query<Cited> {
+  return {
+    verb: 'memory.inForce',
+    sql: `SELECT m.*, ${SOURCES} FROM memory m WHERE m.id IN (SELECT value FROM json_each(?))
+            AND m.scope = ? AND m.status IN ('active', 'disputed')`,
+    args: [JSON.stringify(ids), scope],
   };
 }
 

@@ -15,25 +15,30 @@ export type Cursor = {
   model_id: number;
 };
 
-/** What was said after `low` in conversations that no rule has read so far. */
-export function unruled(low: number): Query<Unruled> {
-  return {
-    verb: 'memory_cursor.unruled',
-    sql: `SELECT m.conversation, coalesce(c.rule_id, 0) AS after_id, min(m.id) AS first_id, max(m.id) AS upto_id, max(m.at) AS at
-          FROM message m NOT INDEXED LEFT JOIN memory_cursor c ON c.conversation = m.conversation
-          WHERE m.id > ? AND m.id > coalesce(c.rule_id, 0) GROUP BY m.conversation ORDER BY first_id`,
-    args: [low],
-  };
-}
-
+/** A conversation in what was said. */
 export type Unruled = {
   conversation: string;
   after_id: number;
-  first_id: number;
+  /** What no rule has read of it; null: all is read. */
+  first_id: number | null;
+  first_at: number | null;
   upto_id: number;
   /** When the last of it was said. */
   at: number;
 };
+
+/** Of the next `most` messages after `low`, what no rule has read so far. */
+export function unruled(low: number, most: number): Query<Unruled> {
+  const unread = 'FILTER (WHERE w.id > coalesce(c.rule_id, 0))';
+  return {
+    verb: 'memory_cursor.unruled',
+    sql: `SELECT w.conversation, coalesce(c.rule_id, 0) AS after_id, min(w.id) ${unread} AS first_id,
+            min(w.at) ${unread} AS first_at, max(w.id) AS upto_id, max(w.at) AS at
+          FROM (SELECT id, conversation, at FROM message WHERE id > ? ORDER BY id LIMIT ?) w
+          LEFT JOIN memory_cursor c ON c.conversation = w.conversation GROUP BY w.conversation ORDER BY first_id`,
+    args: [low, most],
+  };
+}
 
 /** Read by rule from `after_id` to `upto_id`; void when somebody has moved it meanwhile. */
 export function ruled(conversation: string, after_id: number, upto_id: number): Op {

@@ -46,6 +46,8 @@ export type Query<Row> = {
   readonly verb: string;
   readonly sql: string;
   readonly args: readonly Value[];
+  /** It takes too long to be read in an event loop that others wait for. */
+  readonly long?: boolean;
   readonly row?: Row;
 };
 

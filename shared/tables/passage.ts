@@ -175,6 +175,20 @@ export const rebuild: readonly Op[] = [
   },
 ];
 
+/** Of these, those of a scope, without what was said in some turns. */
+export function named(
+  scope: string,
+  ids: readonly number[],
+  except_turns: readonly string[],
+): Query<Passage> {
+  return {
+    verb: 'passage.named',
+    sql: `SELECT * FROM passage WHERE id IN (SELECT value FROM json_each(?))
+            AND scope = ? AND turn_id NOT IN (SELECT value FROM json_each(?))`,
+    args: [JSON.stringify(ids), scope, JSON.stringify(except_turns)],
+  };
+}
+
 export const size: Query<{ count: number; bytes: number }> = {
   verb: 'passage.size',
   sql: 'SELECT count(*) AS count, coalesce(sum(octet_length(text)), 0) AS bytes FROM passage',

@@ -16,6 +16,8 @@ import * as call from './call.ts';
 import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
 import * as draft from './draft.ts';
+import * as embedding from './embedding.ts';
+import * as embedding_trial from './embedding_trial.ts';
 import * as erase from './erase.ts';
 import * as error from './error.ts';
 import * as exchange from './exchange.ts';
@@ -370,9 +372,23 @@ const verbs: (Op | Query<unknown>)[] = [
   memory_source.restingOn([1]),
   memory_source.put('u', { message_id: 1, quote_from: null, quote_to: null }),
   memory_source.drop('u', [1]),
+  memory.inForce('s', [1]),
+  passage.named('s', [1], ['t']),
+  embedding.stretch('passage', 'm', 9, 9),
+  embedding.stretch('memory', 'm', 9, 9),
+  embedding.keep({ ref: 1, text: 'w' }, 'm', { bytes: new Uint8Array(1), norm: 1 }),
+  embedding.keep({ ref: -1, text: 'w' }, 'm', { bytes: new Uint8Array(1), norm: 1 }),
+  embedding.near({
+    scope: 's',
+    model: 'm',
+    vector: { bytes: new Uint8Array(1), norm: 1 },
+    refs: [1],
+    most: 9,
+  }),
+  embedding_trial.latest,
   memory_source.of([1]),
   memory_change.undoable(1),
-  memory_cursor.unruled(1),
+  memory_cursor.unruled(1, 9),
   memory_cursor.ruled('c', 0, 1),
   memory_cursor.low,
   memory_cursor.reached(1),
@@ -385,6 +401,7 @@ const verbs: (Op | Query<unknown>)[] = [
 
 const db = new Database(':memory:');
 migrate(db);
+db.function('dot', (one: number, other: number) => one * other);
 
 for (const { verb, sql, args } of verbs) {
   test(`${verb} looks at unfinished work or by a key, never through history`, () => {
@@ -392,7 +409,7 @@ for (const { verb, sql, args } of verbs) {
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
       const own =
-        /^SCAN (c|w|t|q|name|lost|now|wanted|paired|hit|best|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
+        /^SCAN (c|w|t|q|name|lost|now|wanted|paired|hit|best|given|looked|compared|stretch|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
           detail,
         );
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));

@@ -36,6 +36,8 @@ export function watch(watch: string, about: string, due_at: number): Op {
     verb: 'probe.watch',
     sql: `INSERT INTO probe (watch, about, due_at) VALUES (?,?,?) ON CONFLICT (watch) DO UPDATE SET
             about = excluded.about, due_at = min(due_at, excluded.due_at),
+            looked_at = CASE WHEN about = excluded.about THEN looked_at END,
+            ok_at = CASE WHEN about = excluded.about THEN ok_at END,
             failures = CASE WHEN about = excluded.about THEN failures ELSE 0 END,
             failed_at = CASE WHEN about = excluded.about THEN failed_at END,
             error = CASE WHEN about = excluded.about THEN error END,

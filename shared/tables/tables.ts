@@ -13,6 +13,8 @@ import { table as chat } from './chat.ts';
 import { table as conversation } from './conversation.ts';
 import { table as decision } from './decision.ts';
 import { table as draft } from './draft.ts';
+import { table as embedding } from './embedding.ts';
+import { table as embeddingTrial } from './embedding_trial.ts';
 import { table as error } from './error.ts';
 import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
@@ -80,6 +82,8 @@ export const tables: readonly Table[] = [
   conversation,
   decision,
   draft,
+  embedding,
+  embeddingTrial,
   error,
   exchange,
   externalCall,

@@ -100,3 +100,10 @@ export function settle(
     durable: true,
   };
 }
+
+/** When somebody last wanted memory gone over, and it was done. */
+export const consolidated: Query<{ handled_at: number }> = {
+  verb: 'wish.consolidated',
+  sql: `SELECT handled_at FROM wish WHERE kind = 'consolidate' AND state = 'done' ORDER BY id DESC LIMIT 1`,
+  args: [],
+};

@@ -43,6 +43,9 @@ export type ChatCall = {
   billed: Billed;
 };
 
+/** The vector of a text. */
+export type Embed = (text: string) => number[];
+
 export type ChatApi = Awaited<ReturnType<typeof startChatApi>>;
 
 const sayBack: ChatScript = (request) => `answer to: ${heardInChat(request).trimEnd().split('\n').at(-1)}`;
@@ -63,6 +66,7 @@ export async function startChatApi(options: {
   let answered = 0;
   let script = sayBack;
   let per_chunk_ms: Delay = 0;
+  let embed: Embed | undefined;
 
   const server = createServer((request, response) => void serve(request, response));
   server.keepAliveTimeout = 4 * 60_000;
@@ -115,6 +119,7 @@ export async function startChatApi(options: {
       }));
       return sendJson(response, 200, { object: 'list', data }, { 'x-request-id': call.id });
     }
+    if (asked_for === 'POST /v1/embeddings' && embed) return embedded(request, response, call, embed);
     if (asked_for !== 'POST /v1/chat/completions') throw new ChatError(404, `Invalid URL (${asked_for})`);
     const { body } = await readBody(request);
     call.body = body;
@@ -135,6 +140,30 @@ export async function startChatApi(options: {
     const type = asked.stream ? streamHeaders : { 'content-type': 'application/json' };
     response.writeHead(200, { ...type, 'x-request-id': call.id });
     await deliver(response, call, pieces, fault);
+  }
+
+  async function embedded(
+    request: IncomingMessage,
+    response: ServerResponse,
+    call: ChatCall,
+    embed: Embed,
+  ): Promise<void> {
+    const { body } = await readBody(request);
+    call.body = body;
+    const { model, input } = body as { model: string; input: string | string[] };
+    if (options.models && !options.models.includes(model)) throw unknownModel(model);
+    const fault = faults.strike('messages', model);
+    call.fault = fault?.kind ?? null;
+    const refused = fault && errorOf(fault, model);
+    if (refused) throw refused;
+    if (fault) return strike(response, fault, { request_id: call.id, stream: false });
+    const texts = Array.isArray(input) ? input : [input];
+    const prompt_tokens = Math.ceil(texts.join(' ').length / 4);
+    total.input_tokens += prompt_tokens;
+    call.billed.input_tokens = prompt_tokens;
+    const data = texts.map((text, index) => ({ object: 'embedding', index, embedding: embed(text) }));
+    const usage = { prompt_tokens, total_tokens: prompt_tokens };
+    sendJson(response, 200, { object: 'list', model, data, usage }, { 'x-request-id': call.id });
   }
 
   async function piecesOf(asked: ChatRequest, response: ServerResponse): Promise<Piece[]> {
@@ -179,6 +208,10 @@ export async function startChatApi(options: {
     root: `http://127.0.0.1:${port}`,
     script(how: ChatScript): void {
       script = how;
+    },
+    /** Until then it knows of no vectors. */
+    embed(how: Embed): void {
+      embed = how;
     },
     latency(how: { per_chunk_ms?: Delay }): void {
       per_chunk_ms = how.per_chunk_ms ?? 0;

@@ -55,11 +55,10 @@ function drawn(rows: readonly Memory[], withScope = false): string {
     dayOf(row.recorded_at),
     row.origin,
     String(row.trust),
-    String(row.uses),
     harmless(excerpt(row.text)),
     withScope ? harmless(row.scope) : '',
   ]);
-  const columns = ['>id', 'kind', 'state', 'since', 'origin', '>trust', '>uses', 'what'];
+  const columns = ['>id', 'kind', 'state', 'since', 'origin', '>trust', 'what'];
   return table(withScope ? [...columns, 'whose'] : columns, cells);
 }
 

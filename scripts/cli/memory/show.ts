@@ -74,7 +74,6 @@ function drawn(life: Life): string {
 
 function factsOf({ memory, changes, run, wish, recalled: told }: Life): [string, string | null][] {
   const [last] = told;
-  const times = memory.uses === 1 ? 'once' : `${memory.uses} times`;
   return [
     ['kind', memory.period === null ? memory.kind : `${memory.kind} of a ${memory.period}`],
     ['state', `${memory.status}${memory.pinned ? ', pinned' : ''}: ${whyOf(memory, changes)}`],
@@ -87,10 +86,7 @@ function factsOf({ memory, changes, run, wish, recalled: told }: Life): [string,
     ['believed', between(memory.recorded_at, memory.unrecorded_at)],
     ['due', memory.due_at === null ? null : timeOf(memory.due_at).slice(0, 16)],
     ['sums up', between(memory.starts_at, memory.ends_at)],
-    [
-      'recalled',
-      last ? `${times}, last ${timeOf(last.at).slice(0, 16)} in turn ${last.turn_id}` : 'never yet',
-    ],
+    ['recalled', last ? `last ${timeOf(last.at).slice(0, 16)} in turn ${last.turn_id}` : 'never yet'],
   ];
 }
 

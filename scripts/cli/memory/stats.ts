@@ -1,5 +1,7 @@
 import { systemClock } from '#shared/base/clock.ts';
 import type { Store } from '#shared/store/store.ts';
+import * as embedding from '#shared/tables/embedding.ts';
+import * as embedding_trial from '#shared/tables/embedding_trial.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import { harmless } from '../explain.ts';
@@ -25,6 +27,8 @@ async function gathered(store: Store, now: number) {
     memories: await store.read(memories.counts),
     said: said ?? { count: 0, bytes: 0 },
     bytes: await store.read(memories.bytes),
+    vectors: await store.read(embedding.sizes),
+    trial: (await store.read(embedding_trial.latest))[0] ?? null,
     weeks,
   };
 }
@@ -39,7 +43,23 @@ export async function stats(options: { json?: boolean }): Promise<void> {
   }
 }
 
-function drawn({ memories: counts, said, bytes, weeks }: Stats): string {
+const mb = (size: number) => `${(size / 1e6).toFixed(1)} MB`;
+
+function vectorsDrawn(vectors: Stats['vectors'], trial: Stats['trial']): string {
+  const made = vectors.map(
+    ({ model, count, bytes }) => `vectors: ${grouped(count)} of ${harmless(model)}, ${mb(bytes)}\n`,
+  );
+  if (!trial) return `${made.join('')}not tried yet\n`;
+  const { at, pairs, by_words, by_both, better, worse, weight, used, why } = trial;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const how =
+    weight === 0
+      ? ''
+      : ` on ${pairs} pairs: ${percent(by_words)} found by words, ${percent(by_both)} with vectors (${better} better, ${worse} worse)`;
+  return `${made.join('')}tried on ${dayOf(at)}${how}; ${used ? 'used' : 'not used'}: ${why}\n`;
+}
+
+function drawn({ memories: counts, said, bytes, vectors, trial, weeks }: Stats): string {
   const states = memories.STATUSES.filter((state) => counts.some(({ status }) => status === state));
   const kinds = new Map(counts.map(({ scope, kind }) => [`${scope}\n${kind}`, { scope, kind }]));
   const rows = [...kinds.values()].map(({ scope, kind }) => [
@@ -50,7 +70,6 @@ function drawn({ memories: counts, said, bytes, weeks }: Stats): string {
       return of ? grouped(of.count) : '–';
     }),
   ]);
-  const mb = (size: number) => `${(size / 1e6).toFixed(1)} MB`;
   return [
     rows.length === 0
       ? 'Nothing is remembered yet.\n'
@@ -58,6 +77,7 @@ function drawn({ memories: counts, said, bytes, weeks }: Stats): string {
     `searchable: ${grouped(said.count)} messages, ${mb(said.bytes)} of words\n${bytes
       .map((one) => `on the disk: ${one.what}: ${mb(one.bytes)}\n`)
       .join('')}`,
+    ...(vectors.length > 0 || trial ? [vectorsDrawn(vectors, trial)] : []),
     table(
       ['week from', '>learnt', '>ended'],
       weeks.map(({ from_at, learnt, ended }) => [dayOf(from_at), grouped(learnt), grouped(ended)]),

@@ -72,7 +72,12 @@ export const memory: Act = async (desk, press, rest) => {
   };
 };
 
-const WAITING = { statuses: ['proposed'], kind: null, conversation: null, most: MOST_ASKED } as const;
+const WAITING = {
+  statuses: ['proposed', 'quarantined'],
+  kind: null,
+  conversation: null,
+  most: MOST_ASKED,
+} as const;
 
 async function searched({ store, clock }: Desk, scope: string, text: string): Promise<Control> {
   const question = { scope, text, now: clock.now(), budget_tokens: MOST_tokens };
@@ -92,8 +97,14 @@ function cut(text: string): string {
 
 export const remember: Act = async (desk, press, text) => {
   if (text === '') return only('unclear', 'Say /remember <what>.');
-  const asked = { ...(await askedBy(desk, press)), kind: 'remember', text } as const;
-  return { outcome: 'wished', tell: `I will remember: ${cut(text)}`, ops: [wish.post(asked)] };
+  // Whoever is no owner is heard, and believed once an owner says yes.
+  const tainted = press.owner === 1 ? 0 : 1;
+  const asked = { ...(await askedBy(desk, press)), kind: 'remember', text, tainted } as const;
+  return {
+    outcome: 'wished',
+    tell: tainted ? null : `I will remember: ${cut(text)}`,
+    ops: [wish.post(asked)],
+  };
 };
 
 /** The buttons below what waits for the owner's word: `memory:<confirm|reject>:<id>`. */

@@ -519,7 +519,7 @@ test('the backups that hold it are named, and go when that is wished, also later
   const [last] = rows<Ended>(home, 'SELECT state, outcome FROM wish ORDER BY id DESC LIMIT 1');
   assert.match(
     `${last?.state} ${last?.outcome}`,
-    /^done A new backup was made, and those before it removed: the-new-one; copied to nas\./,
+    /^done A new backup, in the place of all before it: the-new-one; copied to nas\./,
   );
 });
 

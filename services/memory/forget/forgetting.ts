@@ -27,12 +27,11 @@ import * as incident from '#shared/tables/incident.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import * as tombstone from '#shared/tables/tombstone.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { alone } from '../keep.ts';
-import { placeOf } from '../place.ts';
 import { renewProfile } from '../profile.ts';
+import { settled } from '../settle.ts';
 import { folderOf, type Job, openJobs } from './job.ts';
 import { outcomeOf } from './outcome.ts';
 import { deleteBatches } from './provider.ts';
@@ -124,7 +123,7 @@ export async function forget(ctx: Ctx, one: wish.Wish): Promise<void> {
 
   const struck = await eraseAll(ctx, job.plan);
   await leaveNoFiles(ctx, job);
-  await settled(ctx, job.plan);
+  await calmed(ctx, job.plan);
   log.info('forgetting.erased', { wish: one.id });
 
   await fold(ctx);
@@ -239,7 +238,7 @@ async function leaveNoFiles({ home }: Ctx, job: Job): Promise<void> {
 }
 
 /** Those who were told of it before it was erased may still write it down: they end, and their traces go as well. */
-async function settled(ctx: Ctx, it: Plan): Promise<void> {
+async function calmed(ctx: Ctx, it: Plan): Promise<void> {
   const { store, clock } = ctx;
   const erased_at = clock.now();
   await waitFor(ctx, 'those who are being answered', async () => {
@@ -346,7 +345,6 @@ async function complain({ persist, clock }: Ctx, id: number, why: string): Promi
   await persist([incident.open({ cause: causeOf(id), service: 'memory', severity: 'warning', text, now })]);
 }
 
-/** The outcome goes where the wish was said. */
 async function end(
   { persist, clock }: Ctx,
   one: wish.Wish,
@@ -354,9 +352,5 @@ async function end(
   outcome: string,
   ops: readonly Op[],
 ): Promise<void> {
-  const now = clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const to = { kind: 'notice', turn_id: null, message_ref: null } as const;
-  const told = place ? [outbound.post({ key: `wish:${one.id}`, ...place, ...to, text: outcome, now })] : [];
-  await persist([wish.settle(one.id, { state, outcome, now }), ...told, ...ops]);
+  await persist([...settled(one, { state, outcome, tell: outcome, now: clock.now() }), ...ops]);
 }

@@ -1,5 +1,6 @@
 /** What came of it, for whoever wished it: what is gone, and what still holds it and until when. No word of it. Pure. */
 
+import { periodOf } from '#shared/base/period.ts';
 import type { Plan } from '#shared/forget/plan.ts';
 
 export type Facts = {
@@ -34,12 +35,12 @@ export function outcomeOf(facts: Facts): string {
   say(elsewhere.length > 0, `These files still hold them: ${listed(elsewhere)}.`);
   say(facts.unremoved.length > 0, `These files could not be removed: ${listed(facts.unremoved)}.`);
   say(facts.unread > 0, `${many(facts.unread, 'file')} of other services could not be looked into.`);
-  if (facts.rid !== null) sentences.push(`A new backup was made, and those before it removed: ${facts.rid}.`);
+  if (facts.rid !== null) sentences.push(`A new backup, in the place of all before it: ${facts.rid}.`);
   else if (backups.length > 0) {
     const places = [...new Set(backups.flatMap(({ copies }) => copies))];
     const copies = places.length > 0 ? `, and copies of them at ${listed(places)}` : '';
     sentences.push(
-      `${many(backups.length, 'backup')} made since then still ${backups.length === 1 ? 'holds' : 'hold'} it (${listed(backups.map(({ id }) => id))})${copies}: as backups go on, the last is removed by ${new Date(facts.aged_at).toISOString().slice(0, 10)}. To remove them now: vigil memory forget --backups.`,
+      `${many(backups.length, 'backup')} made since then still ${backups.length === 1 ? 'holds' : 'hold'} it (${listed(backups.map(({ id }) => id))})${copies}: as backups go on, the last is removed by ${periodOf('day', facts.aged_at).name}. To remove them now: vigil memory forget --backups.`,
     );
   }
   if (facts.provider !== null) sentences.push(facts.provider);

@@ -1,7 +1,6 @@
 /** What a provider keeps of a batch until it is asked to delete it: the questions, and the answers. */
 
 import { messageOf } from '#shared/base/errors.ts';
-import { httpFetch } from '#shared/base/fetch.ts';
 
 const PATIENCE_ms = 20_000;
 
@@ -12,6 +11,7 @@ export async function deleteBatches(
   signal: AbortSignal,
 ): Promise<string | null> {
   if (batches.length === 0) return null;
+  const { httpFetch } = await import('#shared/base/fetch.ts');
   const fetch = httpFetch({ socketPath });
   const ask = (path: string, method: 'POST' | 'DELETE') =>
     fetch(`http://router/v1/messages/batches/${path}`, {

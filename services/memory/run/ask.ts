@@ -9,7 +9,6 @@ import type {
   MessageBatchIndividualResponse,
   MessageCreateParamsNonStreaming,
 } from '@anthropic-ai/sdk/resources/messages';
-import { httpFetch } from '#shared/base/fetch.ts';
 
 export type Params = MessageCreateParamsNonStreaming;
 
@@ -30,7 +29,7 @@ const PATIENCE_ms = 300_000;
 
 export function askerAt(socketPath: string, day_usd: number, signal: AbortSignal): Asker {
   let client: Anthropic | undefined;
-  // The SDK is loaded by the first question: most of the day there is none.
+  // The SDK is loaded by the first question, and HTTP with it: most of the day there is none.
   const sdk = async () => {
     client ??= await connect(socketPath, day_usd);
     return client;
@@ -69,7 +68,10 @@ export function askerAt(socketPath: string, day_usd: number, signal: AbortSignal
 }
 
 async function connect(socketPath: string, day_usd: number): Promise<Anthropic> {
-  const { Anthropic } = await import('@anthropic-ai/sdk');
+  const [{ Anthropic }, { httpFetch }] = await Promise.all([
+    import('@anthropic-ai/sdk'),
+    import('#shared/base/fetch.ts'),
+  ]);
   return new Anthropic({
     apiKey: 'suite',
     authToken: null,

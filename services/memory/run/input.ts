@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { stamp } from '#shared/base/period.ts';
 import { recall } from '#shared/recall/recall.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
@@ -11,7 +12,7 @@ import * as memory_run from '#shared/tables/memory_run.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
 import type { Config } from '../config.ts';
 import type { Params } from './ask.ts';
-import { type Period, periodAt, stamp } from './period.ts';
+import { type Period, periodAt } from './period.ts';
 import { PROMPT, READ, remember, SUM_UP, sumUp } from './prompt.ts';
 import { BELIEVED, isWorth, LONGEST_chars, type Said, sittingsOf } from './sitting.ts';
 

@@ -12,20 +12,6 @@ export function periodAt(period: Period['period'], at: number, back = 0): Period
   return { period, starts_at: midnight(0), ends_at: midnight(days) };
 }
 
-const two = (n: number) => String(n).padStart(2, '0');
-
-/** 2026-11-22 */
-export function date(at: number): string {
-  const local = new Date(at);
-  return `${local.getFullYear()}-${two(local.getMonth() + 1)}-${two(local.getDate())}`;
-}
-
-/** 2026-11-22 09:05 */
-export function stamp(at: number): string {
-  const local = new Date(at);
-  return `${date(at)} ${two(local.getHours())}:${two(local.getMinutes())}`;
-}
-
 /** Of `2026-11-22` or `2026-11-22 09:05`, where the machine is; null: it is neither. */
 export function timeOf(words: string): number | null {
   const [, year, month, day, hour = '0', minute = '0'] =

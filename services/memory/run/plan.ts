@@ -4,7 +4,7 @@
  * the commit that plans, so a run that fails costs its own messages a reading, and never the conversation's rest.
  */
 
-import { periodOf } from '#shared/base/period.ts';
+import { periodOf, stamp } from '#shared/base/period.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memory from '#shared/tables/memory.ts';
@@ -13,7 +13,7 @@ import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Config } from '../config.ts';
 import { gap_ms, mostChars, ofPeriod, ofSittings, PAGE, partsOf } from './input.ts';
-import { type Period, periodAt, stamp } from './period.ts';
+import { type Period, periodAt } from './period.ts';
 import { looked, restOf } from './rest.ts';
 import { isWorth, packed, type Said, sittingsOf } from './sitting.ts';
 

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stamp } from '#shared/base/period.ts';
 import { verdictOn } from './ask.ts';
-import { date, periodAt, stamp, timeOf } from './period.ts';
+import { periodAt, timeOf } from './period.ts';
 import { looked, restOf } from './rest.ts';
 import { isWorth, packed, type Said, sittingsOf } from './sitting.ts';
 
@@ -80,8 +81,8 @@ test('days begin at midnight and weeks on Monday, also where a day has 23 hours'
   const day = periodAt('day', NOW);
   assert.deepEqual([stamp(day.starts_at), stamp(day.ends_at)], ['2026-11-22 00:00', '2026-11-23 00:00']);
   const week = periodAt('week', NOW);
-  assert.deepEqual([date(week.starts_at), date(week.ends_at)], ['2026-11-16', '2026-11-23']);
-  assert.equal(date(periodAt('week', NOW, 1).starts_at), '2026-11-09');
+  assert.deepEqual([week.starts_at, week.ends_at].map(stamp), ['2026-11-16 00:00', '2026-11-23 00:00']);
+  assert.equal(stamp(periodAt('week', NOW, 1).starts_at), '2026-11-09 00:00');
   for (let back = 0; back < 400; back += 1) {
     const one = periodAt('day', NOW, back);
     assert.equal(one.ends_at, periodAt('day', NOW, back - 1).starts_at);

@@ -442,6 +442,27 @@ test('an answer that was cut off is none', async (t) => {
   assert.equal((await allRuns())[0]?.state, 'failed');
 });
 
+test('an answer that cannot be applied is given up after some tries, and the next one is', async (t) => {
+  await say(['I like tea'], noon(), 'terminal:one');
+  await say(['I like rye'], noon(), 'terminal:two');
+  house.model.script(() => remembers({}));
+  const memory = reader(t, { run_tokens: 1000 });
+  assert.equal(await memory.consolidate(), '2 runs planned');
+  await memory.step();
+  const raw = new Database(store.file);
+  raw.exec(`UPDATE memory_run SET answer_json = '{' WHERE state = 'received'`);
+  raw.close();
+  for (let tries = 1; tries < 5; tries += 1) await assert.rejects(memory.step(), SyntaxError);
+  await memory.work();
+  assert.deepEqual(
+    (await allRuns()).map(({ state, problem }) => [state, problem?.split(':')[0]]),
+    [
+      ['failed', 'it cannot be applied'],
+      ['applied', undefined],
+    ],
+  );
+});
+
 test('a provider that is overloaded is left alone for a while, and nothing is lost or counted', async (t) => {
   await say(['I like tea']);
   house.model.fault({ kind: 'overloaded_error', calls: 100 });

@@ -1,6 +1,7 @@
 /**
  * Consolidation by a model: every night, when it was wished, and, where that is wanted, whenever a session is over. What is
- * planned goes through its steps whenever it is due. Nothing new costs nothing: no call is made.
+ * planned goes through its steps whenever it is due. Nothing new costs nothing: no call is made. One plan is made after the
+ * other: two at once would have the same asked, and paid for, twice.
  */
 
 import type { Context } from '#shared/runtime/context.ts';
@@ -8,16 +9,17 @@ import { socketOf } from '#shared/runtime/home.ts';
 import * as memory_cursor from '#shared/tables/memory_cursor.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
-import * as outbound from '#shared/tables/outbound.ts';
 import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Config } from '../config.ts';
-import { placeOf } from '../place.ts';
+import { alone } from '../keep.ts';
+import { patiently } from '../patience.ts';
+import { settled } from '../settle.ts';
 import { askerAt } from './ask.ts';
 import { gap_ms } from './input.ts';
 import { type Planned, plan } from './plan.ts';
-import { apply, ask, clear, collect, putOff, type Runner, submit } from './step.ts';
+import { apply, ask, clear, collect, giveUp, putOff, type Runner, submit } from './step.ts';
 
 const JOB = 'consolidate memory';
 /** How often it is looked for sessions that are over. */
@@ -29,6 +31,11 @@ export function runs(ctx: Context<Config>): void {
   const asker = askerAt(socketOf(ctx.home, 'router'), ctx.config.day_usd, ctx.signal);
   const runner: Runner = { ...ctx, asker };
   const isReal = () => asker.isReal(ctx.config.alias);
+  const applyOrNot = patiently(
+    ({ id }: memory_run.Run) => id,
+    (run) => apply(runner, run),
+    (run, error) => giveUp(runner, run, error),
+  );
   let idle_at = 0;
 
   ctx.work<Step>({
@@ -41,18 +48,18 @@ export function runs(ctx: Context<Config>): void {
       const open = await ctx.store.read(memory_run.open);
       // To keep what is there comes before asking for more; and a batch is deleted before its runs are in another.
       const received = open.find(({ state }) => state === 'received');
-      if (received) return () => apply(runner, received);
+      if (received) return () => applyOrNot(received);
       const [collected] = await ctx.store.read(memory_run.collected);
       if (collected) return () => clear(runner, collected.batch_ref);
       const step = stepOf(runner, isReal, open, now);
       if (step) return step;
       const due = (await ctx.store.read(slot.openFor('memory'))).find(({ job }) => job === JOB);
-      if (due) return async () => nightly(ctx, due, await plan(ctx, isReal));
+      if (due) return () => alone(runner, async () => nightly(ctx, due, await plan(ctx, isReal)));
       if (!ctx.config.when_idle || now < idle_at) return null;
       idle_at = now + IDLE_ms;
       const behind = await ctx.store.read(memory_cursor.behind);
       if (!behind.some(({ last_at }) => now - last_at >= gap_ms(ctx.config))) return null;
-      return async () => commit(ctx, (await plan(ctx, isReal)).ops);
+      return () => alone(runner, async () => commit(ctx, (await plan(ctx, isReal)).ops));
     },
     act: async (step) => void (await step()),
     async due() {
@@ -66,7 +73,7 @@ export function runs(ctx: Context<Config>): void {
     halts: true,
     look: async () => (await ctx.store.read(wish.next(['consolidate'])))[0],
     // Whoever wishes it now means what was said just now too.
-    act: async (one) => granted(ctx, one, await plan(ctx, isReal, true)),
+    act: (one) => alone(runner, async () => granted(ctx, one, await plan(ctx, isReal, true))),
   });
 }
 
@@ -111,12 +118,7 @@ async function nightly(
 }
 
 async function granted(ctx: Context<Config>, one: wish.Wish, { ops, runs, words }: Planned): Promise<void> {
-  const now = ctx.clock.now();
-  const place = one.conversation === null ? null : placeOf(one.conversation);
-  const told = { key: `wish:${one.id}`, kind: 'notice', turn_id: null, message_ref: null } as const;
-  await ctx.persist([
-    ...ops,
-    wish.settle(one.id, { state: runs > 0 ? 'done' : 'refused', outcome: words, now }),
-    ...(place ? [outbound.post({ ...told, ...place, text: `Memory: ${words}.`, now })] : []),
-  ]);
+  const state = runs > 0 ? 'done' : 'refused';
+  const end = { state, outcome: words, tell: `Memory: ${words}.`, now: ctx.clock.now() } as const;
+  await ctx.persist([...ops, ...settled(one, end)]);
 }

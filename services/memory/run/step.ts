@@ -177,13 +177,25 @@ export async function apply(ctx: Runner, run: Run): Promise<void> {
   ctx.log.info('run.applied', { run: run.id, applied, rejected: rejected.length + left_out.length });
 }
 
+/** No other answer waits for one that cannot be applied. */
+export async function giveUp(ctx: Runner, run: Run, error: unknown): Promise<void> {
+  ctx.log.error('run.failed', { run: run.id, error });
+  await ctx.persist([failed(run, `it cannot be applied: ${wordless(messageOf(error))}`, ctx.clock.now())]);
+}
+
 const MOST_PROBLEMS = 20;
 /** What a run's row says stays when the words that it was about are forgotten. */
 const wordless = (why: string) => why.replace(/"[^"]*"?/g, '"…"');
 
 /** The batches of which all is applied go from the provider, and with them their copies of what was said. */
 export async function clear(ctx: Runner, ref: string): Promise<void> {
-  await ctx.asker.drop(ref);
+  try {
+    await ctx.asker.drop(ref);
+  } catch (error) {
+    // A key that was revoked deletes nothing any more; the provider lets go of batches by itself after some weeks.
+    if (verdictOn('batch', error, 0, 0).kind !== 'impossible') throw error;
+    ctx.log.warn('batch.left', { ref, error });
+  }
   const [known] = await ctx.store.read(batch.of(ref));
   const [bill] = known ? await ctx.store.read(call.named(known.call_id)) : [];
   const runs = await ctx.store.read(memory_run.ofBatch(ref));

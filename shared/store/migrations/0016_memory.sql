@@ -48,9 +48,6 @@ CREATE TABLE memory (
   run_id         INTEGER,
   wish_id        INTEGER,
   pinned         INTEGER NOT NULL DEFAULT 0,
-  strength       REAL NOT NULL DEFAULT 1,
-  uses           INTEGER NOT NULL DEFAULT 0,
-  used_at        INTEGER,
   asked_at       INTEGER,
   -- Whatever a prompt says: what was not said by the owner, or by the agent on the owner's words, is never in force.
   CHECK (trust >= 2 OR status IN ('quarantined', 'superseded', 'retracted', 'expired')),
@@ -126,7 +123,6 @@ CREATE TABLE memory_run (
   finished_at    INTEGER
 ) STRICT;
 CREATE INDEX memory_run_open ON memory_run (due_at) WHERE state IN ('planned', 'submitted', 'received');
-CREATE INDEX memory_run_finished ON memory_run (finished_at);
 CREATE INDEX memory_run_asked ON memory_run (finished_at) WHERE how <> 'rule';
 CREATE INDEX memory_run_step ON memory_run (step) WHERE step IS NOT NULL;
 CREATE INDEX memory_run_batch ON memory_run (batch_ref) WHERE batch_ref IS NOT NULL;
