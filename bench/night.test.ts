@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { night, noClock } from './night.ts';
+import { noClock } from '#shared/testing/wall-clock.ts';
+import { night } from './night.ts';
 
 const HOUR_ms = 3_600_000;
 /** The step of the clock to the end of the quiet is seen after it. */

@@ -8,8 +8,6 @@
  * Prints hour by hour what happened, of the night in October and of the one in March, and what of it was wrong.
  */
 
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sleep } from '#shared/base/clock.ts';
 import { services } from '#shared/manifest.ts';
@@ -18,15 +16,10 @@ import { openStore } from '#shared/store/store.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as schedule from '#shared/tables/schedule.ts';
 import type { Slot } from '#shared/tables/slot.ts';
-import { buildHouse, type House, OWNER } from '#shared/testing/house.ts';
+import { buildHouse, OWNER } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { clockOf } from '#shared/testing/wall-clock.ts';
 import { table } from './table.ts';
-
-const libfaketime = [
-  '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
-  '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
-].find((path) => existsSync(path));
-export const noClock = libfaketime ? false : 'needs libfaketime: apt-get install faketime';
 
 const ZONE = 'Europe/Berlin';
 const MINUTE_ms = 60_000;
@@ -44,27 +37,6 @@ const offset = new Intl.DateTimeFormat('en', { timeZone: ZONE, timeZoneName: 'sh
 const shown = (at: number) => wall.format(at);
 /** `02 GMT+1`: of the two hours of that name each is one. */
 const hourOf = (at: number) => `${shown(at).slice(0, 2)} ${offset.format(at).split(' ').at(-1)}`;
-
-/** A wall clock for the processes of the house; their monotonic one stays the machine's. */
-function clockOf({ home }: House, begin: number) {
-  const file = join(home.directory, 'clock');
-  let ahead_ms = 0;
-  const set = (at: number) => {
-    // Whole seconds, so that what the house reads and what is reckoned here agree.
-    ahead_ms = Math.round((at - Date.now()) / 1000) * 1000;
-    // Renamed into place: a process that read an empty file at this moment would take it for no offset.
-    writeFileSync(`${file}.new`, `${ahead_ms >= 0 ? '+' : ''}${ahead_ms / 1000}\n`);
-    renameSync(`${file}.new`, file);
-  };
-  set(begin);
-  const env = {
-    LD_PRELOAD: libfaketime ?? '',
-    FAKETIME_TIMESTAMP_FILE: file,
-    FAKETIME_NO_CACHE: '1',
-    DONT_FAKE_MONOTONIC: '1',
-  };
-  return { env, set, now: () => Date.now() + ahead_ms };
-}
 
 const JOBS = [
   { name: 'evening', spec: '0 22 * * *', prompt: 'Say: the evening word', missed: 'once' },

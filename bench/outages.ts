@@ -128,6 +128,10 @@ export const outages: readonly Outage[] = [
   { service: 'cron', fault: 'kept down', strike: keptDown('cron'), says: /cron is down/ },
   { service: 'backup', fault: 'kept down', strike: keptDown('backup'), says: /backup is down/ },
   { service: 'backup', fault: 'frozen', strike: frozen('backup'), says: /backup hangs/ },
+  { service: 'memory', fault: 'kept down', strike: keptDown('memory'), says: /memory is down/ },
+  { service: 'memory', fault: 'frozen', strike: frozen('memory'), says: /memory hangs/ },
+  { service: 'upstream', fault: 'kept down', strike: keptDown('upstream'), says: /upstream is down/ },
+  { service: 'upstream', fault: 'frozen', strike: frozen('upstream'), says: /upstream hangs/ },
   {
     service: 'telegram',
     fault: 'kept down',

@@ -19,7 +19,12 @@ export type Heard = {
   own: string;
 };
 
-export function heardOf(messages: readonly Message[], attachments: readonly Taken[]): Heard {
+/** @param answers what the agent has said here without having read others' words: a quote of it is nobody else's */
+export function heardOf(
+  messages: readonly Message[],
+  attachments: readonly Taken[],
+  answers: readonly string[] = [],
+): Heard {
   const content: (Text | File)[] = [];
   const sources = new Set<string>();
   const own: string[] = [];
@@ -39,18 +44,22 @@ export function heardOf(messages: readonly Message[], attachments: readonly Take
     const parts: Part[] = message.parts_json === null ? [] : JSON.parse(message.parts_json);
     const forward = parts.find((part) => part.kind === 'forward');
     for (const part of parts) {
-      if (part.kind === 'quote' && part.own) say(`[In reply to your words: ${short(part.text)}]`);
+      if (part.kind === 'quote' && part.own && answers.some((answer) => holds(answer, part.text)))
+        say(`[In reply to your words: ${short(part.text)}]`);
       else if (part.kind === 'quote') data(`quoted from ${part.from}`, part.text);
       else if (part.kind === 'note') data('attached', part.text);
     }
     const files = attachments.filter(({ heard_with }) => heard_with === message.inbound_id);
     for (const file of files) {
       if (file.state !== 'ready' || file.path === null)
-        say(`[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
-      else if (file.text !== null) {
+        data('attached', `[${file.kind} ${file.name}: not there. ${file.note ?? ''}]`);
+      else if (file.text !== null && file.kind === 'voice' && !forward) {
         say(`[spoken] ${file.text}`);
         own.push(file.text);
-      } else {
+      } else if (file.text !== null)
+        // A song, a film, another's recording.
+        data(forward ? `forwarded from ${forward.from}` : `heard in ${file.name}`, file.text);
+      else {
         sources.add(`attached ${file.name}`);
         content.push({ type: 'file', path: file.path, name: file.name, mime: file.mime });
       }
@@ -79,4 +88,15 @@ export function isEmpty(messages: readonly Message[], attachments: readonly Atta
 /** The model has said it: a reminder is enough. */
 function short(text: string): string {
   return text.length <= 300 ? text : `${text.slice(0, 300).toWellFormed()}…`;
+}
+
+/** As a chat shows it, without Markdown's marks and the targets of its links. Words of a notice are none of an answer. */
+function holds(answer: string, quote: string): boolean {
+  const words = (text: string) => text.replace(/\]\([^)]*\)/g, '').replace(/[^\p{L}\p{N}]+/gu, '');
+  return words(answer).includes(words(quote));
+}
+
+/** Whether any of them quotes the agent. */
+export function quotesUs(messages: readonly Message[]): boolean {
+  return messages.some(({ parts_json }) => (parts_json ?? '').includes('"own":true'));
 }

@@ -33,7 +33,7 @@ import { ratingButtons } from './buttons.ts';
 import type { Config } from './config.ts';
 import type { File, Result, Text } from './content.ts';
 import { drafting, isWatched, rowOf } from './draft.ts';
-import { heardOf, isEmpty } from './heard.ts';
+import { heardOf, isEmpty, quotesUs } from './heard.ts';
 import { fitting, MOST_HISTORY, messagesOf, type News, sizeOf, told } from './history.ts';
 import { commandOf } from './job.ts';
 import type { MeaningOf } from './meaning.ts';
@@ -167,7 +167,12 @@ async function standOf(ctx: Core, desk: Desk, mine: turn.Turn): Promise<Stand | 
     store.read(attachment.ofTurn(mine.id)),
   ]);
   const fresh = messages.filter((one) => one.round === round);
-  const heard = heardOf(fresh, attachments);
+  const answers = quotesUs(fresh) ? await store.read(message.answers(mine.conversation)) : [];
+  const heard = heardOf(
+    fresh,
+    attachments,
+    answers.map(({ text }) => text),
+  );
   const empty = round === 1 && isEmpty(messages, attachments);
   if (heard.content.length > 0) news.push({ round, kind: 'heard', content: heard.content });
   const joined = round > 1 ? fresh.length : 0;

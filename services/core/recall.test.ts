@@ -10,7 +10,13 @@ test('what says too little is looked for with what was said before', () => {
   for (const words of ['and Bob?', 'what about her?', 'is it far?', 'und er?', 'why?']) {
     assert.equal(askedOf(words, before), `${before}\n${words}`, words);
   }
-  for (const words of ['ping', 'Thank you for that.', 'ok?', 'And which restaurant did Anna like in Kiel?']) {
+  for (const words of [
+    'ping',
+    'Thank you for that.',
+    'ok?',
+    'And which restaurant did Anna like in Kiel?',
+    'Where do I work?',
+  ]) {
     assert.equal(askedOf(words, before), words, words);
   }
   assert.equal(askedOf('and Bob?', undefined), 'and Bob?');

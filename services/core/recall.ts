@@ -37,7 +37,7 @@ async function late(signal: AbortSignal): Promise<never> {
 
 /** Words that point back at what was said before. */
 const BACK =
-  /\?|^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
+  /^\W*(and|but|or|und|aber|oder)\b|\b(it|its|that|this|they|them|their|he|she|him|his|hers?|there|those|these|es|das|dies|er|sie|ihn|ihm|ihr|dort|davon)\b/i;
 const FEW_words = 3;
 /** More than that is something that was pasted, and a question about it. */
 const LONG_chars = 800;
@@ -47,7 +47,8 @@ export function askedOf(words: string, before: string | undefined): string {
   const all = wordsOf(words);
   const said = all.filter((word) => !isStop(word));
   const idle = all.some(isSmallTalk) && said.every(isSmallTalk);
-  if (before === undefined || idle || said.length >= FEW_words || !BACK.test(words)) return gist(words);
+  if (before === undefined || idle || said.length >= FEW_words) return gist(words);
+  if (said.length > 0 && !BACK.test(words)) return gist(words);
   return `${gist(before)}\n${words}`;
 }
 

@@ -32,8 +32,9 @@ export async function unasked({ store, clock }: Keeper): Promise<Memory[] | null
   const rows = await store.read(memory.unasked);
   const mine = rows.filter(({ scope }) => scope === rows[0]?.scope);
   const newest = Math.max(...mine.map(({ recorded_at }) => recorded_at));
-  const now = clock.now();
-  const settled = newest <= now - TOGETHER_ms || newest > now + SET_BACK_ms || mine.length >= MOST_asked;
+  const age_ms = clock.now() - newest;
+  // From further ahead it is one from before the clock was set back.
+  const settled = age_ms >= TOGETHER_ms || age_ms < -SET_BACK_ms || mine.length >= MOST_asked;
   return mine.length > 0 && settled ? mine.slice(0, MOST_asked) : null;
 }
 

@@ -13,7 +13,7 @@ import { passageOf, REACH } from '#shared/recall/passage.ts';
 import { isChat, scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersReader } from '#shared/runtime/owners.ts';
-import { Fenced } from '#shared/store/store.ts';
+import { DAMAGED, Fenced } from '#shared/store/store.ts';
 import * as message from '#shared/tables/message.ts';
 import type { Op } from '#shared/tables/op.ts';
 import * as passage from '#shared/tables/passage.ts';
@@ -30,9 +30,6 @@ const SETTLE_ms = 1000;
 
 /** Up to here the whole index is compared with the passages at a start; beyond, only what is in it. */
 const COMPARED = 20_000;
-
-/** What SQLite says of a full-text index that contradicts itself. */
-const DAMAGED = 'SQLITE_CORRUPT_VTAB';
 
 type Memory = Pick<Context<unknown>, 'store' | 'clock' | 'log' | 'home' | 'signal' | 'work' | 'doing'>;
 
@@ -71,7 +68,9 @@ export function indexer(ctx: Omit<Memory, 'work'>, most = BATCH) {
   async function look(): Promise<Batch | null> {
     sound ??= await isSound(ctx);
     if (!sound) {
-      log.warn('index.damaged', {}, 'the index of what was said is made anew');
+      log.warn('index.damaged', {
+        error: new Error('the index of what was said does not say what was said'),
+      });
       await store.commit(passage.rebuild);
       sound = true;
     }

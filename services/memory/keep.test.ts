@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import { CHAT, type Trial, trial as trialOf } from '#shared/testing/trial.ts';
 import type { Add, Change } from './change.ts';
-import { applyChanges, type Cause, type Outcome } from './keep.ts';
+import { applyChanges, type Cause, carryOut, ensureFound, type Outcome } from './keep.ts';
 import { grant } from './wishes.ts';
 
 const trial = (t: TestContext) => trialOf(t, grant);
@@ -243,11 +244,13 @@ test('a run that would take back more than a quarter is refused and reported; a 
   assert.match(refused.refused ?? '', /11 of 40/);
   assert.equal(refused.applied, 0);
   assert.equal((await here.memories("status = 'active'")).length, 40);
-  const incidents = await here.rows<{ text: string; closed_at: number }>('SELECT * FROM incident');
-  assert.equal(incidents.length, 1);
-  assert.match(incidents[0]?.text ?? '', /refused.*Nothing was changed/);
-  assert.equal(incidents[0]?.closed_at, here.now, 'it is news, and nothing to be mended');
+  await run(here, retract(12));
+  const incidents = () => here.rows<{ text: string; closed_at: number | null }>('SELECT * FROM incident');
+  const [told, ...more] = await incidents();
+  assert.match(told?.text ?? '', /refused.*Nothing was changed/);
+  assert.deepEqual([told?.closed_at, more], [null, []], 'however often, it is told once');
   assert.equal((await run(here, retract(10))).applied, 10);
+  assert.notEqual((await incidents())[0]?.closed_at, null);
 });
 
 const CITIES = [
@@ -378,4 +381,28 @@ test('two that come at once are decided one after the other', async (t) => {
     ['I live in Oslo'],
   );
   assert.equal((await here.memories()).length, 2);
+});
+
+test('an index of memories that is damaged is made anew, at a start or at the next change, and nothing is lost', async (t) => {
+  const here = await trial(t);
+  const id = await here.say('...');
+  await run(here, [add('The boat is called Tramontana', [id])]);
+  const found = async () =>
+    (await here.rows<{ id: number }>(`SELECT rowid AS id FROM memory_fts('tramontana')`)).length;
+  const damage = () => {
+    const raw = new Database(here.store.file).unsafeMode();
+    raw.exec('DELETE FROM memory_fts_data WHERE id > 10');
+    raw.close();
+  };
+  damage();
+  await assert.rejects(found(), { code: 'SQLITE_CORRUPT_VTAB' });
+  await ensureFound(here);
+  assert.equal(await found(), 1);
+  damage();
+  const erase = [{ verb: 'test', sql: 'DELETE FROM memory WHERE id = 1', args: [] }];
+  const more = () => carryOut(here, {}, 'owner', [], erase);
+  await assert.rejects(more(), { code: 'SQLITE_CORRUPT_VTAB' });
+  assert.equal(await found(), 1);
+  await more();
+  assert.equal(await found(), 0);
 });

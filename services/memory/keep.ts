@@ -3,11 +3,12 @@
  * rows, all of one cause in one commit with its own end. So a death at any line leaves all of them or none.
  */
 
+import { codeOf } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
-import type { Store } from '#shared/store/store.ts';
+import { DAMAGED, type Store } from '#shared/store/store.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as memory from '#shared/tables/memory.ts';
 import type { Run } from '#shared/tables/memory_run.ts';
@@ -50,8 +51,8 @@ export async function applyChanges(
   return alone(ctx.store, async () => {
     const { steps, ...verdict } = judge(changes, await factsOf(ctx, cause, scope, changes));
     const outcome = { ...verdict, applied: verdict.kept.length };
-    const refusal = verdict.refused === null ? [] : report(ctx, cause, scope, verdict.refused);
-    await carryOut(ctx, cause, scope, steps, [...refusal, ...(cause.finishing?.(outcome) ?? [])]);
+    const report = 'run' in cause ? await reported(ctx, cause, scope, outcome) : [];
+    await carryOut(ctx, cause, scope, steps, [...report, ...(cause.finishing?.(outcome) ?? [])]);
     return outcome;
   });
 }
@@ -69,8 +70,27 @@ export async function carryOut(
   const at = ctx.clock.now();
   // What fences comes first: where somebody has done it already, that is why it fails.
   const ops = [...(cause.opening ?? []), ...finishing, ...opsOf(steps, { run_hash, wish_id, at })];
-  if (ops.length > 0) await ctx.store.commit(ops);
+  if (ops.length > 0) {
+    await ctx.store.commit(ops).catch(async (error) => {
+      // Nothing was changed: the next time finds the index mended.
+      if (codeOf(error) === DAMAGED) await mend(ctx, error);
+      throw error;
+    });
+  }
   if (steps.length > 0) await renewProfile(ctx, scope);
+}
+
+/** What is remembered can be found by its words, whatever has befallen the index. */
+export async function ensureFound(ctx: Keeper): Promise<void> {
+  await ctx.store.commit([memory.check]).catch((error) => {
+    if (codeOf(error) !== DAMAGED) throw error;
+    return mend(ctx, error);
+  });
+}
+
+async function mend({ store, log }: Keeper, error: unknown): Promise<void> {
+  log.warn('index.damaged', { error });
+  await store.commit([memory.rebuild]);
 }
 
 const turns = new WeakMap<object, Promise<unknown>>();
@@ -148,13 +168,20 @@ export function rankOf(wish: Wish): Pick<Facts, 'origin' | 'wish_id' | 'vouched'
   };
 }
 
-/** News, over as soon as it is told: there is nothing to be done about it. */
-function report({ clock }: Keeper, of: Cause, scope: string, why: string): Op[] {
-  const cause = `memory ${'run' in of ? `run ${of.run.input_hash.slice(0, 12)}` : `wish ${of.wish.id}`}`;
-  const text = `A pass over what was said in ${scope} was refused: ${why}. Nothing was changed.`;
+/** However many are refused one after the other, it is told once; it is over with the next that brings something. */
+async function reported(
+  { store, clock }: Keeper,
+  { run }: { run: Pick<Run, 'how'> },
+  scope: string,
+  { refused, applied }: Pick<Outcome, 'refused' | 'applied'>,
+): Promise<Op[]> {
   const now = clock.now();
-  return [
-    incident.open({ cause, service: 'memory', severity: 'info', text, now }),
-    incident.close(cause, 'memory', now),
-  ];
+  const cause = `memory by ${originOf(run)} in ${scope}`;
+  if (refused !== null) {
+    const text = `A pass over what was said in ${scope} was refused: ${refused}. Nothing was changed.`;
+    return [incident.open({ cause, service: 'memory', severity: 'warning', text, now })];
+  }
+  if (applied === 0) return [];
+  const open = (await store.read(incident.ongoing)).some((one) => one.cause === cause);
+  return open ? [incident.close(cause, 'memory', now)] : [];
 }

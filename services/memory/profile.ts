@@ -5,7 +5,7 @@
 
 import { stamp } from '#shared/base/period.ts';
 import { tokensOf } from '#shared/recall/fill.ts';
-import { isUnclear } from '#shared/recall/memories.ts';
+
 import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as profile from '#shared/tables/profile.ts';
@@ -37,12 +37,13 @@ export function profileOf(standing: readonly Memory[]): Profile {
   const open = standing.filter(({ kind }) => kind !== 'summary');
   const used: { part: string; line: string; id: number }[] = [];
   const left = new Set(open);
+  const contested = new Set(open.filter(({ status }) => status === 'disputed').map(({ slot }) => slot));
   let tokens = 0;
   for (const { title, holds } of PARTS) {
     const mine = [...left].filter(holds).toSorted(inOrder);
     for (const one of mine) {
       left.delete(one);
-      const line = lineOf(one, open);
+      const line = lineOf(one, one.status === 'disputed' || (one.slot !== null && contested.has(one.slot)));
       const cost =
         tokensOf(`${line}\n`) + (used.some(({ part }) => part === title) ? 0 : tokensOf(`\n${title}:\n`));
       if (tokens + cost > MOST_tokens) continue;
@@ -74,9 +75,9 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function lineOf(one: Memory, all: readonly Memory[]): string {
-  const due = one.due_at === null ? '' : ` (${stamp(one.due_at)})`;
-  return `- ${one.text.replace(/\s+/g, ' ')}${due}${isUnclear(one, all) ? ' [unclear: ask]' : ''}`;
+function lineOf({ text, due_at }: Memory, contested: boolean): string {
+  const due = due_at === null ? '' : ` (${stamp(due_at)})`;
+  return `- ${text.replace(/\s+/g, ' ')}${due}${contested ? ' [unclear: ask]' : ''}`;
 }
 
 /** Writes the profile of a scope anew, when it says something else now. */

@@ -12,6 +12,7 @@ import { config } from './config.ts';
 import { expire } from './expiry.ts';
 import { forgetting } from './forget/forgetting.ts';
 import { indexing } from './indexing.ts';
+import { ensureFound } from './keep.ts';
 import { renewProfiles } from './profile.ts';
 import { rules } from './rules.ts';
 import { runs } from './run/runs.ts';
@@ -24,7 +25,8 @@ export const memory = service({
   name: 'memory',
   config,
   async start(ctx) {
-    // First: what a restored store has brought back is gone before anything is made of it.
+    await ensureFound(ctx);
+    // What a restored store has brought back is gone before anything is made of it.
     await forgetting(ctx);
     await renewProfiles(ctx);
     ctx.doing('watching');

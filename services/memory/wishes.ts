@@ -23,7 +23,8 @@ import { statementsIn } from './rule/statement.ts';
 import { settled } from './settle.ts';
 import { hashOf, isInstruction, isOwnEcho } from './words.ts';
 
-const KINDS = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'] as const;
+export type Kind = Exclude<Wish['kind'], 'forget' | 'consolidate'>;
+export const KINDS: readonly Kind[] = ['remember', 'edit', 'pin', 'unpin', 'confirm', 'reject', 'undo'];
 
 /** What came of it; `told`: in words that its conversation is told, since it is not what was asked for, or not seen otherwise. */
 type End = { state: 'done' | 'refused'; outcome: string; told: boolean };
@@ -60,6 +61,9 @@ function ending({ clock }: Keeper, one: Wish, { state, outcome, told }: End): Op
 async function remember(ctx: Keeper, one: Wish): Promise<void> {
   const text = one.text?.trim() ?? '';
   const heard = one.turn_id === null ? [] : await ctx.store.read(message.ofTurn(one.turn_id));
+  // What it rests on was forgotten since, or never said by anybody.
+  if (one.turn_id !== null && heard.length === 0)
+    return settle(ctx, one, refused('Nothing is left of what that was wished on: I do not keep it.'));
   // As the rules would read it, so that it takes the place of what they have read.
   const [stated, ...more] = statementsIn({ text: inFirstPerson(text), at: one.at });
   const says = more.length === 0 && stated && !stated.statement.negates ? stated.statement : undefined;

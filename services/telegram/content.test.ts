@@ -35,7 +35,7 @@ test('each kind of file is what it is, under the name that its sender gave, made
   assert.deepEqual(kinds({ voice: file }), ['voice voice.ogg']);
   assert.deepEqual(kinds({ audio: { ...file, file_name: 'song.flac' } }), ['audio song.flac']);
   assert.deepEqual(kinds({ video: file }), ['video video.mp4']);
-  assert.deepEqual(kinds({ video_note: file }), ['video video.mp4']);
+  assert.deepEqual(kinds({ video_note: file }), ['voice video.mp4']);
   assert.deepEqual(kinds({ animation: file, document: { ...file, file_name: 'cat.mp4' } }), [
     'document cat.mp4',
   ]);

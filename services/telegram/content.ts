@@ -129,7 +129,7 @@ function linksOf(field: Field, words: string): string[] {
     .map(({ offset, length, url }) => `[link: ${words.slice(offset, offset + length)} → ${url}]`);
 }
 
-/** Whoever listens to one of these needs its words. */
+/** Whoever listens to one of these needs its words, and they are its sender's, unless it was forwarded. */
 const RECORDINGS = ['voice', 'video_note'];
 
 const KINDS = [
@@ -137,7 +137,7 @@ const KINDS = [
   { field: 'voice', kind: 'voice', name: 'voice.ogg', mime: 'audio/ogg' },
   { field: 'audio', kind: 'audio', name: 'audio.mp3', mime: 'audio/mpeg' },
   { field: 'video', kind: 'video', name: 'video.mp4', mime: 'video/mp4' },
-  { field: 'video_note', kind: 'video', name: 'video.mp4', mime: 'video/mp4' },
+  { field: 'video_note', kind: 'voice', name: 'video.mp4', mime: 'video/mp4' },
 ] as const;
 
 function filesOf(field: Field, transcribes: boolean): Announced[] {

@@ -356,7 +356,11 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, facts: Facts):
   };
   const answer = `Received: ${button?.text.replace(MARK, '') ?? 'your choice'}`;
   const keyboard = keyboardAfter(data, reply_markup);
-  return only({ ...noted, note: 'a press' }, { pressed: { query_id, press, answer, keyboard } });
+  const { conversation } = press;
+  return only(
+    { ...noted, conversation, note: 'a press' },
+    { pressed: { query_id, press, answer, keyboard } },
+  );
 }
 
 /** What bears the button is ours: its words stand in `outbound`, and are not kept a second time. */

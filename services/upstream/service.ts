@@ -26,7 +26,7 @@ import { lockedVersions } from './advisory.ts';
 import { type Config, config } from './config.ts';
 import { type Get, getter } from './get.ts';
 import { quoted } from './text.ts';
-import { isOffline, judge } from './verdict.ts';
+import { isOffline, isUnread, judge } from './verdict.ts';
 import { type Models, usedBy, type Watch, watchesOf } from './watch.ts';
 
 type Upstream = Context<Config>;
@@ -58,9 +58,12 @@ export const upstream = service({
     const get = getter(ctx.config, ctx.signal);
     const settle = oneByOne(() => settleAll(ctx, models));
     const inWork = new Set<string>();
+    const reach = [...watches.values()].filter((watch) => watch.reach).map(({ name }) => name);
     const soon = () => ctx.clock.now() + jittered(Math.min(SETTLING_ms, ctx.config.again_s * 1000));
+    const setBack = () => probe.setBack(ctx.clock.now(), soon());
     await ctx.store.commit([
       probe.unwatch([...watches.keys()]),
+      setBack(),
       ...[...watches.values()].map(({ name, about }) => probe.watch(name, about, soon())),
     ]);
     ctx.doing(watches.size > 0 ? 'watching' : 'nothing is to be watched');
@@ -70,7 +73,7 @@ export const upstream = service({
         lanes: 3,
         look: () => nextOf(ctx, watches, inWork),
         async act(piece) {
-          await lookAt(ctx, get, piece).finally(() => inWork.delete(piece.watch.name));
+          await lookAt(ctx, get, piece, reach).finally(() => inWork.delete(piece.watch.name));
           await settle();
         },
         async due() {
@@ -82,7 +85,9 @@ export const upstream = service({
     }
     ctx.every('judge', JUDGE_ms, settle);
     ctx.onJump(() => {
-      ctx.store.commit([probe.anew(soon())]).catch((error) => ctx.log.warn('jump.unwritten', { error }));
+      ctx.store
+        .commit([setBack(), probe.anew(soon())])
+        .catch((error) => ctx.log.warn('jump.unwritten', { error }));
     });
   },
 });
@@ -108,7 +113,7 @@ async function nextOf(
   const free = freeOf(watches, inWork, probes);
   const next =
     free.find(({ watch }) => requests.some((one) => one.watch === watch.name)) ??
-    awaited({ config }, watches, inWork, probes).find(({ watch, before }) => isDue(watch, before, now)) ??
+    awaited({ config }, watches, inWork, probes).find(({ before }) => before.due_at <= now) ??
     free.find(({ before }) => isBroken(before, broken));
   if (!next) return null;
   const { name } = next.watch;
@@ -140,11 +145,6 @@ function awaited(
   return freeOf(watches, inWork, probes).filter(({ watch }) => watch.reach || !offline);
 }
 
-/** A time that is further off than it can be was set by another clock. */
-function isDue({ every_ms }: Watch, { due_at }: probe.Probe, now: number): boolean {
-  return due_at <= now || due_at > now + 2 * Math.max(every_ms, UNREAD.most_ms);
-}
-
 /** The router has given a provider up since it was last looked at. */
 function isBroken({ watch, looked_at }: probe.Probe, broken: readonly breaker.Breaker[]): boolean {
   const provider = /^(?:provider|status) (.+)/.exec(watch)?.[1];
@@ -157,9 +157,9 @@ function isBroken({ watch, looked_at }: probe.Probe, broken: readonly breaker.Br
 async function lookAt(
   { clock, config, external, persist, signal, log }: Upstream,
   get: Get,
-  piece: Piece,
+  { watch, before, asked }: Piece,
+  reach: readonly string[],
 ): Promise<void> {
-  const { watch, before, asked } = piece;
   const { name, every_ms } = watch;
   const began = { at: clock.now(), mono: clock.mono() };
   const taken = asked.map(request.taken);
@@ -176,6 +176,8 @@ async function lookAt(
         latency_ms,
         ...(seen_json !== undefined && seen_json !== before.seen_json && { seen_json }),
       }),
+      // Until then nobody could be reached: that they were not says nothing of them.
+      ...(name === 'network' && before.failures > 0 ? [probe.doubt(reach, now)] : []),
       ...(news ? [finding.open(news, { now, told_at: null, over_at: null })] : []),
     ]);
   } catch (error) {
@@ -230,6 +232,8 @@ async function settleAll(ctx: Upstream, models: Models): Promise<void> {
   ]);
   const { found, unsure } = judge({ now, config, probes, breakers, models, prices_rev: PRICE_REV, version });
   const known = new Map(ongoing.map((one) => [one.cause, one]));
+  const fresh = found.filter(({ cause }) => !known.has(cause) && !isUnread(cause)).map(({ cause }) => cause);
+  const toldBefore = fresh.length > 0 ? await store.read(finding.toldBefore(fresh)) : [];
   const ops: Op[] = [];
   for (const one of found) {
     const before = known.get(one.cause);
@@ -238,7 +242,9 @@ async function settleAll(ctx: Upstream, models: Models): Promise<void> {
       continue;
     }
     const outage = one.kind === 'outage';
-    ops.push(finding.open(one, { now, told_at: outage ? now : null, over_at: null }));
+    // A feed that takes news back and brings it again has nothing new.
+    const told = outage || toldBefore.some(({ cause }) => cause === one.cause);
+    ops.push(finding.open(one, { now, told_at: told ? now : null, over_at: null }));
     if (outage) {
       const { cause, severity } = one;
       const text = one.cure ? `${one.text}\n→ ${one.cure}` : one.text;

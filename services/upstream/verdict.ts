@@ -33,7 +33,9 @@ const DAY_ms = 86_400_000;
 /** So many days before its end a model's users hear of it. */
 const STAGES = [0, 3, 14, 60];
 /** A feed that has not been read for so long, in so many looks, is told. */
-const UNREAD = { ms: 2 * DAY_ms, failures: 5 };
+const UNREAD = { cause: 'unread', ms: 2 * DAY_ms, failures: 5 };
+/** It may come again; other news stays known. */
+export const isUnread = (cause: string) => cause.startsWith(`${UNREAD.cause} `);
 
 type Standing = 'up' | 'down' | 'unsure';
 
@@ -57,6 +59,8 @@ export function judge(facts: Facts): Verdict {
 export function standingOf(probe: Probe, again_ms: number, breaker = false): Standing {
   if (probe.looked_at === null) return 'unsure';
   if (probe.failures === 0) return 'up';
+  // It is in doubt, and was not looked at since.
+  if (probe.looked_at < (probe.failed_at ?? 0)) return 'unsure';
   if (breaker) return 'down';
   return probe.failures > 1 && probe.looked_at - (probe.failed_at ?? 0) >= again_ms / 2 ? 'down' : 'unsure';
 }
@@ -254,7 +258,7 @@ function ofUnread({ now, probes }: Facts): Found[] {
     .filter((probe) => !isReach(probe) && probe.watch !== 'network')
     .filter(({ failures, failed_at }) => failures >= UNREAD.failures && now - (failed_at ?? now) >= UNREAD.ms)
     .map(({ watch, about, error }) => ({
-      cause: `unread ${watch}`,
+      cause: `${UNREAD.cause} ${watch}`,
       kind: 'news',
       severity: 'info',
       text: `I have not been able to read ${about} for days: ${error}.`,

@@ -23,6 +23,12 @@ export function isRemembered(text: string): boolean {
   return text.startsWith('<memory>\n') || text.startsWith(`<untrusted source="${MEMORY}">\n`);
 }
 
+/** Also as a reader would take it: with blanks in it, with characters that do not show, with wide brackets. */
+const FRAME = new RegExp(
+  `[<＜﹤]([\\s\\p{Cf}/／]*(?:${['untrusted', 'memory'].map((word) => [...word].join('\\p{Cf}*')).join('|')}))`,
+  'giu',
+);
+
 function harmless(text: string): string {
-  return text.replace(/<(\/?(?:untrusted|memory))/gi, '&lt;$1');
+  return text.replace(FRAME, '&lt;$1');
 }

@@ -3,31 +3,45 @@
 import { pairsOf } from '../recall/terms.ts';
 import * as erase from '../tables/erase.ts';
 import * as memory from '../tables/memory.ts';
+import * as message from '../tables/message.ts';
 import * as passage from '../tables/passage.ts';
 import type { Plan, Read, Targets } from './plan.ts';
 
 /** Of that scope's, and there by then: what came since was not meant. */
-export type Named = { scope: string; upto_at: number; most: number };
+export type Named = {
+  scope: string;
+  isMine: (conversation: string) => boolean;
+  upto_at: number;
+  most: number;
+};
 
 /** All memories and turns that have these words in a row. */
 export async function holding(read: Read, words: string, of: Named): Promise<Targets> {
   const phrase = `"${words.replaceAll('"', ' ')}"`;
   const pairs = pairsOf(words).join(' ');
-  const [kept, said] = await Promise.all([
+  const [kept, said, fresh] = await Promise.all([
     read(memory.holding(of, pairs ? { within: words } : { phrase })),
     read(passage.holding(of, pairs ? { pairs: `"${pairs}"` } : { phrase })),
+    // Whoever regrets what they have just said does not wait until it is indexed; and a wording that its author put otherwise
+    // is in no index.
+    read(message.unsearched(words, of.upto_at)),
   ]);
   // Pairs of characters know nothing of the words between them.
   const has = ({ text }: { text: string }) => !pairs || plain(text).includes(plain(words));
-  const turns = said.filter(has).map(({ turn_id }) => turn_id);
+  const mine = fresh.filter(({ conversation }) => of.isMine(conversation));
+  const turns = [...said.filter(has), ...mine].map(({ turn_id }) => turn_id);
   return { memories: kept.map(({ id }) => id), turns: [...new Set(turns)] };
 }
 
 const plain = (text: string) => text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ');
 
-/** With the turns that these memories were made of: it would be found again in them. */
+/**
+ * With the turns that these memories were made of: it would be found again in them. A summary rests on all that was said in
+ * its time; it goes, and is made anew of what stays.
+ */
 export async function withSources(read: Read, { memories, turns }: Targets): Promise<Targets> {
-  const sources = await read(erase.sources(memories));
+  const made = (await read(erase.memories(memories, []))).filter(({ kind }) => kind !== 'summary');
+  const sources = await read(erase.sources(made.map(({ id }) => id)));
   const over = (await read(erase.turns(sources.map(({ turn_id }) => turn_id)))).filter((one) => one.over);
   return { memories, turns: [...new Set([...turns, ...over.map(({ id }) => id)])] };
 }

@@ -73,7 +73,7 @@ export async function plan(
   targets: Targets,
   of: { scope: string | null; wish?: number } = { scope: null },
 ): Promise<Plan> {
-  const turns = await read(erase.turns(targets.turns));
+  const turns = await read(erase.turns(await withCorrections(read, targets.turns)));
   const open = turns.filter(({ over }) => !over).map(({ id }) => id);
   if (open.length > 0 && of.scope !== null)
     throw new Unforgettable(`turn ${open.join(', ')} is not over yet: once it is, it can be forgotten`);
@@ -84,8 +84,8 @@ export async function plan(
   const named = await read(erase.memories(targets.memories, message));
   if (turns.some(({ scope }) => foreign(scope)) || named.some(({ scope }) => foreign(scope)))
     throw new Unforgettable('some of it was said elsewhere: it can be forgotten from there');
-  const inbound = targets.inbound ?? [];
-  if (turn.length + named.length + inbound.length === 0 && !targets.backups)
+  const waiting = targets.inbound ?? [];
+  if (turn.length + named.length + waiting.length === 0 && !targets.backups)
     throw new Unforgettable('nothing of it is there (any more): it was forgotten before, or never there');
   const rests = await read(erase.sources(named.map(({ id }) => id)));
   const concerned = [...new Set([...message, ...rests.map(({ id }) => id)])];
@@ -110,10 +110,10 @@ export async function plan(
   const runs = await read(erase.runs(message, scope));
   const wish = (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id);
   const shown = await shownBy(read, talks, { memory, wish });
-  const gone: erase.Gone = {
+  const found: erase.Gone = {
     ...shown,
     turn,
-    inbound: [...inbound, ...shown.inbound],
+    inbound: [...waiting, ...shown.inbound],
     message,
     memory,
     told,
@@ -122,12 +122,16 @@ export async function plan(
     run: runs.map(({ id }) => id),
     step: runs.flatMap(({ step }) => step ?? []),
     wish,
+    taint: (await read(erase.inherited(turn))).map(({ id }) => id),
+    schedule: [],
+    task: [],
     scope,
   };
   const others = (await read(erase.otherWords(turn))).map(({ text }) => text);
   const ours = named.filter(({ kind }) => kind !== 'summary');
   const candidates = phrasesOf([...said, ...ours].map(({ text }) => text).concat(others));
-  const stays = await staying(read, finder(candidates), gone);
+  const stays = await staying(read, finder(candidates), found);
+  const gone = { ...found, ...stays.over };
   const foreignTo = (conversation: string) =>
     of.scope !== null && of.scope !== OWNER && !talks.includes(conversation);
   const left = await read(erase.files(turn));
@@ -148,6 +152,15 @@ export async function plan(
     batches: [...new Set(runs.flatMap(({ batch_ref }) => batch_ref ?? []))],
     passes: runs.filter((run) => run.state === 'applied' && run.how !== 'rule' && run.period === null),
   };
+}
+
+async function withCorrections(read: Read, named: readonly string[]): Promise<string[]> {
+  const turns = new Set(named);
+  for (let size = -1; size < turns.size; ) {
+    size = turns.size;
+    for (const { turn_id } of await read(erase.corrections([...turns]))) turns.add(turn_id);
+  }
+  return [...turns];
 }
 
 /** What these memories were shown by: commands, what was answered to them, and what the owner was asked. */
@@ -176,8 +189,13 @@ async function staying(read: Read, words: Finder, gone: erase.Gone) {
   const [messages, memories] = [new Set(gone.message), new Set(gone.memory)];
   for await (const one of all(read, erase.said)) if (!messages.has(one.id) && holds(one.text)) said.push(one);
   for await (const one of all(read, erase.remembered)) if (!memories.has(one.id)) holds(one.text);
-  for (const one of await read(erase.setUp)) if (holds(one.text)) setUp.push(one);
-  return { phrases, said, setUp };
+  const over: Record<'schedule' | 'task', number[]> = { schedule: [], task: [] };
+  for (const one of await read(erase.setUp)) {
+    const { id, kind, what, text } = one;
+    if (one.over && words.in(text).size > 0) over[kind].push(id);
+    if (holds(one.over ? what : `${what}\n${text}`)) setUp.push(one);
+  }
+  return { phrases, said, setUp, over };
 }
 
 /** Every row, a stretch at a time; others have their turn in between. */

@@ -6,7 +6,7 @@ test('sentences and long numbers are looked for; short words and single ones are
   assert.deepEqual(phrasesOf(['ok', '4711', 'misconfigured', 'twelve chars']), ['twelve chars']);
   assert.deepEqual(phrasesOf(['eleven char']), []);
   assert.deepEqual(
-    phrasesOf(['My locker opens with ZEBRA. Thanks!\nAccount DE02120300000000202051, please.']),
+    phrasesOf(['My locker opens with ZEBRA. Thanks!', 'Account DE02120300000000202051, please.']),
     [
       'My locker opens with ZEBRA',
       'Account DE02120300000000202051, please',
@@ -38,6 +38,16 @@ test('a phrase is found in any case and as JSON and addresses write it, and stru
     finder(['Zebra-8841-X', 'Zebra-8841-X-long']).without('a zebra-8841-x-LONG b'),
     'a [forgotten] b',
   );
+});
+
+test('what is shown cut off is struck up to the word it was cut in', () => {
+  const long =
+    'the spare key of the summer house by the lake lies in the third flower pot from the left of the old shed';
+  for (const most of [45, 60, 90]) {
+    const left = finder(phrasesOf([long])).without(`I will remember: ${long.slice(0, most)}…`);
+    assert.match(left, /^I will remember: \[forgotten\] ?[a-z]*…$/, `${most}: ${left}`);
+  }
+  assert.equal(finder(phrasesOf([`${long}.`])).without(`a ${long}. b`), 'a [forgotten]. b');
 });
 
 test('a phrase within another is found as well', () => {

@@ -8,6 +8,10 @@ export const SHORTEST_chars = 12;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** The house cuts what it shows of a text: up to there, any so many characters of whole words are looked for as well. */
+const SHOWN_chars = 1000;
+const PIECE_chars = 40;
+
 /** Part of a sentence is looked for when it is so long, or has a number in it: "of course, why not" says nothing. */
 const PART_chars = 20;
 
@@ -27,8 +31,21 @@ export function phrasesOf(texts: readonly string[]): string[] {
         if (part.length >= PART_chars || /\d/.test(part)) add(part);
     }
     for (const name of text.split(/\s+/)) if (/[\d@]/.test(name)) add(trimmed(name));
+    for (const piece of piecesOf(text.slice(0, SHOWN_chars))) add(piece);
   }
   return [...found];
+}
+
+/** From each word on, as many as come to a piece. */
+function* piecesOf(text: string): Generator<string> {
+  const words = text.replace(/\s+/g, ' ');
+  for (let at = 0; at >= 0 && at + PIECE_chars < words.length; ) {
+    const end = words.indexOf(' ', at + PIECE_chars);
+    if (end < 0) return;
+    yield trimmed(words.slice(at, end));
+    const next = words.indexOf(' ', at);
+    at = next < 0 ? -1 : next + 1;
+  }
 }
 
 /** Without what stands around it: quotes, stops, dashes. */
@@ -110,9 +127,8 @@ export function finder(phrases: readonly string[]): Finder {
     without(text) {
       let [kept, from] = ['', 0];
       for (const { at, end } of hits(text)) {
-        if (at < from) continue;
-        kept += text.slice(from, at) + STRUCK;
-        from = end;
+        if (at >= from) kept += text.slice(from, at) + STRUCK;
+        if (end > from) from = end;
       }
       return from === 0 ? text : kept + text.slice(from);
     },

@@ -3,14 +3,9 @@
  * the first has found around it. Pure.
  */
 
-import type { Passage } from '#shared/tables/passage.ts';
+import type { Candidate } from '#shared/tables/passage.ts';
 import type { Asked, Term } from './question.ts';
-import { isStop, pairsOf, stemOf, stemsOf, wordsOf } from './terms.ts';
-
-export type Candidate = Pick<
-  Passage,
-  'id' | 'conversation' | 'role' | 'author' | 'at' | 'trust' | 'text' | 'context'
->;
+import { isStop, pairsOf, stemOf, stemsOf, wordsLike } from './terms.ts';
 
 /** Each is 0 to about 1, or a yes. */
 export const FIRST = [
@@ -71,8 +66,8 @@ export type Looked = {
   readonly candidate: Candidate;
   /** The part of its text that is looked at. */
   readonly part: string;
-  /** Its words, each once. */
-  readonly unlike: ReadonlySet<string>;
+  /** Its words that begin as one of the terms does, by stem. */
+  readonly alike: ReadonlySet<string>;
   /** The line before it, and the one after it, as its context has them. */
   readonly previous: string;
   readonly next: string;
@@ -85,11 +80,15 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   const most = Math.max(...idf, Number.MIN_VALUE);
   const pairs = new Set(asked.pairs);
   const reader = readerOf(terms);
+  const wordsAlike = wordsLike(terms.map(({ stem }) => stem.slice(0, ALIKE_letters)));
   // A line stands beside up to four others.
   const lines = new Map<string, Count>();
   const readLine = (line: string): Count => {
-    const found = lines.get(line) ?? reader(line);
-    lines.set(line, found);
+    let found = lines.get(line);
+    if (!found) {
+      found = reader(line);
+      lines.set(line, found);
+    }
     return found;
   };
   const read = candidates.map((candidate) => {
@@ -110,7 +109,8 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
   return read.map(({ candidate, part, text, before, after, previous, next }) => {
     const author = stemsOf(candidate.author);
     const named = terms.map(({ stem }) => Number(author.includes(stem)));
-    const unlike = new Set(text.stems);
+    const stems = new Set<string>();
+    wordsAlike(part, (word) => stems.add(stemOf(word)));
     const score = bm25(text, idf, mean) / total;
     const first: Features<First> = {
       text: score,
@@ -119,7 +119,7 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
       cover_all: covered(added([text.times, before.times, after.times, named]), idf) / total,
       rarest: rarest(text.times, idf) / most,
       kin: covered(without(text.near, text.times), idf) / total,
-      spelling: covered(alike(terms, text.times, unlike), idf) / total,
+      spelling: covered(alike(terms, text.times, stems), idf) / total,
       pairs:
         pairs.size === 0 ? 0 : new Set(pairsOf(part).filter((pair) => pairs.has(pair))).size / pairs.size,
       author: Math.max(0, ...named),
@@ -135,7 +135,7 @@ export function firstLook(asked: Asked, idf: readonly number[], candidates: read
       user_self: Number(wants.self && candidate.role === 'user'),
       agent_agent: Number(wants.agent && candidate.role === 'assistant'),
     };
-    return { candidate, part, unlike, previous, next, first };
+    return { candidate, part, alike: stems, previous, next, first };
   });
 }
 
@@ -159,15 +159,15 @@ export function secondLook(
     best.set(session, [...(best.get(session) ?? []), share[i] ?? 0].slice(0, 3));
   }
   const has = new Map<number, Set<string>>();
-  looked.forEach(({ unlike }, i) => {
+  looked.forEach(({ alike }, i) => {
     const session = sessions[i] ?? 0;
     const found = has.get(session) ?? new Set<string>();
-    for (const { stem } of asked.terms) if (unlike.has(stem)) found.add(stem);
+    for (const { stem } of asked.terms) if (alike.has(stem)) found.add(stem);
     has.set(session, found);
   });
   const common = feedback(asked, looked, order.slice(0, 5), share);
   const beside = neighbours(looked);
-  return looked.map(({ candidate, unlike, first }, i) => {
+  return looked.map(({ candidate, first }, i) => {
     const session = sessions[i] ?? 0;
     const found = has.get(session);
     return {
@@ -176,7 +176,7 @@ export function secondLook(
       session_cover: sum(idf.filter((_, at) => found?.has(asked.terms[at]?.stem ?? ''))) / total,
       next: share[beside[i]?.next ?? -1] ?? 0,
       previous: share[beside[i]?.previous ?? -1] ?? 0,
-      feedback: common(unlike),
+      feedback: common(i),
       opens: Number(candidate.context === '' || candidate.context.startsWith('\n\n')),
     };
   });
@@ -185,11 +185,11 @@ export function secondLook(
 /** So far down the first look's list reaches what the second takes for found. */
 const FIELD_size = 60;
 
-/** A text's words: all its stems, of each term how often it occurs, and how often its kin. */
-type Count = { stems: string[]; length: number; times: number[]; near: number[] };
+/** Of a text's words: how many, of each term how often it occurs, and how often its kin. */
+type Count = { length: number; times: number[]; near: number[] };
 type Reader = (text: string) => Count;
 
-/** Reads texts for these terms. Each word is looked up once, whatever is asked of it. */
+/** Reads texts for these terms: each word that can be one of theirs is looked up, once, and the others only counted. */
 function readerOf(terms: readonly Term[]): Reader {
   const meant = new Map<string, { at: number; near: boolean }[]>();
   const add = (stem: string, at: number, near: boolean) =>
@@ -199,26 +199,24 @@ function readerOf(terms: readonly Term[]): Reader {
     for (const form of own) add(form, at, false);
     for (const other of new Set(kin.fields.map(stemOf))) if (!own.has(other)) add(other, at, true);
   });
-  const known = new Map<string, { stem: string; means: readonly { at: number; near: boolean }[] }>();
+  const known = new Map<string, readonly { at: number; near: boolean }[]>();
   const NOTHING: [] = [];
+  const wordsIn = wordsLike([...meant.keys()]);
   return (text) => {
-    const stems: string[] = [];
     const times = new Array<number>(terms.length).fill(0);
     const near = new Array<number>(terms.length).fill(0);
-    for (const word of wordsOf(text)) {
-      let read = known.get(word);
-      if (!read) {
-        const stem = stemOf(word);
-        read = { stem, means: meant.get(stem) ?? NOTHING };
-        known.set(word, read);
+    const length = wordsIn(text, (word) => {
+      let means = known.get(word);
+      if (!means) {
+        means = meant.get(stemOf(word)) ?? NOTHING;
+        known.set(word, means);
       }
-      stems.push(read.stem);
-      for (const match of read.means) {
+      for (const match of means) {
         const into = match.near ? near : times;
         into[match.at] = (into[match.at] ?? 0) + 1;
       }
-    }
-    return { stems, length: stems.length, times, near };
+    });
+    return { length, times, near };
   };
 }
 
@@ -239,28 +237,32 @@ function bm25(
   mean: number,
 ): number {
   const norm = 1.2 * (0.25 + (0.75 * length) / mean);
-  return sum(times.map((n, at) => (n === 0 ? 0 : ((idf[at] ?? 0) * n * 2.2) / (n + norm))));
+  return times.reduce((all, n, at) => (n === 0 ? all : all + ((idf[at] ?? 0) * n * 2.2) / (n + norm)), 0);
 }
 
 const covered = (times: readonly number[], idf: readonly number[]) =>
-  sum(times.map((n, at) => (n > 0 ? (idf[at] ?? 0) : 0)));
+  times.reduce((all, n, at) => (n > 0 ? all + (idf[at] ?? 0) : all), 0);
 const rarest = (times: readonly number[], idf: readonly number[]) =>
-  Math.max(0, ...times.map((n, at) => (n > 0 ? (idf[at] ?? 0) : 0)));
+  times.reduce((most, n, at) => (n > 0 ? Math.max(most, idf[at] ?? 0) : most), 0);
 const without = (some: readonly number[], others: readonly number[]) =>
   some.map((n, at) => ((others[at] ?? 0) > 0 ? 0 : n));
 
 /** Terms that are not in it, but a word that begins alike: misspelt, or another form. */
-function alike(terms: readonly Term[], times: readonly number[], unlike: ReadonlySet<string>): number[] {
+function alike(terms: readonly Term[], times: readonly number[], stems: ReadonlySet<string>): number[] {
   return terms.map(({ stem }, at) => {
     if ((times[at] ?? 0) > 0 || stem.length < 5) return 0;
-    const head = stem.slice(0, Math.max(4, stem.length - 2));
-    for (const other of unlike) {
-      if (other.length < 4 || other[0] !== stem[0]) continue;
-      if (other.startsWith(head) || stem.startsWith(other.slice(0, Math.max(4, other.length - 2)))) return 1;
+    const first = stem.charCodeAt(0);
+    const head = headOf(stem);
+    for (const other of stems) {
+      if (other.charCodeAt(0) !== first || other.length < ALIKE_letters) continue;
+      if (other.startsWith(head) || stem.startsWith(headOf(other))) return 1;
     }
     return 0;
   });
 }
+
+const ALIKE_letters = 4;
+const headOf = (stem: string) => stem.slice(0, Math.max(ALIKE_letters, stem.length - 2));
 
 function closeness(at: number, { from, to }: { from: number; to: number }): number {
   const off = at < from ? from - at : Math.max(0, at - to);
@@ -314,16 +316,19 @@ function sessionsOf(looked: readonly Looked[]): number[] {
 
 /** Which of the others stands right before and after each: its own context holds their words. */
 function neighbours(looked: readonly Looked[]): { previous: number; next: number }[] {
-  const by = new Map<string, number[]>();
+  const by = new Map<string, Map<string, number[]>>();
   looked.forEach(({ candidate: { conversation, text } }, i) => {
-    const key = `${conversation} ${/\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, ' ').trim() : text}`;
-    by.set(key, [...(by.get(key) ?? []), i]);
+    const line = /\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, ' ').trim() : text;
+    const lines = by.get(conversation) ?? new Map<string, number[]>();
+    by.set(conversation, lines);
+    const same = lines.get(line);
+    if (same) same.push(i);
+    else lines.set(line, [i]);
   });
   return looked.map(({ candidate: { conversation, at }, previous, next }) => {
+    const lines = by.get(conversation);
     const find = (line: string) =>
-      by
-        .get(`${conversation} ${line}`)
-        ?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
+      lines?.get(line)?.find((i) => Math.abs((looked[i]?.candidate.at ?? 0) - at) <= PAUSE_ms) ?? -1;
     return { previous: find(previous), next: find(next) };
   });
 }
@@ -334,20 +339,27 @@ function feedback(
   looked: readonly Looked[],
   best: readonly number[],
   share: readonly number[],
-): (words: ReadonlySet<string>) => number {
+): (i: number) => number {
   const own = new Set(asked.terms.map(({ stem }) => stem));
   const weights = new Map<string, number>();
   for (const i of best) {
-    for (const stem of looked[i]?.unlike ?? []) {
+    for (const stem of new Set(stemsOf(looked[i]?.part ?? ''))) {
       if (stem.length > 2 && !own.has(stem) && !isStop(stem)) {
         weights.set(stem, (weights.get(stem) ?? 0) + (share[i] ?? 0));
       }
     }
   }
+  const wordsIn = wordsLike([...weights.keys()]);
   const often = new Map<string, number>();
-  for (const { unlike } of looked) {
-    for (const stem of unlike) if (weights.has(stem)) often.set(stem, (often.get(stem) ?? 0) + 1);
-  }
+  const held = looked.map(({ part }) => {
+    const found = new Set<string>();
+    wordsIn(part, (word) => {
+      const stem = stemOf(word);
+      if (weights.has(stem)) found.add(stem);
+    });
+    for (const stem of found) often.set(stem, (often.get(stem) ?? 0) + 1);
+    return found;
+  });
   const words = [...weights]
     .map(([stem, weight]) => [stem, weight * Math.log(looked.length / (often.get(stem) ?? 1))] as const)
     // What only one has, it does not share.
@@ -355,7 +367,7 @@ function feedback(
     .sort((a, b) => b[1] - a[1])
     .slice(0, 15);
   const all = sum(words.map(([, weight]) => weight)) || 1;
-  return (found) => sum(words.map(([stem, weight]) => (found.has(stem) ? weight : 0))) / all;
+  return (i) => words.reduce((sum, [stem, weight]) => (held[i]?.has(stem) ? sum + weight : sum), 0) / all;
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);

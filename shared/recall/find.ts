@@ -3,16 +3,16 @@
 import type { Cited } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
-import type { Candidate } from './features.ts';
 import { dateOf } from './passage.ts';
 import { type Asked, isIdle, understand } from './question.ts';
 import type { Question, Read } from './recall.ts';
+import { tally } from './tally.ts';
 
 export type Field = {
   asked: Asked;
   /** How rare each term is. */
   idf: readonly number[];
-  candidates: Candidate[];
+  candidates: passage.Candidate[];
   memories: Cited[];
 };
 
@@ -57,8 +57,12 @@ export async function find(read: Read, question: Question): Promise<Field> {
   );
   const pairs = asked.pairs.map((pair) => [anyOf([pair]), PAIR_weight, 0] as const);
   const { scope, except_turns = [] } = question;
+  const hits = (await read(passage.hits(matches, pairs))).map(({ weight, ids_json }) => ({
+    weight,
+    ids: JSON.parse(ids_json),
+  }));
   const best = (among: number) =>
-    read(passage.candidates({ scope, matches, pairs, except_turns, limit: CANDIDATES, among }));
+    read(passage.candidates({ ids: tally(hits, among), scope, except_turns, limit: CANDIDATES }));
   let candidates = await best(BEST);
   // Of a scope that is a small part of the store there may be more further down.
   if (candidates.length < CANDIDATES) candidates = await best(Number.MAX_SAFE_INTEGER);

@@ -1,7 +1,7 @@
 /** What is remembered, among what was said: a further voice for its sources, never in their place. Pure. */
 
 import type { Cited, Memory } from '#shared/tables/memory.ts';
-import type { Candidate } from './features.ts';
+import type { Candidate } from '#shared/tables/passage.ts';
 
 /** So long until a memory of its kind counts half. */
 const HALF_LIFE_days: Readonly<Record<Memory['kind'], number>> = {

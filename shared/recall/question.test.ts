@@ -32,3 +32,10 @@ test('only what asks for nothing is idle', () => {
     assert.ok(!isIdle(understand(text, NOW)), text);
   }
 });
+
+test('a greeting before a question is no part of what it asks for', () => {
+  const stems = (text: string) => understand(text, NOW).terms.map(({ stem }) => stem);
+  assert.deepEqual(stems('Good morning! Where do I work?'), ['work']);
+  assert.deepEqual(stems('Thanks, great. And my sister?'), ['sister']);
+  assert.deepEqual(stems('What do I eat in the morning?'), ['eat', 'morn']);
+});

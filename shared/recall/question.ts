@@ -43,7 +43,7 @@ export function understand(text: string, now: number): Asked {
   const words = wordsOf(text);
   const said = words.join(' ');
   const terms: Term[] = [];
-  for (const word of words) {
+  for (const word of clausesOf(text).flatMap(wordsOf)) {
     const stem = stemOf(word);
     if (isStop(word) || terms.some((term) => term.stem === stem)) continue;
     terms.push({ stem, word, kin: kinOf(stem) });
@@ -56,6 +56,15 @@ export function understand(text: string, now: number): Asked {
       Object.entries(WANTS).map(([want, words]) => [want, words.test(said)]),
     ) as Record<Want, boolean>,
   };
+}
+
+/** Without those that are but a greeting, unless there is nothing else: no answer was ever said to have their words. */
+function clausesOf(text: string): string[] {
+  const clauses = text.split(/[.!?,;:\n]+(?=\s|$)/);
+  const meant = clauses.filter(
+    (clause) => !wordsOf(clause).every((word) => isStop(word) || isSmallTalk(word)),
+  );
+  return meant.length > 0 ? meant : clauses;
 }
 
 /** A question has few words; a page that was pasted has many, and its first ones must do. */

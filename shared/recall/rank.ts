@@ -1,8 +1,11 @@
 /** Orders candidates by what speaks for each: a sum of weighted features, in two looks. Pure. */
 
-import { type Candidate, type Feature, FIRST, firstLook, secondLook } from './features.ts';
+import type { Candidate } from '#shared/tables/passage.ts';
+import { type Feature, type Features, FIRST, firstLook, SECOND, secondLook } from './features.ts';
 import type { Asked } from './question.ts';
 import { FIRST_WEIGHTS, WEIGHTS } from './weights.ts';
+
+const FEATURES = [...FIRST, ...SECOND];
 
 export type Ranked = {
   candidate: Candidate;
@@ -11,8 +14,9 @@ export type Ranked = {
   /** How much of the question it has, by its words, its kin or its time. */
   bearing: number;
   score: number;
-  /** What each feature added to the score. */
-  why: Partial<Record<Feature, number>>;
+  features: Partial<Features>;
+  /** What else was added to the score. */
+  why: Record<string, number>;
 };
 
 export function rank(asked: Asked, idf: readonly number[], candidates: readonly Candidate[]): Ranked[] {
@@ -23,16 +27,19 @@ export function rank(asked: Asked, idf: readonly number[], candidates: readonly 
   return secondLook(asked, idf, looked, scores)
     .map((features, i) => {
       const { candidate, part } = looked[i] as (typeof looked)[number];
-      const why: Ranked['why'] = {};
-      let score = 0;
-      for (const [name, value] of Object.entries(features) as [Feature, number][]) {
-        const added = WEIGHTS[name] * value;
-        score += added;
-        if (added !== 0) why[name] = Math.round(added * 1000) / 1000;
-      }
       const { cover_all, kin, spelling, pairs, period } = features;
       const bearing = cover_all + (kin + spelling) / 2 + pairs + period;
-      return { candidate, part, bearing, score, why };
+      const score = FEATURES.reduce((score, name) => score + WEIGHTS[name] * features[name], 0);
+      return { candidate, part, bearing, score, features, why: {} };
     })
     .toSorted((a, b) => b.score - a.score || b.candidate.id - a.candidate.id);
+}
+
+/** What each feature added to the score. */
+export function whyOf(features: Partial<Features>): Partial<Features> {
+  const added = Object.entries(features).map(([name, value]) => [
+    name,
+    Math.round(WEIGHTS[name as Feature] * value * 1000) / 1000,
+  ]);
+  return Object.fromEntries(added.filter(([name]) => features[name as Feature] !== 0));
 }

@@ -7,7 +7,7 @@ import { fill } from './fill.ts';
 import { find } from './find.ts';
 import { asCandidate, isUnclear, sourcesOf, weigh } from './memories.ts';
 import { addNear, type Meaning, withNear } from './near.ts';
-import { rank } from './rank.ts';
+import { rank, whyOf } from './rank.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
@@ -75,34 +75,30 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
       part: each.text,
       bearing: 0,
       score: first.at(-1)?.score ?? 0,
+      features: {},
       why: {},
     })),
   ];
   const ranked = weigh(all, [...known.values()], replacing, now);
   const best = ranked[0]?.score ?? 0;
+  const bearing = ranked
+    .filter(({ score }) => score >= best - FAR)
+    .map((item) => ({ ...item, text: item.part }));
   const unclear = new Set(
     [...known.values()].filter((one) => isUnclear(one, known.values())).map(({ id }) => id),
   );
-  const found = ranked
-    .filter(({ score }) => score >= best - FAR)
-    .map(({ candidate, part, score, why }): Found => {
-      const { id, role, author, at, trust } = candidate;
-      return id < 0
-        ? {
-            ...{ kind: 'memory', id: -id, role: null, author: null, at, trust, text: part, score, why },
-            unclear: unclear.has(-id),
-          }
-        : { kind: 'message', id, role, author: author || null, at, trust, text: part, score, why };
-    });
   // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many, and no
   // message says that it is unclear.
-  return fill(found, budget_tokens, ({ kind, id }) => {
-    if (kind === 'message') return [`message ${id}`];
-    const cited = known.get(id);
-    const told =
-      cited && cited.kind !== 'summary' && !unclear.has(id)
-        ? sourcesOf(cited).map((source) => `message ${source}`)
-        : [];
-    return [`memory ${id}`, ...told];
+  const told = fill(bearing, budget_tokens, ({ candidate: { id } }) => {
+    if (id > 0) return [`message ${id}`];
+    const cited = known.get(-id);
+    const sources = cited && cited.kind !== 'summary' && !unclear.has(-id) ? sourcesOf(cited) : [];
+    return [`memory ${-id}`, ...sources.map((source) => `message ${source}`)];
+  });
+  return told.map(({ candidate: { id, role, author, at, trust }, text, score, features, why }) => {
+    const scored = { at, trust, text, score, why: { ...whyOf(features), ...why } };
+    return id < 0
+      ? { kind: 'memory', id: -id, role: null, author: null, ...scored, unclear: unclear.has(-id) }
+      : { kind: 'message', id, role, author: author || null, ...scored };
   });
 }

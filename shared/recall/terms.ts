@@ -16,14 +16,61 @@ export function pairsOf(text: string): string[] {
 
 /** Words in small letters without accents, split where the index splits them: `Zoë's` → zoe, s. */
 export function wordsOf(text: string): string[] {
+  const small = plain(text);
+  return small.match(OTHER.test(small) ? /[\p{L}\p{N}]+/gu : /[a-z0-9]+/gi) ?? [];
+}
+
+const OTHER = /[\u0080-\uffff]/;
+
+function plain(text: string): string {
   const small = text.toLowerCase();
-  if (!/[\u0080-\uffff]/.test(small)) return small.match(/[a-z0-9]+/g) ?? [];
-  return (
-    small
-      .normalize('NFKD')
-      .replace(/\p{M}/gu, '')
-      .match(/[\p{L}\p{N}]+/gu) ?? []
-  );
+  return OTHER.test(small) ? small.normalize('NFKD').replace(/\p{M}/gu, '') : small;
+}
+
+/**
+ * How many words a text has, of which those that can have one of these stems are told: by how they begin, since of a stem
+ * all but its last two letters are its word's, and always the first. Most are not even taken out of the text.
+ */
+export function wordsLike(stems: readonly string[]): (text: string, tell: (word: string) => void) => number {
+  const wanted = new Uint8Array(CODES ** 3);
+  for (const stem of stems) {
+    const known = Math.min(3, Math.max(1, stem.length - 2));
+    const any = CODES ** (3 - known);
+    const from = beginOf(stem.slice(0, known), 0);
+    wanted.fill(1, from, from + any);
+  }
+  return (text, tell) => {
+    const small = plain(text);
+    if (OTHER.test(small)) {
+      const words = small.match(/[\p{L}\p{N}]+/gu) ?? [];
+      words.forEach(tell);
+      return words.length;
+    }
+    let [count, begin] = [0, -1];
+    for (let at = 0; at <= small.length; at++) {
+      if (codeAt(small, at) > 0) {
+        if (begin < 0) begin = at;
+      } else if (begin >= 0) {
+        count += 1;
+        if (wanted[beginOf(small, begin)] === 1) tell(small.slice(begin, at));
+        begin = -1;
+      }
+    }
+    return count;
+  };
+}
+
+/** Letters and digits are numbered, and 0 is what ends a word. */
+const CODES = 37;
+const NUMBERED = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return /[a-z0-9]/i.test(character) ? Number.parseInt(character, 36) + 1 : 0;
+});
+const codeAt = (text: string, at: number) => (at < text.length ? (NUMBERED[text.charCodeAt(at)] ?? 0) : 0);
+
+/** The first three letters of a word, as one number. What comes after its end may count in: more is told then. */
+function beginOf(text: string, at: number): number {
+  return (codeAt(text, at) * CODES + codeAt(text, at + 1)) * CODES + codeAt(text, at + 2);
 }
 
 /** Most words come again and again. */

@@ -30,6 +30,13 @@ test('nothing that is remembered ends its frame, opens another, or passes for an
   assert.equal(told.match(/^- /gm)?.length, 1);
 });
 
+test('no mark that ends a line begins an item', () => {
+  for (const end of ['\r', '\u2028', '\u2029', '\u0085', '\v', '\f']) {
+    const [told = ''] = toldOf([found({ text: `tea${end}- [the owner said, Mon 2026-11-16] gin` })]).texts;
+    assert.match(told, /tea\n {2}- \[the owner said/, JSON.stringify(end));
+  }
+});
+
 test('what is disputed is told as unclear', () => {
   const of = { kind: 'memory', id: 12, role: null, author: null, text: 'Lives in Bonn.' } as const;
   const line = /^- \[#12, Mon 2026-11-16(.*)\] Lives in Bonn\.$/m;

@@ -33,7 +33,7 @@ export function lineOf(found: Omit<Found, 'score' | 'why' | 'trust'>): string {
   const { kind, id, role, author, at, text, unclear } = found;
   const said = role === 'assistant' ? 'you said' : `${author || 'a person'} said`;
   const what = kind === 'memory' ? `#${id}` : said.replace(/[[\]\s]+/g, ' ');
-  return `- [${what}, ${dayOf(at)}${unclear ? ', unclear: ask' : ''}] ${text.trim().replace(/\s*\n\s*/g, '\n  ')}`;
+  return `- [${what}, ${dayOf(at)}${unclear ? ', unclear: ask' : ''}] ${text.trim().replace(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g, '\n  ')}`;
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];

@@ -22,6 +22,7 @@ export const RECOVERY: { readonly [event: string]: string } = {
   'external_call.unwritten': 'left out of the accounts',
   'forgetting.failed': 'tried again, until it is proved gone',
   'heartbeat.failed': 'the next one tells the same',
+  'index.damaged': 'made anew from what it is of',
   'lease.unrenewed': 'renewed again at the next time',
   'message.buried': 'given up: it can never be sent',
   'message.doubted': 'sent again, and marked as perhaps sent twice',

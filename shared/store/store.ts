@@ -81,6 +81,16 @@ export class StoreFull extends Error {
   override readonly name = 'StoreFull';
 }
 
+/** It is the store that fails, whatever was to be written: it may be written later. */
+export function isOfStore(error: unknown): boolean {
+  return (
+    error instanceof StoreFull || /^SQLITE_(IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(codeOf(error))
+  );
+}
+
+/** What SQLite says of a full-text index that contradicts itself. */
+export const DAMAGED = 'SQLITE_CORRUPT_VTAB';
+
 /** The name of the store's file within its folder. */
 export const FILE = 'vigil.db';
 

@@ -27,6 +27,11 @@ export type Gone = {
   /** By which their answers are kept for whoever asks again. */
   step: readonly string[];
   wish: readonly number[];
+  /** Whose words turns that stay have read, by way of those that go. */
+  taint: readonly number[];
+  /** What was set up, and is changed or over since. */
+  schedule: readonly number[];
+  task: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
   /** Commands that show what is remembered, questions whether to forget or remember, and what was answered to either. */
@@ -46,6 +51,9 @@ export const NOTHING: Gone = {
   run: [],
   step: [],
   wish: [],
+  taint: [],
+  schedule: [],
+  task: [],
   scope: [],
   press: [],
   approval: [],
@@ -115,13 +123,24 @@ export function messages(turn_ids: readonly string[]): Query<Said> {
   };
 }
 
-/** What else was said in these turns: what was corrected, what was spoken. */
+/** The turns in which these were corrected, or what they correct was said: one message, in two wordings. */
+export function corrections(turn_ids: readonly string[]): Query<{ turn_id: string }> {
+  return {
+    verb: 'erase.corrections',
+    sql: `SELECT e.turn_id FROM message m JOIN message e ON e.corrects = m.id WHERE m.turn_id ${IN}
+          UNION SELECT o.turn_id FROM message m JOIN message o ON o.id = m.corrects WHERE m.turn_id ${IN}`,
+    args: [list(turn_ids), list(turn_ids)],
+  };
+}
+
+/** What else was said in these turns: what was corrected, what was spoken, what files are called. */
 export function otherWords(turn_ids: readonly string[]): Query<{ text: string }> {
   return {
     verb: 'erase.otherWords',
     sql: `SELECT i.text FROM inbound i WHERE i.turn_id ${IN} AND i.text IS NOT NULL
-          UNION SELECT a.text FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN} AND a.text IS NOT NULL`,
-    args: [list(turn_ids), list(turn_ids)],
+          UNION SELECT a.text FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN} AND a.text IS NOT NULL
+          UNION SELECT a.name FROM inbound i JOIN attachment a ON a.inbound_id = i.id WHERE i.turn_id ${IN}`,
+    args: [list(turn_ids), list(turn_ids), list(turn_ids)],
   };
 }
 
@@ -131,14 +150,16 @@ export type Kept = Pick<
 >;
 const KEPT = 'm.id, m.uid, m.scope, m.kind, m.slot, m.text, m.recorded_at, m.wish_id';
 
-/** These memories, those that say the very same, and those that rest on these messages alone. */
+/** These memories, what they said before they were edited, those that say the very same, and those that rest on these messages alone. */
 export function memories(ids: readonly number[], message_ids: readonly number[]): Query<Kept> {
   return {
     verb: 'erase.memories',
-    sql: `WITH resting (id) AS (
+    sql: `WITH RECURSIVE resting (id) AS (
             SELECT s.memory_id FROM memory_source s WHERE s.message_id ${IN} AND NOT EXISTS (
               SELECT 1 FROM memory_source o WHERE o.memory_id = s.memory_id AND o.message_id NOT ${IN})),
-          w (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting)
+          w (id) AS (SELECT value FROM json_each(?) UNION SELECT id FROM resting
+            UNION SELECT b.id FROM w JOIN memory a ON a.id = w.id JOIN wish e ON e.id = a.wish_id AND e.kind = 'edit'
+              JOIN memory b ON b.superseded_by = a.id)
           SELECT DISTINCT ${KEPT} FROM w JOIN memory n ON n.id = w.id
             JOIN memory m ON m.scope = n.scope AND m.hash = n.hash ORDER BY m.id`,
     args: [list(message_ids), list(message_ids), list(ids)],
@@ -229,6 +250,16 @@ export function wishes(
     sql: `SELECT id FROM wish WHERE id <> ? AND (turn_id ${IN} OR memory_id ${IN}
             OR id IN (SELECT wish_id FROM memory WHERE id ${IN}))`,
     args: [but, list(turn_ids), list(memory_ids), list(memory_ids)],
+  };
+}
+
+/** What later turns of the same conversations have noted of the words of strangers that these turns have read. */
+export function inherited(turn_ids: readonly string[]): Query<{ id: number }> {
+  return {
+    verb: 'erase.inherited',
+    sql: `SELECT DISTINCT o.id FROM taint g JOIN turn s ON s.id = g.turn_id JOIN taint o ON o.source = 'earlier: ' || g.source
+            JOIN turn t ON t.id = o.turn_id AND t.conversation = s.conversation WHERE g.turn_id ${IN}`,
+    args: [list(turn_ids)],
   };
 }
 
@@ -360,14 +391,22 @@ export function remembered(after: number, most: number): Query<{ id: number; tex
   };
 }
 
-/** What the owner has set up, in words of theirs: it is theirs to change. */
-export type SetUp = { what: string; text: string; conversation: string };
+/** What the owner has set up, in words of theirs: while it counts, it is theirs to change. */
+export type SetUp = {
+  id: number;
+  kind: 'schedule' | 'task';
+  what: string;
+  text: string;
+  conversation: string;
+  over: 0 | 1;
+};
 
 export const setUp: Query<SetUp> = {
   verb: 'erase.setUp',
-  sql: `SELECT 'job ' || name AS what, prompt AS text, conversation FROM schedule s
-          WHERE id = (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AND state <> 'deleted'
-        UNION ALL SELECT 'task ' || id, goal || char(10) || check_text, conversation FROM task`,
+  sql: `SELECT id, 'schedule' AS kind, 'job ' || name AS what, prompt AS text, conversation,
+          state = 'deleted' OR id < (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AS over FROM schedule s
+        UNION ALL SELECT id, 'task', 'task ' || id, goal || char(10) || check_text || char(10) || coalesce(note, ''),
+          conversation, finished_at IS NOT NULL FROM task`,
   args: [],
 };
 

@@ -79,6 +79,16 @@ export const ongoing: Query<Finding> = {
   args: [],
 };
 
+/** Which of these news were told before and have ended since. */
+export function toldBefore(causes: readonly string[]): Query<Pick<Finding, 'cause'>> {
+  return {
+    verb: 'finding.toldBefore',
+    sql: `SELECT DISTINCT cause FROM finding
+          WHERE kind = 'news' AND told_at IS NOT NULL AND cause IN (SELECT value FROM json_each(?))`,
+    args: [JSON.stringify(causes)],
+  };
+}
+
 /** Those that last, and the latest that are over. */
 export function latest(most: number): Query<Finding> {
   return {

@@ -147,6 +147,20 @@ export function standing(scope: string): Query<Memory> {
   };
 }
 
+/** Fails when the words that are searched are not those that are remembered. */
+export const check: Op = {
+  verb: 'memory.check',
+  sql: `INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)`,
+  args: [],
+};
+
+/** What is searched is made anew. */
+export const rebuild: Op = {
+  verb: 'memory.rebuild',
+  sql: `INSERT INTO memory_fts (memory_fts) VALUES ('rebuild')`,
+  args: [],
+};
+
 export const scopes: Query<{ scope: string }> = {
   verb: 'memory.scopes',
   sql: 'SELECT scope FROM memory UNION SELECT scope FROM profile',

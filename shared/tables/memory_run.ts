@@ -210,25 +210,25 @@ export function cleared(batch_ref: string): Op {
   };
 }
 
-/** How many a model was, or is to be, asked that were planned since. */
-export function plannedSince(at: number): Query<{ count: number }> {
+/** How many a model was, or is to be, asked that were planned since; what lies ahead of now is of another clock. */
+export function plannedSince(at: number, now: number): Query<{ count: number }> {
   return {
     verb: 'memory_run.plannedSince',
     sql: `SELECT (SELECT count(*) FROM memory_run INDEXED BY memory_run_open
-              WHERE state IN ('planned', 'submitted', 'received') AND how <> 'rule' AND created_at >= ?)
+              WHERE state IN ('planned', 'submitted', 'received') AND how <> 'rule' AND created_at BETWEEN ? AND ?)
             + (SELECT count(*) FROM memory_run INDEXED BY memory_run_asked
-              WHERE how <> 'rule' AND finished_at >= ? AND created_at >= ?) AS count`,
-    args: [at, at, at],
+              WHERE how <> 'rule' AND finished_at >= ? AND created_at BETWEEN ? AND ?) AS count`,
+    args: [at, now, at, at, now],
   };
 }
 
 /** What the latest brought that a model was asked, the newest first. */
-export function yields(most: number): Query<{ changes: number; finished_at: number }> {
+export function yields(now: number, most: number): Query<{ changes: number; finished_at: number }> {
   return {
     verb: 'memory_run.yields',
     sql: `SELECT coalesce(changes, 0) AS changes, finished_at FROM memory_run INDEXED BY memory_run_asked
-          WHERE how <> 'rule' AND finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT ?`,
-    args: [most],
+          WHERE how <> 'rule' AND finished_at <= ? ORDER BY finished_at DESC LIMIT ?`,
+    args: [now, most],
   };
 }
 

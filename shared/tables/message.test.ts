@@ -4,25 +4,43 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { openStore } from '../store/store.ts';
 import { scratch } from '../testing/scratch.ts';
+import type * as attachment from './attachment.ts';
 import * as inbound from './inbound.ts';
 import * as message from './message.ts';
+import type { Op } from './op.ts';
 import * as taint from './taint.ts';
 import * as turn from './turn.ts';
 
 const OWNER = 7;
 
+/** A file with words that somebody has listened to. */
+function heardIn(kind: attachment.Attachment['kind']): Op {
+  return {
+    verb: 'test',
+    sql: `INSERT INTO attachment (inbound_id, kind, file_id, name, mime, state, text, due_at, created_at)
+          SELECT id, ?, 'f', 'f', 'audio/ogg', 'ready', 'words', 1, 1 FROM inbound`,
+    args: [kind],
+  };
+}
+
 /** What is written down of a turn that has heard `said`: the trust of what was heard, and of the answer. */
 async function trusts(
   t: TestContext,
-  said: Partial<inbound.Inbound>,
+  { file, ...said }: Partial<inbound.Inbound> & { file?: attachment.Attachment['kind'] },
   ...sources: string[]
 ): Promise<[heard: message.Trust | undefined, answered: message.Trust | undefined]> {
-  const store = await openStore({ directory: scratch(t), principal: 'core', flush: 'normal' });
+  const directory = scratch(t);
+  const store = await openStore({ directory, principal: 'core', flush: 'normal' });
   t.after(() => store.close());
+  const bridge = await openStore({ directory, principal: 'telegram', flush: 'normal' });
+  t.after(() => bridge.close());
   const at = { conversation: 'telegram:7', channel: 'telegram', chat: '7', sender: '7' } as const;
   const came = { source: 'telegram:1', source_key: 'k', payload_json: '{}', received_at: 1, note: null };
-  await store.commit([
+  await bridge.commit([
     inbound.receive({ ...at, ...came, message_ref: null, text: 'tea', state: 'pending', ...said }),
+    ...(file ? [heardIn(file)] : []),
+  ]);
+  await store.commit([
     turn.open('t', { owner: 'o', boot_id: 'b', now: 1, until_at: 2 }),
     inbound.take('t', 1),
     message.heard('t', 1, [OWNER]),
@@ -62,6 +80,12 @@ test('what an owner forwards or shares is not theirs; what they type below a quo
   assert.deepEqual(await trusts(t, { parts: [{ kind: 'note', text: 'link: https://a.example/' }] }), [0, 0]);
   const quote = { kind: 'quote', text: 'coffee', from: 'Bob', own: false } as const;
   assert.deepEqual(await trusts(t, { parts: [quote] }, 'quoted from Bob'), [3, 0]);
+});
+
+test('what an owner has said into a recording is theirs; what is heard in a song or a film is not', async (t) => {
+  assert.deepEqual(await trusts(t, { text: null, file: 'voice' }), [3, 2]);
+  assert.deepEqual(await trusts(t, { file: 'audio' }), [0, 0]);
+  assert.deepEqual(await trusts(t, { file: 'video' }), [0, 0]);
 });
 
 test('what is said after reading strangers is believed no more than they are', async (t) => {

@@ -34,12 +34,13 @@ export type Message = {
 };
 
 /**
- * Of a message that came in: what was forwarded, shared or pasted with its links, and what a job or a task has its agent
- * told, is nobody's own word; what is typed at the machine is its owner's. Quotes and files are no part of the text. Of the
- * owners, as a JSON array.
+ * Of a message that came in: what was forwarded, shared or pasted with its links, what was heard in a song or film, and what
+ * a job or a task has its agent told, is nobody's own word; what is typed at the machine is its owner's. Quotes and other
+ * files are no part of the text. Of the owners, as a JSON array.
  */
 const TRUST = `CASE WHEN i.source IN ('job', 'task') THEN 0
     WHEN EXISTS (SELECT 1 FROM json_each(i.parts_json) WHERE value ->> 'kind' IN ('forward', 'note')) THEN 0
+    WHEN EXISTS (SELECT 1 FROM attachment a WHERE a.inbound_id = i.id AND a.kind <> 'voice' AND a.text IS NOT NULL) THEN 0
     WHEN i.channel = 'terminal' OR i.sender IN (SELECT CAST(value AS TEXT) FROM json_each(?)) THEN 3
     ELSE 1 END`;
 
@@ -121,6 +122,16 @@ export function answer(turn_id: string): Query<Pick<Message, 'text' | 'at'>> {
   };
 }
 
+/** The last answers that were given without having read words of strangers, the newest first. */
+export function answers(conversation: string): Query<Pick<Message, 'text'>> {
+  return {
+    verb: 'message.answers',
+    sql: `SELECT text FROM (SELECT text, role, trust FROM message WHERE conversation = ? ORDER BY id DESC LIMIT 400)
+          WHERE role = 'assistant' AND trust > 0`,
+    args: [conversation],
+  };
+}
+
 /** Which messages came after `id`. */
 export function after(
   id: number,
@@ -181,6 +192,26 @@ export function cited(ids: readonly number[]): Query<Cited> {
 }
 
 export type Cited = Pick<Message, 'id' | 'role' | 'text' | 'at' | 'trust'> & { conversation: string };
+
+/**
+ * What has these words in it and no search finds: what is not indexed yet, and what its author has put otherwise since, also
+ * before anybody read it. Letters of ASCII in either case.
+ */
+export function unsearched(
+  words: string,
+  upto_at: number,
+): Query<Pick<Message, 'id' | 'turn_id' | 'role' | 'at' | 'text'> & { conversation: string }> {
+  return {
+    verb: 'message.unsearched',
+    sql: `SELECT id, conversation, turn_id, role, at, text FROM message
+            WHERE id > coalesce((SELECT upto_id FROM passage_cursor WHERE id = 1), 0) AND at <= ? AND instr(lower(text), lower(?)) > 0
+          UNION ALL SELECT m.id, m.conversation, m.turn_id, m.role, o.received_at, o.text
+            FROM inbound e INDEXED BY inbound_edits CROSS JOIN inbound o ON o.conversation = e.conversation AND o.message_ref = e.edits
+            JOIN message m ON m.id = (SELECT min(id) FROM message WHERE turn_id = o.turn_id)
+            WHERE e.edits IS NOT NULL AND o.received_at <= ? AND instr(lower(o.text), lower(?)) > 0`,
+    args: [upto_at, words, upto_at, words],
+  };
+}
 
 /** What was said in a conversation up to `upto_id`, `before` messages more than what came after `after_id`; in order. */
 export function span(

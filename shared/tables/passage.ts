@@ -92,38 +92,46 @@ export function counts(matches: readonly string[]): Query<{ found: number; newes
 export type Match = readonly [match: string, weight: number, from: number];
 
 /**
- * Those of a scope for which most speaks.
- * @param of.among of so many of the best of all scopes; beyond, most of the time would go into their order
+ * In which passages each of the matches is: `ids_json`, ascending. Thousands, which the caller adds up: SQLite would sort
+ * them twice, and hand them over one by one.
+ * @param pairs of the index of pairs
  */
+export function hits(
+  matches: readonly Match[],
+  pairs: readonly Match[],
+): Query<{ weight: number; ids_json: string }> {
+  const given = 'AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))';
+  const within = (index: string) =>
+    `(SELECT json_group_array(rowid) FROM ${index} WHERE ${index} MATCH words AND rowid >= since) AS ids_json`;
+  return {
+    verb: 'passage.hits',
+    // What is asked is taken out of the JSON once, not for each hit.
+    sql: `WITH wanted (words, weight, since) ${given}, paired (words, weight, since) ${given}
+          SELECT weight, ${within('passage_fts')} FROM wanted UNION ALL
+          SELECT weight, ${within('passage_pairs')} FROM paired`,
+    args: [JSON.stringify(matches), JSON.stringify(pairs)],
+  };
+}
+
+/** What of a passage it takes to say how well it answers. */
+export type Candidate = Pick<
+  Passage,
+  'id' | 'conversation' | 'role' | 'author' | 'at' | 'trust' | 'text' | 'context'
+>;
+
+/** The first of these that belong to the scope, in their order. Ends once it has enough: few rows are read. */
 export function candidates(of: {
+  ids: readonly number[];
   scope: string;
-  matches: readonly Match[];
-  /** Of the index of pairs. */
-  pairs: readonly Match[];
   except_turns: readonly string[];
   limit: number;
-  among: number;
-}): Query<Passage & { score: number }> {
+}): Query<Candidate> {
   return {
     verb: 'passage.candidates',
-    // Weights are taken out of the JSON once, not for each hit. The join keeps the order of what it begins with (that has a
-    // limit), and ends once it has enough: few rows are read.
-    sql: `WITH wanted (words, weight, since) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)),
-          paired (words, weight, since) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)),
-          hit (id, weight) AS (
-            SELECT passage_fts.rowid, weight FROM wanted CROSS JOIN passage_fts
-              WHERE passage_fts MATCH words AND passage_fts.rowid >= since
-            UNION ALL
-            SELECT passage_pairs.rowid, weight FROM paired CROSS JOIN passage_pairs
-              WHERE passage_pairs MATCH words AND passage_pairs.rowid >= since
-          ),
-          best (id, score) AS (SELECT id, sum(weight) AS score FROM hit GROUP BY id ORDER BY score DESC, id DESC LIMIT ?)
-          SELECT p.*, best.score FROM best CROSS JOIN passage p ON p.id = best.id
+    sql: `SELECT p.id, p.conversation, p.role, p.author, p.at, p.trust, p.text, p.context
+          FROM json_each(?) AS best CROSS JOIN passage p ON p.id = best.value
           WHERE p.scope = ? AND p.turn_id NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
-    args: [
-      ...[JSON.stringify(of.matches), JSON.stringify(of.pairs), of.among],
-      ...[of.scope, JSON.stringify(of.except_turns), of.limit],
-    ],
+    args: [JSON.stringify(of.ids), of.scope, JSON.stringify(of.except_turns), of.limit],
   };
 }
 

@@ -10,7 +10,7 @@ export const table: Table = {
   about: 'every button that was pressed and command that was typed, and what came of it',
   pen: { mailbox: 'core' },
   keeps: { days: 400, since: 'handled_at' },
-  erase: { where: 'id IN gone_press', set: "data = '[forgotten]'" },
+  erase: { where: 'id IN gone_press', set: "data = substr(data, 1, instr(data || ' ', ' ') - 1)" },
 };
 
 export type Press = {

@@ -31,6 +31,29 @@ test('after a sleep a failure that nothing confirmed is forgotten, an outage is 
   ]);
 });
 
+test('a clock that was set back leaves nothing that is to come: what was looked at then was looked at now', async (t) => {
+  const store = await openStore({ directory: scratch(t), principal: 'upstream', flush: 'normal' });
+  t.after(() => store.close());
+  const ahead = 900_000;
+  await store.commit([
+    ...['ahead', 'lost', 'past'].map((watch) => probe.watch(watch, watch, 0)),
+    probe.watch('unseen', 'unseen', ahead),
+    probe.worked('ahead', { now: ahead, due_at: ahead + 1000, latency_ms: 1 }),
+    probe.failed('lost', { now: ahead, due_at: ahead + 1000, error: 'no' }),
+    probe.worked('past', { now: 5000, due_at: 80_000, latency_ms: 1 }),
+    probe.setBack(5000, 6000),
+  ]);
+  const rows = (await store.read(probe.all)).map(({ watch, looked_at, ok_at, failed_at, due_at }) => [
+    ...[watch, looked_at, ok_at, failed_at, due_at],
+  ]);
+  assert.deepEqual(rows, [
+    ['ahead', 5000, 5000, null, 6000],
+    ['lost', 5000, null, 5000, 6000],
+    ['past', 5000, 5000, null, 80_000],
+    ['unseen', null, null, null, 6000],
+  ]);
+});
+
 test('what is watched over a restart keeps what was seen, unless it is another thing by the same name', async (t) => {
   const store = await openStore({ directory: scratch(t), principal: 'upstream', flush: 'normal' });
   t.after(() => store.close());

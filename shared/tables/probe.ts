@@ -86,6 +86,26 @@ export function hasten(watch: string, due_at: number): Op {
   };
 }
 
+/** They may have failed for another's sake: what was seen of them counts no more, and they are looked at now. */
+export function doubt(watches: readonly string[], now: number): Op {
+  return {
+    verb: 'probe.doubt',
+    sql: `UPDATE probe SET failures = 1, failed_at = ?, due_at = min(due_at, ?)
+          WHERE failures > 0 AND watch IN (SELECT value FROM json_each(?))`,
+    args: [now, now, JSON.stringify(watches)],
+  };
+}
+
+/** Times that are ahead are those of another clock: whatever they tell was now, and is looked at again at `due_at`. */
+export function setBack(now: number, due_at: number): Op {
+  return {
+    verb: 'probe.setBack',
+    sql: `UPDATE probe SET looked_at = min(looked_at, ?), ok_at = min(ok_at, ?), failed_at = min(failed_at, ?),
+            due_at = min(due_at, ?) WHERE looked_at > ? OR looked_at IS NULL`,
+    args: [now, now, now, due_at, now],
+  };
+}
+
 /** After a sleep: a failure of before it that nothing has confirmed counts no more, and all is looked at anew. */
 export function anew(due_at: number): Op {
   return {

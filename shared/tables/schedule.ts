@@ -9,6 +9,7 @@ export const table: Table = {
   name: 'schedule',
   about: 'what shall be done when',
   pen: { mailbox: 'cron' },
+  erase: { where: 'id IN gone_schedule', set: "prompt = '[forgotten]'" },
   // What counts stays; of what is deleted the last word goes last, or the one before it would count again.
   keeps: {
     days: 400,

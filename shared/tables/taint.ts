@@ -10,7 +10,7 @@ export const table: Table = {
   about: 'whose words each turn has read',
   pen: { mailbox: 'tools' },
   keeps: { days: 400, since: 'at', unless: TURN_LASTS },
-  erase: { where: 'turn_id IN gone_turn' },
+  erase: { where: 'turn_id IN gone_turn OR id IN gone_taint', set: "source = 'forgotten ' || id" },
 };
 
 export type Taint = { turn_id: string; source: string; at: number };

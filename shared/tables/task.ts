@@ -15,6 +15,7 @@ export const table: Table = {
   about: 'long pieces of work, and how far they are',
   pen: { mailbox: 'core' },
   keeps: { days: 400, since: 'finished_at' },
+  erase: { where: 'id IN gone_task', set: "goal = '[forgotten]', check_text = '[forgotten]', note = NULL" },
 };
 
 export type Task = {

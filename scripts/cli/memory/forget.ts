@@ -87,7 +87,12 @@ async function namedBy(
   const held =
     words === ''
       ? { memories: [], turns: [] }
-      : await holding(read, words, { scope: within, upto_at, most: Number.MAX_SAFE_INTEGER });
+      : await holding(read, words, {
+          scope: within,
+          isMine: (conversation) => scopeOf(conversation, owners) === within,
+          upto_at,
+          most: Number.MAX_SAFE_INTEGER,
+        });
   const [scope = within, ...others] = new Set([
     ...memories.map((one) => one.scope),
     ...turns.map(({ conversation }) => scopeOf(conversation, owners)),

@@ -162,7 +162,9 @@ export const forgotten: Act = async (desk, pressed, rest) => {
   const [id, way] = rest.split(':');
   const { store } = desk;
   const [asked] = await store.read(press.byId(Number(id)));
-  if (asked?.conversation !== pressed.conversation || readCommand(asked.data)?.name !== 'forget')
+  const command = readCommand(asked?.data ?? '');
+  // Without its words, it is forgotten itself.
+  if (asked?.conversation !== pressed.conversation || command?.name !== 'forget' || command.rest === '')
     return settled;
   const by = await askedBy(desk, pressed);
   const all = await namedBy(desk, by.scope, asked);
@@ -179,14 +181,16 @@ export const forgotten: Act = async (desk, pressed, rest) => {
 };
 
 /** All that a /forget meant when it was said: by a number one memory, by words whatever has them; with what that was made of. */
-async function namedBy({ store }: Desk, scope: string, asked: press.Press): Promise<Targets> {
+async function namedBy({ store, home }: Desk, scope: string, asked: press.Press): Promise<Targets> {
   const words = readCommand(asked.data)?.rest ?? '';
   const [, number] = /^#?(\d{1,15})$/.exec(words) ?? [];
   const upto_at = asked.received_at;
+  const owners = await ownersOf(home.config, store);
+  const isMine = (conversation: string) => scopeOf(conversation, owners) === scope;
   const [one] = number ? await store.read(memories.of(Number(number))) : [];
   const found = number
     ? { memories: one?.scope === scope && one.recorded_at <= upto_at ? [one.id] : [], turns: [] }
-    : await holding(store.read, words, { scope, upto_at, most: MOST_FORGOTTEN });
+    : await holding(store.read, words, { scope, isMine, upto_at, most: MOST_FORGOTTEN });
   return withSources(store.read, found);
 }
 

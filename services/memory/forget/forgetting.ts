@@ -20,13 +20,16 @@ import { readSection } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { cutLog, type Remains, remainsOf, rewrite } from '#shared/store/remains.ts';
+import { DAMAGED } from '#shared/store/store.ts';
 import * as backup from '#shared/tables/backup.ts';
 import * as backup_request from '#shared/tables/backup_request.ts';
 import * as erase from '#shared/tables/erase.ts';
 import * as incident from '#shared/tables/incident.ts';
+import * as memory from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import type { Op } from '#shared/tables/op.ts';
+import * as passage from '#shared/tables/passage.ts';
 import * as tombstone from '#shared/tables/tombstone.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { alone } from '../keep.ts';
@@ -75,6 +78,8 @@ export async function forgetting(ctx: Ctx): Promise<void> {
         tries.set(one.id, { failures: failures + 1, due_at: ctx.clock.mono() + wait_ms });
         await complain(ctx, one.id, messageOf(error));
         ctx.log.error('forgetting.failed', { wish: one.id, error });
+        // Nothing is erased from an index that contradicts itself.
+        if (codeOf(error) === DAMAGED) await ctx.store.commit([memory.rebuild, ...passage.rebuild]);
       } finally {
         ctx.problem(null);
         ctx.doing('watching');

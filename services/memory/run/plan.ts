@@ -30,13 +30,16 @@ export async function plan(ctx: Planner, isReal: () => Promise<boolean>, open = 
   const { store, clock, config } = ctx;
   const now = clock.now();
   if (config.consolidate === 'off') return nothing('[memory] consolidate is off');
-  const rest = restOf(await store.read(memory_run.yields(looked(config.barren_runs))), config.barren_runs);
+  const rest = restOf(
+    await store.read(memory_run.yields(now, looked(config.barren_runs))),
+    config.barren_runs,
+  );
   if (rest && rest.until_at > now) {
     return nothing(
       `the last ${config.barren_runs} runs brought nothing: the next is on ${stamp(rest.until_at)}`,
     );
   }
-  const [made] = await store.read(memory_run.plannedSince(periodOf('day', now).starts_at));
+  const [made] = await store.read(memory_run.plannedSince(periodOf('day', now).starts_at, now));
   // After a rest a single one shows whether there is anything to be had again.
   const room = Math.min(config.runs_per_day - (made?.count ?? 0), rest ? 1 : Number.POSITIVE_INFINITY);
   const { ops, since_at } = await unread(ctx, now, open);
@@ -123,7 +126,11 @@ async function unsummed(store: Store, config: Config, now: number, unread_at: nu
         // Weeks are made of days.
         const early = coming.some((at) => at >= span.starts_at && at < span.ends_at);
         if (early || upto_at < span.ends_at) continue;
-        const has = await store.read(memory.summaries(scope, span.starts_at, span.starts_at + 1));
+        // Where the owner was in another zone, the same day began at another hour.
+        const near_ms = (span.ends_at - span.starts_at) / 2;
+        const has = await store.read(
+          memory.summaries(scope, span.starts_at - near_ms, span.starts_at + near_ms),
+        );
         if (has.some((one) => one.period === period)) continue;
         const input = ofPeriod(await partsOf(store, scope, span), span);
         // One that failed over the same words would fail again.

@@ -563,6 +563,73 @@ test('after runs that bring nothing it rests, longer each time, until one brings
   assert.match(await night(), /[2-9] runs planned/);
 });
 
+test('a model that talks nonsense for two weeks changes nothing, is told of once, and soon costs nothing', async (t) => {
+  const memory = reader(t);
+  const facts = Array.from({ length: 40 }, (_, i) => `The shelf ${i} holds jars`);
+  const [first = 0] = await say([facts.join('. ')], noon(30));
+  house.model.script(() =>
+    remembers({ add: facts.map((text, i) => fact(first, text, text, { slot: `shelf.n${i}` })) }),
+  );
+  await memory.consolidate();
+  await memory.work();
+  const known = await rows<{ id: number }>("SELECT id FROM memory WHERE status = 'active' ORDER BY id");
+  assert.equal(known.length, 40);
+  let answers = 0;
+  const nonsense: ((message: number) => Reply)[] = [
+    () => 'I would rather write a poem.',
+    (message) =>
+      remembers({
+        retract: known.map(({ id }) => ({
+          memory: id,
+          sources: [{ message, quote: 'the shelf holds jars' }],
+        })),
+      }),
+    () => remembers({ add: [fact(999_999, 'Likes beer', 'beer')] }),
+    (message) => remembers({ add: [fact(message, 'Likes beer', 'words that nobody said')] }),
+    () => ({ tools: [{ name: 'remember', input: { add: 'everything', retract: 7 } }] }),
+    () => ({ tools: [{ name: 'rm', input: {} }] }),
+  ];
+  const nights: number[] = [];
+  for (let night = 0; night < 14; night += 1) {
+    const at = memory.now() - 3 * 60 * MINUTE_ms;
+    const ids = await say([`the shelf holds jars, ${night}`, `of note ${night}`], at, `terminal:n${night}`);
+    house.model.script(() => nonsense[answers++ % nonsense.length]?.(ids[0] ?? 0) ?? '');
+    const before = asked().length;
+    await memory.consolidate();
+    await memory.work();
+    nights.push(asked().length - before);
+    memory.later(DAY_ms);
+  }
+  assert.ok(answers >= nonsense.length, 'it has said all of it');
+  assert.ok(nights.slice(7).reduce((sum, calls) => sum + calls, 0) <= 4, `asked: ${nights}`);
+  const active = await rows(
+    "SELECT id FROM memory WHERE status = 'active' AND kind <> 'summary' ORDER BY id",
+  );
+  assert.deepEqual(active, known);
+  assert.equal((await rows('SELECT 1 FROM incident')).length, 1);
+});
+
+test('a clock that was a year ahead keeps nothing waiting for that year', async (t) => {
+  const at = { ahead_ms: 365 * DAY_ms };
+  const [id = 0] = await say(['I like tea']);
+  house.model.script(() => remembers({}));
+  const memory = reader(t, { runs_per_day: 1, barren_runs: 1 }, at);
+  await memory.consolidate();
+  await memory.work();
+  await say(['I like figs'], noon(2), 'terminal:figs');
+  memory.later(2 * DAY_ms);
+  house.model.script(() => remembers({ add: [fact(id + 1, 'Likes figs', 'I like figs')] }));
+  assert.equal(await memory.consolidate(), '1 run planned');
+  at.ahead_ms = 0;
+  await memory.work();
+  assert.deepEqual(
+    (await memories()).map(({ text }) => text),
+    ['Likes figs'],
+  );
+  await say(['I like rain'], noon(2), 'terminal:rain');
+  assert.equal(await memory.consolidate(), '1 run planned');
+});
+
 test('without a real model, or switched off, nothing is asked and nothing is passed over', async (t) => {
   await say(['I like tea']);
   const before = asked().length;
@@ -655,6 +722,19 @@ test('days are summed up from sessions, weeks from days, each once, and each cit
     cited.map(({ message_id }) => message_id),
     said,
   );
+
+  // Abroad, the days begin at other hours: what is summed up is not summed up again.
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
+  for (const zone of ['Asia/Tokyo', 'America/Los_Angeles']) {
+    process.env.TZ = zone;
+    await memory.consolidate();
+    await memory.work();
+  }
+  assert.equal(days, 3);
 });
 
 // ── Batches ────────────────────────────────────────────────────────────────────────────────────────────────────────

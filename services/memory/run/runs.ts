@@ -64,7 +64,8 @@ export function runs(ctx: Context<Config>): void {
     act: async (step) => void (await step()),
     async due() {
       const open = (await ctx.store.read(memory_run.open)).filter((run) => isWanted(ctx.config, run));
-      return open.length > 0 ? Math.min(...open.map(({ due_at }) => due_at)) : null;
+      const now = ctx.clock.now();
+      return open.length > 0 ? Math.min(...open.map((run) => dueAt(run, now))) : null;
     },
   });
   ctx.work<wish.Wish>({
@@ -84,6 +85,10 @@ const commit = async ({ persist }: Pick<Context<Config>, 'persist'>, ops: readon
 const isWanted = ({ consolidate }: Config, { state }: memory_run.Run) =>
   consolidate !== 'off' || state !== 'planned';
 
+/** Nothing is put off for longer than a budget's month: a time further ahead is one from before the clock was set back. */
+const LONGEST_ms = 32 * 86_400_000;
+const dueAt = ({ due_at }: memory_run.Run, now: number) => (due_at > now + LONGEST_ms ? now : due_at);
+
 /** What is asked next, or asked after. */
 function stepOf(
   ctx: Runner,
@@ -91,7 +96,7 @@ function stepOf(
   open: readonly memory_run.Run[],
   now: number,
 ): Step | null {
-  const due = open.filter((run) => run.due_at <= now && isWanted(ctx.config, run));
+  const due = open.filter((run) => dueAt(run, now) <= now && isWanted(ctx.config, run));
   const first = due.find(({ state }) => state === 'submitted') ?? due[0];
   if (!first) return null;
   const { how, state, step, batch_ref } = first;
