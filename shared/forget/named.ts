@@ -26,10 +26,15 @@ export async function holding(read: Read, words: string, of: Named): Promise<Tar
     // is in no index.
     read(message.unsearched(words, of.upto_at)),
   ]);
-  // Pairs of characters know nothing of the words between them.
-  const has = ({ text }: { text: string }) => !pairs || plain(text).includes(plain(words));
-  const mine = fresh.filter(({ conversation }) => of.isMine(conversation));
-  const turns = [...said.filter(has), ...mine].map(({ turn_id }) => turn_id);
+  // Pairs of characters know nothing of the words between them; and what no index has read knows no words.
+  const inRow = new RegExp(
+    `(?<![\\p{L}\\p{N}])${plain(words).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\p{L}\\p{N}])`,
+    'u',
+  );
+  const has = ({ text }: { text: string }) =>
+    pairs ? plain(text).includes(plain(words)) : inRow.test(plain(text));
+  const mine = fresh.filter((one) => of.isMine(one.conversation) && has(one));
+  const turns = [...(pairs ? said.filter(has) : said), ...mine].map(({ turn_id }) => turn_id);
   return { memories: kept.map(({ id }) => id), turns: [...new Set(turns)] };
 }
 

@@ -60,6 +60,8 @@ import * as wish from './wish.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
 const SHORT = [
+  // Corrections alone, and only when a person looks for words.
+  'inbound_edits',
   'inbound_pending',
   'wish_pending',
   'turn_active',
