@@ -35,6 +35,14 @@ const said = (id: number, text: string, more: Row = {}) =>
     ...{ turn_id: `0190aaaa-000${id}`, ...more },
   });
 
+/** As the service puts it, so that it is found. */
+const searched = (id: number): Op => ({
+  verb: 'test.passage',
+  sql: `INSERT INTO passage SELECT id, iif(conversation = 'telegram:-77', conversation, 'owner'), conversation, turn_id, role,
+          coalesce(sender, ''), at, trust, '', text, '', '' FROM message WHERE id = ?`,
+  args: [id],
+});
+
 const kept = (id: number, text: string, more: Partial<Memory> = {}) =>
   put('memory', {
     ...{ id, uid: `u${id}`, scope: 'owner', kind: 'fact', text, hash: `h${id}`, status: 'active' },
@@ -92,6 +100,7 @@ async function remembering(t: TestContext) {
       { seq: 1, op: 'add', memory_id: 2 },
       { seq: 2, op: 'supersede', memory_id: 1, other_id: 2 },
     ].map((change) => put('memory_change', { run_id: 7, at: NOON + 2, ...change })),
+    ...[1, 2, 3, 4, 5].map(searched),
     put('profile', { scope: 'owner', text: '- Likes tea\n- Lives in Bonn', items_json: '[3,2]', at: NOON }),
   ];
   await memory.commit(rows);
@@ -315,39 +324,62 @@ test('while the service is away or all is halted the wish is kept for later, and
 test('forget shows by id what would go, and does nothing without a yes', async (t) => {
   const { home, memory, cli } = await remembering(t);
   const heard = serving(t, home, memory, 'gone');
+  const targets = () => JSON.parse(heard.at(-1)?.targets_json ?? '');
   const asked = await cli('forget', 'lives  in BONN');
   assert.equal(asked.code, 78);
-  assert.match(asked.stdout, /#2 .* Lives in Bonn\n/);
-  assert.match(asked.stdout, /0190aaaa-0002 .* ann +We have moved/, 'what the memory was made of');
+  assert.match(asked.stdout, /^Remembered:\n#2 Lives in Bonn\n\nSaid/);
+  assert.match(asked.stdout, /- turn 0190aaaa-0002, .* said: We have moved/, 'what the memory was made of');
   assert.match(asked.stderr, /1 memory and 1 turn would be forgotten; nothing was\n {2}cure: .*--yes/);
   assert.equal(heard.length, 0);
 
   const done = await cli('forget', 'bonn', '--yes');
   assert.deepEqual([done.code, done.stdout.split('\n').at(-2)], [0, 'gone'], done.stderr);
-  assert.match(done.stdout, /0190aaaa-0002 .* ann +We have moved/);
-  assert.match(done.stdout, /0190aaaa-0002 .* vigil +Noted: Bonn\./, 'both sides of the turn are shown');
+  assert.match(done.stdout, /- turn 0190aaaa-0002, .* said: We have moved/);
+  assert.match(done.stdout, /- turn 0190aaaa-0002, .* answered: Noted: Bonn\./, 'both sides of the turn');
+  assert.match(done.stdout, /^All of it: .*message 2\b/m);
   assert.doesNotMatch(done.stdout, /dull/, "a group's memory is its own");
-  assert.deepEqual(JSON.parse(heard[0]?.targets_json ?? ''), { memories: [2], turns: ['0190aaaa-0002'] });
+  assert.deepEqual(targets(), { memories: [2], turns: ['0190aaaa-0002'] });
 
   await cli('forget', '4', '#3', '--turn', '0190aaaa-0002', '--backups', '--yes');
   const [memories, turns] = [
     [4, 3],
     ['0190aaaa-0002', '0190aaaa-0001'],
   ];
-  assert.deepEqual(JSON.parse(heard[1]?.targets_json ?? ''), { memories, turns, backups: true });
-  const only = await cli('forget', 'bonn', '--memories-only', '--yes');
-  assert.equal(only.code, 0, only.stderr);
-  assert.match(only.stdout, /^--turn 0190aaaa-0002 +it rests on this +We have moved/m, 'what stays is told');
-  assert.match(done.stdout, /^With all that was made of it: rows of .*message 2\b/m);
-  assert.deepEqual(JSON.parse(heard[2]?.targets_json ?? ''), { memories: [2], turns: [] });
-  await cli('forget', '--backups', '--yes');
-  assert.deepEqual(JSON.parse(heard[3]?.targets_json ?? ''), { memories: [], turns: [], backups: true });
-  assert.match((await cli('forget', '--backups')).stderr, /every backup but a new one would be forgotten/);
+  assert.deepEqual(targets(), { memories, turns, backups: true });
   await cli('forget', '6', '--yes');
   assert.deepEqual(
-    [heard[4]?.scope, JSON.parse(heard[4]?.targets_json ?? '')],
+    [heard.at(-1)?.scope, targets()],
     ['telegram:-77', { memories: [6], turns: ['0190aaaa-0004'] }],
   );
+});
+
+test('what bears on it is shown, and goes when it is wished', async (t) => {
+  const { home, memory, cli } = await remembering(t);
+  const heard = serving(t, home, memory, 'gone');
+  const targets = () => JSON.parse(heard.at(-1)?.targets_json ?? '');
+  const plain = await cli('forget', '2', '--yes');
+  assert.match(
+    plain.stdout,
+    /This stays, .*:\n- turn 0190aaaa-0001, .*: I live in Kassel\..*\n- #1, .*: Lives in Kassel \(another value of it\)\n\nWith --rel/,
+  );
+  assert.deepEqual(targets(), { memories: [2], turns: ['0190aaaa-0002'] });
+  const related = await cli('forget', '2', '--related', '--yes');
+  assert.match(related.stdout, /^Remembered:\n#1 Lives in Kassel\n#2 Lives in Bonn\n/);
+  assert.deepEqual(targets(), { memories: [2, 1], turns: ['0190aaaa-0002', '0190aaaa-0001'] });
+  const only = await cli('forget', 'bonn', '--memories-only', '--yes');
+  assert.equal(only.code, 0, only.stderr);
+  assert.match(only.stdout, /^- turn 0190aaaa-0002, .*: We have moved.* \(it rests on this\)$/m);
+  assert.deepEqual(targets(), { memories: [2], turns: [] });
+  assert.equal((await cli('forget', '2', '--memories-only', '--related', '--yes')).code, 64);
+});
+
+test('forget --backups alone is what an outcome tells to run, and is asked about too', async (t) => {
+  const { home, memory, cli } = await remembering(t);
+  const heard = serving(t, home, memory, 'gone');
+  assert.match((await cli('forget', '--backups')).stderr, /every backup but a new one would be forgotten/);
+  assert.equal(heard.length, 0);
+  await cli('forget', '--backups', '--yes');
+  assert.deepEqual(JSON.parse(heard[0]?.targets_json ?? ''), { memories: [], turns: [], backups: true });
 });
 
 test('forget takes no guess: neither words that nothing holds, nor half of an id', async (t) => {

@@ -119,6 +119,7 @@ function going(verb: Command): void {
     .option('--turn <id>', 'what was said in this turn, by the beginning of its id', gathered, [])
     .option('--words <text>', 'the words that it is about, when they look like ids')
     .addOption(scoped())
+    .option('--related', 'also what repeats it, or was told of it')
     .option('--memories-only', 'what they were made of stays, and can be found again')
     .option('--backups', 'make a new backup, and remove all others, here and elsewhere')
     .option('--yes', 'do not ask')

@@ -461,46 +461,79 @@ test('/remember passes on what shall be remembered', async (t) => {
   assert.deepEqual([others?.scope, others?.tainted], ['telegram:-1/u9', 1], 'it waits for an owner');
 });
 
-/** Two memories and three messages about tea, one of them in a group. */
+/** Memories of tea, what they rest on, an answer that repeats it, and what was said elsewhere or since. */
 async function tea(house: Awaited<ReturnType<typeof build>>): Promise<void> {
-  const sql = `INSERT INTO message (id, conversation, role, text, at, turn_id) VALUES (1, 'telegram:7', 'user', 'I like it green', 1, 'turn-1')`;
-  await house.store.commit([{ verb: 'test', sql, args: [] }]);
+  const said = [
+    { id: 1, turn_id: 'turn-1', text: 'I like it green, in the morning', at: 1 },
+    { id: 2, turn_id: 'turn-2', text: 'Tea at five?', at: now - 1 },
+    { id: 3, turn_id: 'turn-3', text: 'our tea', at: 1, conversation: 'telegram:-100/u7' },
+    { id: 4, turn_id: 'turn-4', text: 'tea: I like it green, in the morning', at: now + 1 },
+    { id: 5, turn_id: 'turn-5', text: 'As you say: "I like it green, in the morning"', at: now - 2 },
+    { id: 6, turn_id: 'turn-6', text: 'a steak, medium', at: 1 },
+  ];
+  await house.store.commit(
+    said.map(({ id, turn_id, text, at, conversation = 'telegram:7' }) => ({
+      verb: 'test',
+      sql: `INSERT INTO message (id, conversation, role, text, at, turn_id) VALUES (?, ?, ?, ?, ?, ?)`,
+      args: [id, conversation, id === 5 ? 'assistant' : 'user', text, at, turn_id],
+    })),
+  );
   await put(house.home.state, {
     memories: [
       { scope: 'owner', text: 'Likes green tea.', sources: [1], recorded_at: 1 },
       { scope: 'owner', text: 'Lives in Bonn.', recorded_at: 1 },
       { scope: 'owner', text: 'Learnt since: tea at five.', recorded_at: now + 1 },
+      { scope: 'owner', text: 'Likes a steak.', recorded_at: 1 },
     ],
-    passages: [
-      { id: 2, scope: 'owner', text: 'Tea at five?', at: now - 1 },
-      { id: 3, scope: 'telegram:-100/u7', text: 'our tea', at: 1 },
-      { id: 4, scope: 'owner', text: 'tea that was said since', at: now + 1 },
-    ],
+    passages: said.map((one) => ({ scope: one.conversation ?? 'owner', ...one })),
   });
 }
 
-test('/forget shows what holds the words, and what it rests on, and forgets just that when it is confirmed', async (t) => {
+const dataOf = ({ buttons }: Control) => buttons?.flat().map(({ data }: Button) => data) ?? [];
+
+test('/forget shows what has the words, and what it was made of, and forgets just that when it is confirmed', async (t) => {
   const house = await build(t);
   await tea(house);
-  const { tell, buttons } = await house.say('/forget TEA');
+  const asked = await house.say('/forget TEA');
   assert.match(
-    tell ?? '',
-    /^Forget this for good\?\n\nRemembered:\n#1 Likes green tea\.\n\nSaid, .*:\n- \[you said, .*\] Tea at five\?\n- \[you said, .*\] I like it green$/,
+    asked.tell ?? '',
+    /^Forget this for good\?\n\nRemembered:\n#1 Likes green tea\.\n\nSaid, each question with its answer:\n- .* said: I like it green, .*\n- .* said: Tea at five\?\n\nAll of it: message 2, .*memory 1/,
   );
   assert.deepEqual(await wishes(house), [], 'nothing yet');
-  const [all = '', some = ''] = buttons?.flat().map(({ data }: Button) => data) ?? [];
-  assert.equal(
-    (await house.say(all, { conversation: 'telegram:8' })).outcome,
-    'too late',
-    'nobody forgets for others',
-  );
+  const [all = '', , some = ''] = dataOf(asked);
+  const other = { conversation: 'telegram:8' };
+  assert.equal((await house.say(all, other)).outcome, 'too late', 'nobody forgets for others');
   await house.say(some);
   assert.match((await house.say(all)).tell ?? '', /^I forget it now/);
   assert.deepEqual(
     (await wishes(house)).map(({ kind, targets }) => [kind, targets]),
     [
       ['forget', { memories: [1], turns: [] }],
-      ['forget', { memories: [1], turns: ['turn-of-2', 'turn-1'] }],
+      ['forget', { memories: [1], turns: ['turn-2', 'turn-1'] }],
+    ],
+  );
+});
+
+test('what repeats it stays unless it is taken along, and what came since is not meant', async (t) => {
+  const house = await build(t);
+  await tea(house);
+  const asked = await house.say('/forget #1');
+  assert.match(
+    asked.tell ?? '',
+    /Said, .*\n- .*: I like it green, in the morning\n\nAll of it: .*\n\nThis stays, unless it shall go too:\n(- .*\n)?- .*: As you say: .* \(the same words\)/,
+  );
+  const [plain = '', also = ''] = dataOf(asked);
+  assert.deepEqual(
+    asked.buttons?.flat().map(({ text }: Button) => text),
+    ['Forget it', 'Also these', 'Only the memories'],
+  );
+  await house.say(plain);
+  await house.say(also);
+  assert.deepEqual(
+    (await wishes(house)).map(({ targets }) => targets),
+    [
+      { memories: [1], turns: ['turn-1'] },
+      { memories: [1], turns: ['turn-1', 'turn-5'] },
     ],
   );
 });
@@ -510,23 +543,38 @@ test('/forget takes one memory by its number, and is confirmed by typing where t
   await tea(house);
   const terminal = { channel: 'terminal', conversation: 'terminal:main', chat: null, sender: 'me' } as const;
   const { tell, buttons } = await house.say('/forget #2', terminal);
-  const [, confirm = ''] = /^To confirm: (\/forget yes \d+)$/m.exec(tell ?? '') ?? [];
+  const [, confirm = ''] = /^Forget it: (\/forget yes \d+)$/m.exec(tell ?? '') ?? [];
   assert.match(tell ?? '', /#2 Lives in Bonn/);
-  assert.deepEqual(buttons, []);
+  assert.equal(buttons, undefined);
   await house.say(confirm, terminal);
+  const one = await house.say('/forget #1', terminal);
+  const [, also = ''] = /^Also these: (\/forget yes \d+ related)$/m.exec(one.tell ?? '') ?? [];
+  await house.say(also, terminal);
   assert.deepEqual(
     (await wishes(house)).map(({ targets }) => targets),
-    [{ memories: [2], turns: [] }],
+    [
+      { memories: [2], turns: [] },
+      { memories: [1], turns: ['turn-1', 'turn-5'] },
+    ],
   );
-  assert.equal((await house.say('/forget #4', terminal)).outcome, 'unknown');
-  assert.equal((await house.say('/forget coffee', terminal)).outcome, 'unknown');
-  assert.equal(
-    (await house.say('/forget our tea', terminal)).outcome,
-    'unknown',
-    'a group is not searched from here',
-  );
-  assert.equal((await house.say('/forget " OR text:*', terminal)).outcome, 'unknown');
-  assert.equal((await house.say('/forget yes 99', terminal)).outcome, 'too late');
+  const unknown = async (text: string) => (await house.say(`/forget ${text}`, terminal)).outcome;
+  assert.equal(await unknown('#5'), 'unknown');
+  assert.equal(await unknown('coffee'), 'unknown', 'no guess');
+  assert.equal(await unknown('our tea'), 'unknown', 'a group is not searched from here');
+  assert.equal(await unknown('" OR text:*'), 'unknown');
+  assert.equal(await unknown('?!'), 'unknown');
+  assert.equal(await unknown('yes 99'), 'too late');
+});
+
+test('what is not over cannot be forgotten yet, and whoever asks is told so', async (t) => {
+  const house = await build(t);
+  const { id } = await house.turn('running');
+  await put(house.home.state, {
+    passages: [{ id: 1, scope: 'owner', turn_id: id, text: 'hello', at: 1 }],
+  });
+  const { outcome, tell } = await house.say('/forget hello');
+  assert.equal(outcome, 'not now');
+  assert.match(tell ?? '', /^I cannot forget that: turn \S+ is not over yet/);
 });
 
 test('/task wishes a task for this chat, which lists and shows it', async (t) => {

@@ -5,6 +5,7 @@
 
 import { stamp } from '#shared/base/period.ts';
 import { tokensOf } from '#shared/recall/fill.ts';
+
 import type { Memory } from '#shared/tables/memory.ts';
 import * as memory from '#shared/tables/memory.ts';
 import * as profile from '#shared/tables/profile.ts';

@@ -102,6 +102,12 @@ const pressed = (more: object) => received({ update_id: 10, callback_query: { ..
 test('what the owner presses is a choice for core, named as Telegram names it, and confirmed by its label', () => {
   const { row, notices, pressed: press } = pressed({});
   assert.deepEqual([row.state, row.note, notices], ['ignored', 'a press', []]);
+  const { chat, date } = message;
+  assert.deepEqual(
+    JSON.parse(row.payload_json).callback_query,
+    { ...query, message: { message_id: 5, date, chat } },
+    'what bears the button is not kept twice',
+  );
   assert.deepEqual(press, {
     query_id: '77',
     press: {

@@ -335,12 +335,13 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, facts: Facts):
   const { id: query_id, from, data, message } = query;
   const { chat, message_id, reply_markup } = message;
   const by = { chat: String(chat.id), sender: String(from.id), message_ref: String(message_id) };
+  const noted = { ...row, ...by, payload_json: withoutMessage(row.payload_json) };
   const group = facts.groups.find(({ numbers }) => numbers.has(chat.id)) ?? null;
   const open = chat.type === 'private' || group !== null;
   if (!open || !facts.owners.has(from.id)) {
     const note = open ? 'a stranger' : `a ${chat.type}`;
     const pressed = { query_id, press: null, answer: 'This is a private agent.', keyboard: null };
-    return only({ ...row, ...by, state: 'refused', note }, { pressed });
+    return only({ ...noted, state: 'refused', note }, { pressed });
   }
   const { source, received_at } = row;
   const button = reply_markup?.inline_keyboard.flat().find(({ callback_data }) => callback_data === data);
@@ -357,9 +358,19 @@ function receivePress(query: z.infer<typeof Query>, row: Inbound, facts: Facts):
   const keyboard = keyboardAfter(data, reply_markup);
   const { conversation } = press;
   return only(
-    { ...row, ...by, conversation, note: 'a press' },
+    { ...noted, conversation, note: 'a press' },
     { pressed: { query_id, press, answer, keyboard } },
   );
+}
+
+/** What bears the button is ours: its words stand in `outbound`, and are not kept a second time. */
+function withoutMessage(payload_json: string): string {
+  const { callback_query, ...update } = JSON.parse(payload_json);
+  const { message_id, date, chat } = callback_query.message;
+  return JSON.stringify({
+    ...update,
+    callback_query: { ...callback_query, message: { message_id, date, chat } },
+  });
 }
 
 function keyboardAfter(data: string, shown: z.infer<typeof Keyboard> | undefined): Keyboard | null {

@@ -333,30 +333,55 @@ test('what shall be remembered is passed on, and marked when strangers may have 
 });
 
 test('what is remembered is listed in its own scope, and forgotten by its number with the word of its owner', async () => {
+  const answer = `INSERT INTO message (id, conversation, role, text, at, turn_id)
+    VALUES (?, 'terminal:main', ?, ?, ?, ?)`;
+  const rows = [
+    [901, 'user', 'I like tea, as you know', 1, 'old-1'],
+    [902, 'assistant', 'Indeed: I like tea, as you know', 2, 'old-2'],
+  ];
+  await bench.store.commit(rows.map((args) => ({ verb: 'test', sql: answer, args })));
   await remembered(bench.house.home.state, {
     memories: [
-      { scope: 'owner', text: 'Likes tea.' },
+      { scope: 'owner', text: 'Likes tea.', sources: [901] },
       { scope: 'telegram:8', text: 'Their secret.' },
+      { scope: 'owner', text: 'Lives in Bonn.', status: 'disputed' },
     ],
   });
   const mine = await bench.turn('terminal:main');
   const all = await bench.call('recall', {}, mine);
-  assert.match(all.text, /^<memory>\n- \[#\d+, \w+ \S+\] Likes tea\.\n<\/memory>$/);
+  assert.match(
+    all.text,
+    /^<memory>\n- \[#\d+, \w+ [\d-]+\] Likes tea\.\n- \[#\d+, \w+ \S+, unclear: ask\] Lives in Bonn\.\n<\/memory>$/,
+  );
   assert.equal(all.source, null);
   const id = Number(/#(\d+)/.exec(all.text)?.[1]);
   const denied = await bench.ask('forget', { id }, mine);
   const asked = await bench.asked(denied);
-  assert.match(asked.scope, /^forget for good:\n- \[#\d+, .*\] Likes tea\.$/);
+  assert.match(
+    asked.scope,
+    /^forget for good:\nRemembered:\n#\d+ Likes tea\.\n\nSaid, .*\n- .*: I like tea, as you know\n\nAll of it: .*\n\nThis stays, .*\n- .*: Indeed: I like tea, .* \(the same words\)$/,
+  );
   assert.deepEqual(JSON.parse(asked.choices_json), ['once', 'deny']);
   await bench.rule(asked, 'deny');
   assert.equal((await bench.over(denied)).state, 'denied');
-  const granted = await bench.ask('forget', { id }, mine);
-  await bench.rule(await bench.asked(granted), 'once');
-  assert.match((await bench.over(granted)).text, /is being forgotten/);
-  const [wished] = await bench.house.read<wish.Wish>("SELECT * FROM wish WHERE kind = 'forget'");
+  for (const related of [false, true]) {
+    const granted = await bench.ask('forget', { id, related }, mine);
+    const asked = await bench.asked(granted);
+    assert.equal(asked.scope.includes('This stays'), !related);
+    await bench.rule(asked, 'once');
+    assert.match((await bench.over(granted)).text, /is being forgotten/);
+  }
+  const wished = await bench.house.read<wish.Wish>("SELECT * FROM wish WHERE kind = 'forget' ORDER BY id");
   assert.deepEqual(
-    [wished?.memory_id, wished?.targets_json, wished?.tainted],
-    [id, `{"memories":[${id}],"turns":[]}`, 0],
+    wished.map(({ memory_id, targets_json, tainted }) => [
+      memory_id,
+      JSON.parse(targets_json ?? ''),
+      tainted,
+    ]),
+    [
+      [id, { memories: [id], turns: ['old-1'] }, 0],
+      [id, { memories: [id], turns: ['old-1', 'old-2'] }, 0],
+    ],
   );
   assert.match(
     (await bench.call('forget', { id: id + 1 }, mine)).text,

@@ -10,7 +10,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as step from '#shared/tables/step.ts';
 import * as taint from '#shared/tables/taint.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
-import { memoryOf } from './memory.ts';
+import { forgottenBy } from './memory.ts';
 import { placeOf, verdictAt } from './place.ts';
 import type { Allowed, Call, Facts, Tool, Tools, Verdict } from './registry.ts';
 
@@ -24,7 +24,7 @@ export async function judge(ctx: Tools, tool: Tool, call: Call): Promise<Verdict
     home,
     ...(await openTo(ctx, call)),
     tainted: taints.length > 0,
-    remembered: (id) => memoryOf(ctx, call, id),
+    forgotten: (what) => forgottenBy(ctx, call, what),
   };
   const permissions = await store.read(permission.inForce);
   // The reader of command lines is not loaded before the first call.

@@ -4,10 +4,14 @@
  */
 
 import * as z from 'zod/mini';
+import { withRelated, withSources } from '#shared/forget/named.ts';
+import { type Plan, plan, type Targets } from '#shared/forget/plan.ts';
+import { shown } from '#shared/forget/shown.ts';
+import { isUnclear } from '#shared/recall/memories.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { type Found, recall as recalled } from '#shared/recall/recall.ts';
 import { scopeAt } from '#shared/recall/scope.ts';
-import { lineOf, toldOf } from '#shared/recall/told.ts';
+import { toldOf } from '#shared/recall/told.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import { integer } from '#shared/runtime/setting.ts';
 import * as memory from '#shared/tables/memory.ts';
@@ -70,39 +74,88 @@ export const recall = tool({
 });
 
 async function inForce({ store }: Tools, scope: string): Promise<Found[]> {
-  return (await store.read(memory.standing(scope))).slice(-MOST_MEMORIES).map(foundOf);
+  const all = await store.read(memory.standing(scope));
+  return all.slice(-MOST_MEMORIES).map((one) => {
+    const { id, text, trust } = one;
+    const at = one.valid_from ?? one.recorded_at;
+    const found = {
+      kind: 'memory',
+      id,
+      role: null,
+      author: null,
+      at,
+      trust,
+      text,
+      score: 0,
+      why: {},
+    } as const;
+    return { ...found, unclear: isUnclear(one, all) };
+  });
 }
 
-function foundOf({ id, text, trust, valid_from, recorded_at }: memory.Memory): Found {
-  const at = valid_from ?? recorded_at;
-  return { kind: 'memory', id, role: null, author: null, at, trust, text, score: 0, why: {} };
-}
+const forgetting = z.strictObject({
+  id: integer(1, Number.MAX_SAFE_INTEGER),
+  related: z.optional(z.boolean()),
+});
 
 export const forget = tool({
   name: 'forget',
-  description: 'Forget a memory for good, by the number that recall shows (#12); the owner is asked.',
-  input: z.strictObject({ id: integer(1, Number.MAX_SAFE_INTEGER) }),
+  description:
+    'Forget a memory for good, by the number that recall shows (#12), and what it was made of; `related`: also what repeats it. The owner is asked.',
+  input: forgetting,
   offer: 'on demand',
   repeatable: true,
   about: (input) => `forget #${input.id}`,
-  async policy({ id }, facts) {
-    const found = await facts.remembered(id);
-    if (!found) return allow;
-    const scope = `forget for good:\n${lineOf({ ...foundOf(found), text: found.text.slice(0, 1000) })}`;
-    return { do: 'ask', scope, rule: null, grants: { hosts: [], paths: [] } };
+  async policy(input, facts) {
+    const what = await facts.forgotten(input);
+    if (what === null) return allow;
+    return { do: 'ask', scope: `forget for good:\n${what}`, rule: null, grants: { hosts: [], paths: [] } };
   },
   async run(call, { ctx }) {
     const { id } = call.input;
-    if (!(await memoryOf(ctx, call, id)))
-      throw new Error(`nothing is remembered as #${id}: recall shows the numbers`);
+    const going = await goingBy(ctx, call, call.input);
+    if (!going) throw new Error(`nothing is remembered as #${id}: recall shows the numbers`);
     const asked = await wishOf(ctx, call);
-    const targets_json = JSON.stringify({ memories: [id], turns: [] });
+    const targets_json = JSON.stringify(going.targets);
     return {
       content: text(`#${id} is being forgotten; the chat is told when it is gone everywhere.`),
       ops: [wish.post({ ...asked, kind: 'forget', memory_id: id, targets_json })],
     };
   },
 });
+
+/** Lines of each kind, that all of it fits into a question to the owner. */
+const MOST_SHOWN = 3;
+
+/**
+ * What goes with the memory of that number, when it is remembered where the call is made; null: it is not.
+ * @throws Unforgettable when it cannot go yet
+ */
+async function goingBy(
+  ctx: Pick<Tools, 'store' | 'home'>,
+  { conversation, created_at }: Pick<Call, 'conversation' | 'created_at'>,
+  { id, related }: z.output<typeof forgetting>,
+): Promise<{ targets: Targets; plan: Plan } | null> {
+  const { read } = ctx.store;
+  const scope = await scopeIn(ctx, conversation);
+  const [found] = await read(memory.of(id));
+  if (found?.scope !== scope) return null;
+  const alone = await withSources(read, { memories: [id], turns: [] });
+  const first = await plan(read, alone, { scope });
+  if (!related) return { targets: alone, plan: first };
+  const targets = withRelated(alone, first, created_at);
+  return { targets, plan: await plan(read, targets, { scope }) };
+}
+
+/** As its owner is shown it. */
+export async function forgottenBy(
+  ctx: Pick<Tools, 'store' | 'home'>,
+  call: Call,
+  input: z.output<typeof forgetting>,
+): ReturnType<Facts['forgotten']> {
+  const going = await goingBy(ctx, call, input);
+  return going && shown(going.plan, MOST_SHOWN);
+}
 
 async function wishOf(ctx: Tools, { conversation, turn_id, sender }: Call) {
   const scope = await scopeIn(ctx, conversation);
@@ -111,14 +164,4 @@ async function wishOf(ctx: Tools, { conversation, turn_id, sender }: Call) {
 
 async function scopeIn({ store, home }: Pick<Tools, 'store' | 'home'>, conversation: string) {
   return scopeAt(store.read, conversation, await ownersOf(home.config, store));
-}
-
-/** What is remembered under that number where the call is made. */
-export async function memoryOf(
-  ctx: Pick<Tools, 'store' | 'home'>,
-  { conversation }: Pick<Call, 'conversation'>,
-  id: number,
-): ReturnType<Facts['remembered']> {
-  const [found] = await ctx.store.read(memory.of(id));
-  return found?.scope === (await scopeIn(ctx, conversation)) ? found : undefined;
 }

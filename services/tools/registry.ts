@@ -7,7 +7,6 @@
 import * as z from 'zod/mini';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Home } from '#shared/runtime/home.ts';
-import type { Memory } from '#shared/tables/memory.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Share } from '#shared/tables/share.ts';
 import * as toolTable from '#shared/tables/tool.ts';
@@ -57,8 +56,8 @@ export type Facts = {
   files: readonly string[];
   /** The turn has read words of strangers. */
   tainted: boolean;
-  /** What is remembered under that number where the call is made. */
-  remembered(id: number): Promise<Memory | undefined>;
+  /** What would go with the memory of that number, in words; null: the call's conversation has none. */
+  forgotten(what: { id: number; related?: boolean | undefined }): Promise<string | null>;
 };
 
 /** What a call is run with. */

@@ -4,11 +4,12 @@
  */
 
 import { basename, join } from 'node:path';
+import { OWNER } from '../recall/scope.ts';
 import * as erase from '../tables/erase.ts';
 import type { Query } from '../tables/op.ts';
 import { type Finder, finder, phrasesOf } from './words.ts';
 
-type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
+export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
 /** What a wish to forget names: `targets_json`. */
 export type Targets = {
@@ -24,6 +25,7 @@ export type Targets = {
 export type Related = ({ turn_id: string } | { memory_id: number }) & {
   why: 'it rests on this' | 'another value of it' | 'the same words' | 'the model was told of it';
   text: string;
+  at: number;
 };
 
 export type Plan = {
@@ -107,11 +109,11 @@ export async function plan(
   );
   const runs = await read(erase.runs(message, scope));
   const wish = (await read(erase.wishes(turn, memory, of.wish ?? 0))).map(({ id }) => id);
-  const commands = await read(erase.commands(talks, [...wish, ...(of.wish ? [of.wish] : [])]));
-  const press = commands.flatMap(({ press }) => press ?? []);
+  const shown = await shownBy(read, talks, { memory, wish });
   const found: erase.Gone = {
+    ...shown,
     turn,
-    inbound: [...waiting, ...commands.flatMap(({ inbound }) => inbound ?? [])],
+    inbound: [...waiting, ...shown.inbound],
     message,
     memory,
     told,
@@ -120,8 +122,6 @@ export async function plan(
     run: runs.map(({ id }) => id),
     step: runs.flatMap(({ step }) => step ?? []),
     wish,
-    press,
-    notice: (await read(erase.notices(talks, press, wish))).map(({ id }) => id),
     taint: (await read(erase.inherited(turn))).map(({ id }) => id),
     schedule: [],
     task: [],
@@ -132,16 +132,18 @@ export async function plan(
   const candidates = phrasesOf([...said, ...ours].map(({ text }) => text).concat(others));
   const stays = await staying(read, finder(candidates), found);
   const gone = { ...found, ...stays.over };
+  const foreignTo = (conversation: string) =>
+    of.scope !== null && of.scope !== OWNER && !talks.includes(conversation);
   const left = await read(erase.files(turn));
   return {
     gone,
     said,
     memories,
-    related: await relatedTo(read, gone, rests, stays.turns),
+    related: await relatedTo(read, gone, of.scope, rests, stays.said),
     counts: await countsOf(read, gone),
     phrases: candidates.filter((phrase) => !stays.phrases.has(phrase)),
     shared: [...stays.phrases],
-    setUp: stays.setUp,
+    setUp: stays.setUp.filter(({ conversation }) => !foreignTo(conversation)).map(({ what }) => what),
     files: left.flatMap(({ path }) => (path === null ? [] : [basename(path)])),
     calls: left.flatMap(({ call_id }) => (call_id === null ? [] : [call_id])),
     inbound: (await read(erase.inboundNames(turn))).map(({ name }) => name),
@@ -161,26 +163,39 @@ async function withCorrections(read: Read, named: readonly string[]): Promise<st
   return [...turns];
 }
 
+/** What these memories were shown by: commands, what was answered to them, and what the owner was asked. */
+export async function shownBy(
+  read: Read,
+  talks: readonly string[],
+  { memory, wish }: Pick<erase.Gone, 'memory' | 'wish'>,
+): Promise<Pick<erase.Gone, 'inbound' | 'press' | 'approval' | 'notice'>> {
+  const press = (await read(erase.presses(talks))).map(({ id }) => id);
+  const approval = (await read(erase.approvals(talks))).map(({ id }) => id);
+  const notice = (await read(erase.notices(press, approval, memory, wish))).map(({ id }) => id);
+  const inbound = (await read(erase.commands(press))).map(({ id }) => id);
+  return { inbound, press, approval, notice };
+}
+
 /** Which of the words somebody else has said, or the owner has put into a job: what is theirs is not struck. */
 async function staying(read: Read, words: Finder, gone: erase.Gone) {
   const phrases = new Set<string>();
-  const turns = new Map<string, string>();
-  const setUp: string[] = [];
+  const said: erase.Said[] = [];
+  const setUp: erase.SetUp[] = [];
   const holds = (text: string) => {
     const found = words.in(text);
     for (const phrase of found) phrases.add(phrase);
     return found.size > 0;
   };
   const [messages, memories] = [new Set(gone.message), new Set(gone.memory)];
-  for await (const one of all(read, erase.said))
-    if (!messages.has(one.id) && holds(one.text)) turns.set(one.turn_id, one.text);
+  for await (const one of all(read, erase.said)) if (!messages.has(one.id) && holds(one.text)) said.push(one);
   for await (const one of all(read, erase.remembered)) if (!memories.has(one.id)) holds(one.text);
   const over: Record<'schedule' | 'task', number[]> = { schedule: [], task: [] };
-  for (const { id, kind, what, text, over: isOver } of await read(erase.setUp)) {
-    if (isOver && words.in(text).size > 0) over[kind].push(id);
-    if (holds(isOver ? what : `${what}\n${text}`)) setUp.push(what);
+  for (const one of await read(erase.setUp)) {
+    const { id, kind, what, text } = one;
+    if (one.over && words.in(text).size > 0) over[kind].push(id);
+    if (holds(one.over ? what : `${what}\n${text}`)) setUp.push(one);
   }
-  return { phrases, turns, setUp, over };
+  return { phrases, said, setUp, over };
 }
 
 /** Every row, a stretch at a time; others have their turn in between. */
@@ -197,25 +212,32 @@ export async function* all<Row extends { id: number }>(
   }
 }
 
+/** Nobody is shown what was said elsewhere; and what is not over cannot be forgotten yet. */
 async function relatedTo(
   read: Read,
   gone: erase.Gone,
+  scope: string | null,
   rests: readonly erase.Said[],
-  same: ReadonlyMap<string, string>,
+  same: readonly erase.Said[],
 ): Promise<Related[]> {
   const told = await read(erase.messages(gone.told));
   const turns = new Map<string, Related>();
-  const add = (turn_id: string, why: Related['why'], text: string) => {
-    if (!gone.turn.includes(turn_id) && !turns.has(turn_id)) turns.set(turn_id, { turn_id, why, text });
+  const add = (why: Related['why'], { turn_id, text, at }: erase.Said) => {
+    if (!gone.turn.includes(turn_id) && !turns.has(turn_id)) turns.set(turn_id, { turn_id, why, text, at });
   };
-  for (const { turn_id, text } of rests) add(turn_id, 'it rests on this', text);
-  for (const [turn_id, text] of same) add(turn_id, 'the same words', text);
-  for (const { turn_id, text, role } of told)
-    if (role === 'assistant') add(turn_id, 'the model was told of it', text);
+  for (const one of rests) add('it rests on this', one);
+  for (const one of same) add('the same words', one);
+  for (const one of told) if (one.role === 'assistant') add('the model was told of it', one);
   const chain = await read(erase.chain(gone.memory));
+  for (const one of await read(erase.sources(chain.map(({ id }) => id)))) add('another value of it', one);
+  // What a job said is in nobody's passages; the owner may see it.
+  const mine = (of: string | null) => scope === null || of === scope || (of === null && scope === OWNER);
+  const shown = (await read(erase.turns([...turns.keys()]))).filter((one) => one.over && mine(one.scope));
   return [
-    ...turns.values(),
-    ...chain.map(({ id, text }): Related => ({ memory_id: id, why: 'another value of it', text })),
+    ...shown.flatMap(({ id }) => turns.get(id) ?? []),
+    ...chain.map(
+      ({ id, text, recorded_at: at }): Related => ({ memory_id: id, why: 'another value of it', text, at }),
+    ),
   ];
 }
 

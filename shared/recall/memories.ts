@@ -31,6 +31,15 @@ export function strengthOf(memory: Memory, now: number): number {
   return 0.5 ** (age_ms / DAY_ms / HALF_LIFE_days[memory.kind]);
 }
 
+/** It is disputed, or another value of the same thing is. */
+export function isUnclear(memory: Memory, among: Iterable<Memory>): boolean {
+  const { scope, slot, status } = memory;
+  if (status === 'disputed' || slot === null) return status === 'disputed';
+  for (const one of among)
+    if (one.status === 'disputed' && one.slot === slot && one.scope === scope) return true;
+  return false;
+}
+
 /** To be ranked beside messages: negative ids, so that none is taken for a message. */
 export function asCandidate({ id, text, recorded_at, trust }: Memory): Candidate {
   return {

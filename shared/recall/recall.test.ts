@@ -211,3 +211,21 @@ test('what a rule has noted loses weight with the years, what the owner asked to
   assert.equal(fresh, 0);
   assert.equal(owned, 0);
 });
+
+test('of two values that contradict each other, both are told as unclear, beside what was said', async (t) => {
+  const store = await storeWith(t, ['My boiler stands in the cellar', 'My boiler stands in the attic']);
+  await store.commit([
+    ...remembered(1, { text: 'The boiler stands in the cellar', sources: [1], slot: 'boiler.place' }),
+    ...remembered(2, {
+      text: 'The boiler stands in the attic',
+      sources: [2],
+      slot: 'boiler.place',
+      status: 'disputed',
+    }),
+    ...remembered(3, { text: 'The boiler is a Buderus', sources: [] }),
+  ]);
+  const found = await ask(store, 'Where does my boiler stand?');
+  const unclear = found.filter((each) => each.unclear).map(({ kind, id }) => `${kind} ${id}`);
+  assert.deepEqual(unclear.toSorted(), ['memory 1', 'memory 2'], JSON.stringify(found));
+  assert.ok(found.some(({ kind, id }) => kind === 'memory' && id === 3));
+});

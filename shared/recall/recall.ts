@@ -5,7 +5,7 @@ import type { Trust } from '#shared/tables/message.ts';
 import type { Query } from '#shared/tables/op.ts';
 import { fill } from './fill.ts';
 import { find } from './find.ts';
-import { asCandidate, sourcesOf, weigh } from './memories.ts';
+import { asCandidate, isUnclear, sourcesOf, weigh } from './memories.ts';
 import { addNear, type Meaning, withNear } from './near.ts';
 import { rank, whyOf } from './rank.ts';
 
@@ -35,6 +35,8 @@ export type Found = {
   trust: Trust;
   /** Of a long message, the part that bears on it. */
   text: string;
+  /** Something else is remembered against it, and nobody has said which is so. */
+  unclear?: boolean;
   score: number;
   /** What it scored by, feature by feature. */
   why: Readonly<Record<string, number>>;
@@ -82,17 +84,21 @@ export async function recall(read: Read, question: Question): Promise<Found[]> {
   const bearing = ranked
     .filter(({ score }) => score >= best - FAR)
     .map((item) => ({ ...item, text: item.part }));
-  // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many.
+  const unclear = new Set(
+    [...known.values()].filter((one) => isUnclear(one, known.values())).map(({ id }) => id),
+  );
+  // A memory and a message that it rests on tell the same: the better of them is enough. A summary tells of many, and no
+  // message says that it is unclear.
   const told = fill(bearing, budget_tokens, ({ candidate: { id } }) => {
     if (id > 0) return [`message ${id}`];
     const cited = known.get(-id);
-    const sources = cited && cited.kind !== 'summary' ? sourcesOf(cited) : [];
+    const sources = cited && cited.kind !== 'summary' && !unclear.has(-id) ? sourcesOf(cited) : [];
     return [`memory ${-id}`, ...sources.map((source) => `message ${source}`)];
   });
   return told.map(({ candidate: { id, role, author, at, trust }, text, score, features, why }) => {
     const scored = { at, trust, text, score, why: { ...whyOf(features), ...why } };
     return id < 0
-      ? { kind: 'memory', id: -id, role: null, author: null, ...scored }
+      ? { kind: 'memory', id: -id, role: null, author: null, ...scored, unclear: unclear.has(-id) }
       : { kind: 'message', id, role, author: author || null, ...scored };
   });
 }

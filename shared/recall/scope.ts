@@ -7,7 +7,8 @@ import * as slot from '../tables/slot.ts';
 import * as task from '../tables/task.ts';
 import type { Read } from './recall.ts';
 
-const OWNER = 'owner';
+/** That of the owner's private conversations. */
+export const OWNER = 'owner';
 
 /** @param owners the Telegram ids of the owners */
 export function scopeOf(conversation: string, owners: readonly number[]): string {

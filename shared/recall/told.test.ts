@@ -37,6 +37,13 @@ test('no mark that ends a line begins an item', () => {
   }
 });
 
+test('what is disputed is told as unclear', () => {
+  const of = { kind: 'memory', id: 12, role: null, author: null, text: 'Lives in Bonn.' } as const;
+  const line = /^- \[#12, Mon 2026-11-16(.*)\] Lives in Bonn\.$/m;
+  assert.equal(line.exec(toldOf([found({ ...of, unclear: true })]).texts[0] ?? '')?.[1], ', unclear: ask');
+  assert.equal(line.exec(toldOf([found({ ...of, unclear: false })]).texts[0] ?? '')?.[1], '');
+});
+
 test('what strangers have said is told in their frame, and taints', () => {
   const { texts, sources } = toldOf([
     found({ text: 'mine' }),

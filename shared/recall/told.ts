@@ -29,10 +29,11 @@ export function toldOf(found: readonly Found[]): Told {
 }
 
 /** The lines of its text but the first stand back: none passes for another item. */
-export function lineOf({ kind, id, role, author, at, text }: Omit<Found, 'score' | 'why' | 'trust'>): string {
+export function lineOf(found: Omit<Found, 'score' | 'why' | 'trust'>): string {
+  const { kind, id, role, author, at, text, unclear } = found;
   const said = role === 'assistant' ? 'you said' : `${author || 'a person'} said`;
   const what = kind === 'memory' ? `#${id}` : said.replace(/[[\]\s]+/g, ' ');
-  return `- [${what}, ${dayOf(at)}] ${text.trim().replace(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g, '\n  ')}`;
+  return `- [${what}, ${dayOf(at)}${unclear ? ', unclear: ask' : ''}] ${text.trim().replace(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g, '\n  ')}`;
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];

@@ -10,7 +10,7 @@ export const table: Table = {
   about: 'what the owner was asked to allow or to choose, and what they said',
   pen: { record: 'tools' },
   keeps: { days: 400, since: 'asked_at', unless: "state = 'open'" },
-  erase: { where: 'turn_id IN gone_turn' },
+  erase: { where: 'turn_id IN gone_turn OR id IN gone_approval' },
 };
 
 export type Approval = {

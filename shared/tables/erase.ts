@@ -13,7 +13,7 @@ import { tables } from './tables.ts';
 /** What goes, by kind: what a table's `erase` may ask for as `gone_<kind>`. */
 export type Gone = {
   turn: readonly string[];
-  /** What came in and was not taken up yet. */
+  /** What came in and was not taken up, or is not to be. */
   inbound: readonly number[];
   message: readonly number[];
   memory: readonly number[];
@@ -27,9 +27,6 @@ export type Gone = {
   /** By which their answers are kept for whoever asks again. */
   step: readonly string[];
   wish: readonly number[];
-  /** What was typed to remember, look up or forget, and what was answered. */
-  press: readonly number[];
-  notice: readonly number[];
   /** Whose words turns that stay have read, by way of those that go. */
   taint: readonly number[];
   /** What was set up, and is changed or over since. */
@@ -37,6 +34,10 @@ export type Gone = {
   task: readonly number[];
   /** Scopes whose profile may hold it. */
   scope: readonly string[];
+  /** Commands that show what is remembered, questions whether to forget or remember, and what was answered to either. */
+  press: readonly number[];
+  approval: readonly string[];
+  notice: readonly number[];
 };
 
 export const NOTHING: Gone = {
@@ -50,12 +51,13 @@ export const NOTHING: Gone = {
   run: [],
   step: [],
   wish: [],
-  press: [],
-  notice: [],
   taint: [],
   schedule: [],
   task: [],
   scope: [],
+  press: [],
+  approval: [],
+  notice: [],
 };
 
 const GONE = `WITH given (it) AS MATERIALIZED (SELECT ?), ${Object.keys(NOTHING)
@@ -251,47 +253,6 @@ export function wishes(
   };
 }
 
-const OF_MEMORY = `(p.data LIKE '/remember %' OR p.data LIKE '/memory %' OR p.data LIKE '/forget %')`;
-
-/**
- * What was typed in these conversations, or where these things were wished, to remember, look up or forget; with what it
- * came in as. Whatever it names may be what goes, in a word too short to be looked for. And what presses there came in as:
- * Telegram tells with each of them the message that bears the button.
- */
-export function commands(
-  talks: readonly string[],
-  wish_ids: readonly number[],
-): Query<{ press: number | null; inbound: number | null }> {
-  return {
-    verb: 'erase.commands',
-    sql: `WITH there (conversation) AS (SELECT value FROM json_each(?)
-            UNION SELECT conversation FROM wish WHERE conversation IS NOT NULL AND id ${IN})
-          SELECT p.id AS press, i.id AS inbound FROM press p
-            LEFT JOIN inbound i ON i.source = p.source AND i.source_key = substr(p.source_key, length('message:') + 1)
-          WHERE p.handled_at IS NOT NULL AND ${OF_MEMORY} AND p.conversation IN (SELECT conversation FROM there)
-          UNION ALL SELECT NULL, i.id FROM there JOIN inbound i INDEXED BY inbound_ref
-            ON i.conversation = there.conversation AND i.message_ref IS NOT NULL WHERE i.note = 'a press'`,
-    args: [list(talks), list(wish_ids)],
-  };
-}
-
-/** What was answered to these, what came of these wishes, and what was asked about memories; as far as it is out. */
-export function notices(
-  talks: readonly string[],
-  press_ids: readonly number[],
-  wish_ids: readonly number[],
-): Query<{ id: number }> {
-  const asked = (prefix: string) =>
-    `SELECT id FROM outbound WHERE key >= '${prefix}:' AND key < '${prefix};' AND finished_at IS NOT NULL AND conversation ${IN}`;
-  return {
-    verb: 'erase.notices',
-    sql: `SELECT id FROM outbound WHERE finished_at IS NOT NULL AND key IN (
-            SELECT 'press:' || value FROM json_each(?) UNION SELECT 'wish:' || value FROM json_each(?))
-          UNION ${asked('memory:ask')} UNION ${asked('pressed:memory')}`,
-    args: [list(press_ids), list(wish_ids), list(talks), list(talks)],
-  };
-}
-
 /** What later turns of the same conversations have noted of the words of strangers that these turns have read. */
 export function inherited(turn_ids: readonly string[]): Query<{ id: number }> {
   return {
@@ -306,8 +267,67 @@ export function inherited(turn_ids: readonly string[]): Query<{ id: number }> {
 export function conversations(scopes: readonly string[]): Query<{ conversation: string }> {
   return {
     verb: 'erase.conversations',
-    sql: `SELECT DISTINCT conversation FROM passage WHERE scope ${IN}`,
-    args: [list(scopes)],
+    // From one conversation to the next by the index: what was said in years is not read for it.
+    sql: `WITH RECURSIVE talk (name) AS (
+            SELECT min(conversation) FROM passage
+            UNION ALL SELECT (SELECT min(conversation) FROM passage WHERE conversation > talk.name) FROM talk WHERE talk.name IS NOT NULL)
+          SELECT name AS conversation FROM talk
+            WHERE (SELECT scope FROM passage p WHERE p.conversation = talk.name ORDER BY p.id DESC LIMIT 1) ${IN}
+          UNION SELECT conversation FROM wish WHERE scope ${IN} AND conversation IS NOT NULL`,
+    args: [list(scopes), list(scopes)],
+  };
+}
+
+/** What was typed in these conversations of what is remembered, and is answered: short as a word may be, it goes. */
+export function presses(talks: readonly string[]): Query<{ id: number }> {
+  const typed = ['memory', 'remember', 'forget'].map((name) => `data LIKE '/${name}%'`).join(' OR ');
+  return {
+    verb: 'erase.presses',
+    sql: `SELECT id FROM press WHERE conversation ${IN} AND handled_at IS NOT NULL AND (${typed})`,
+    args: [list(talks)],
+  };
+}
+
+/** The messages that were these commands, and corrections of them, as they came. */
+export function commands(press: readonly number[]): Query<{ id: number }> {
+  return {
+    verb: 'erase.commands',
+    sql: `SELECT DISTINCT i.id FROM json_each(?) w JOIN press p ON p.id = w.value
+            JOIN inbound i INDEXED BY inbound_ref ON i.conversation = p.conversation AND i.message_ref = p.message_ref
+          WHERE i.turn_id IS NULL AND i.state = 'ignored'`,
+    args: [list(press)],
+  };
+}
+
+/** What the owner was asked in these conversations of what to remember or forget, and is done. */
+export function approvals(talks: readonly string[]): Query<{ id: string }> {
+  return {
+    verb: 'erase.approvals',
+    sql: `SELECT a.id FROM approval a JOIN tool_call c ON c.id = a.call_id
+          WHERE a.conversation ${IN} AND a.tool IN ('remember', 'forget') AND c.finished_at IS NOT NULL`,
+    args: [list(talks)],
+  };
+}
+
+/** What was told of these, under the keys of those who tell it. */
+export function notices(
+  press: readonly number[],
+  approval: readonly string[],
+  memory: readonly number[],
+  wish: readonly number[],
+): Query<{ id: number }> {
+  return {
+    verb: 'erase.notices',
+    sql: `SELECT o.id FROM json_each(?) w JOIN outbound o ON o.key = 'press:' || w.value
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o ON o.key = 'wish:' || w.value
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o
+            ON o.key IN ('approval:' || w.value, 'approval:' || w.value || ':over')
+          UNION SELECT o.id FROM json_each(?) w JOIN outbound o
+            ON o.key IN ('pressed:memory:confirm:' || w.value, 'pressed:memory:reject:' || w.value)
+          UNION SELECT o.id FROM outbound o WHERE o.key GLOB 'memory:ask:*' AND EXISTS (
+            SELECT 1 FROM json_each('[' || substr(o.key, 12, instr(substr(o.key, 12), ':') - 1) || ']') asked
+            WHERE asked.value ${IN})`,
+    args: [list(press), list(wish), list(approval), list(memory), list(memory)],
   };
 }
 
@@ -372,18 +392,21 @@ export function remembered(after: number, most: number): Query<{ id: number; tex
 }
 
 /** What the owner has set up, in words of theirs: while it counts, it is theirs to change. */
-export const setUp: Query<{
+export type SetUp = {
   id: number;
   kind: 'schedule' | 'task';
   what: string;
   text: string;
+  conversation: string;
   over: 0 | 1;
-}> = {
+};
+
+export const setUp: Query<SetUp> = {
   verb: 'erase.setUp',
-  sql: `SELECT id, 'schedule' AS kind, 'job ' || name AS what, prompt AS text,
+  sql: `SELECT id, 'schedule' AS kind, 'job ' || name AS what, prompt AS text, conversation,
           state = 'deleted' OR id < (SELECT max(n.id) FROM schedule n WHERE n.name = s.name) AS over FROM schedule s
         UNION ALL SELECT id, 'task', 'task ' || id, goal || char(10) || check_text || char(10) || coalesce(note, ''),
-          finished_at IS NOT NULL FROM task`,
+          conversation, finished_at IS NOT NULL FROM task`,
   args: [],
 };
 

@@ -281,13 +281,19 @@ export function listed({ scope, statuses, kind, conversation, most }: Filter): Q
   };
 }
 
-/** Whatever has these words in it, whether it is in force or not: `phrase` as memory_fts knows it. */
-export function holding(scope: string, words: string, phrase: string, most: number): Query<Memory> {
+/** Whatever has these words in a row, whether it is in force or not: a `phrase` as memory_fts knows it, or characters `within` it. */
+export function holding(
+  { scope, upto_at, most }: { scope: string; upto_at: number; most: number },
+  words: { phrase: string } | { within: string },
+): Query<Pick<Memory, 'id'>> {
+  const has =
+    'phrase' in words
+      ? 'id IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)'
+      : 'instr(lower(text), lower(?)) > 0';
   return {
     verb: 'memory.holding',
-    sql: `SELECT * FROM memory WHERE scope = ? AND (instr(lower(text), lower(?)) > 0
-            OR id IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)) ORDER BY id DESC LIMIT ?`,
-    args: [scope, words, phrase, most],
+    sql: `SELECT id FROM memory WHERE scope = ? AND recorded_at <= ? AND kind <> 'summary' AND ${has} ORDER BY id DESC LIMIT ?`,
+    args: [scope, upto_at, 'phrase' in words ? words.phrase : words.within, most],
   };
 }
 

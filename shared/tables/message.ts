@@ -228,15 +228,6 @@ export function span(
   };
 }
 
-/** Both sides of a turn, in order. */
-export function exchanged(turn_id: string): Query<Message & { conversation: string }> {
-  return {
-    verb: 'message.exchanged',
-    sql: 'SELECT * FROM message WHERE turn_id = ? ORDER BY id',
-    args: [turn_id],
-  };
-}
-
 /** In which turns these were said. */
 export function turnsOf(ids: readonly number[]): Query<Pick<Message, 'id' | 'turn_id'>> {
   return {

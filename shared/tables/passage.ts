@@ -58,21 +58,18 @@ export function remove(id: number): Op {
   return { verb: 'passage.remove', sql: 'DELETE FROM passage WHERE id = ?', args: [id] };
 }
 
-/**
- * What has these words in it, the newest first.
- * @param phrase as passage_fts knows it
- * @param pairs as passage_pairs does; '' when there are none
- */
+/** What has these words in a row, the newest first: a `phrase` as passage_fts knows it, or `pairs` as passage_pairs does. */
 export function holding(
-  scope: string,
-  { phrase, pairs, upto_at, most }: { phrase: string; pairs: string; upto_at: number; most: number },
-): Query<Pick<Passage, 'id' | 'turn_id' | 'role' | 'at' | 'text'>> {
-  const index = pairs === '' ? 'passage_fts' : 'passage_pairs';
+  { scope, upto_at, most }: { scope: string; upto_at: number; most: number },
+  words: { phrase: string } | { pairs: string },
+): Query<Pick<Passage, 'turn_id' | 'text'>> {
+  const [index, match] =
+    'phrase' in words ? ['passage_fts', `text : ${words.phrase}`] : ['passage_pairs', words.pairs];
   return {
     verb: 'passage.holding',
-    sql: `SELECT p.id, p.turn_id, p.role, p.at, p.text FROM ${index} f JOIN passage p ON p.id = f.rowid
+    sql: `SELECT p.turn_id, p.text FROM ${index} f JOIN passage p ON p.id = f.rowid
           WHERE ${index} MATCH ? AND p.scope = ? AND p.at <= ? ORDER BY p.id DESC LIMIT ?`,
-    args: [pairs || `text : ${phrase}`, scope, upto_at, most],
+    args: [match, scope, upto_at, most],
   };
 }
 

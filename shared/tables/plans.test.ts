@@ -60,6 +60,8 @@ import * as wish from './wish.ts';
 
 /** Indexes of unfinished work: as short as the queue is. */
 const SHORT = [
+  // Corrections alone, and only when a person looks for words.
+  'inbound_edits',
   'inbound_pending',
   'wish_pending',
   'turn_active',
@@ -198,10 +200,11 @@ const verbs: (Op | Query<unknown>)[] = [
   recalled.ofTurn('t'),
   memory.of(1),
   memory.standing('s'),
-  memory.holding('s', 'w', '"w"', 9),
+  memory.holding({ scope: 's', upto_at: 1, most: 9 }, { phrase: '"w"' }),
+  memory.holding({ scope: 's', upto_at: 1, most: 9 }, { within: 'w' }),
   memory_source.ofMemory(1),
-  passage.holding('s', { phrase: '"w"', pairs: '', upto_at: 1, most: 9 }),
-  passage.holding('s', { phrase: '"w"', pairs: '"w"', upto_at: 1, most: 9 }),
+  passage.holding({ scope: 's', upto_at: 1, most: 9 }, { phrase: '"w"' }),
+  passage.holding({ scope: 's', upto_at: 1, most: 9 }, { pairs: '"w"' }),
   press.byId(1),
   step.of('t'),
   step.recent('c', { after: '', since_at: 0, most: 9 }),

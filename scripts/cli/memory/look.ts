@@ -47,7 +47,7 @@ export async function list(options: ListOptions): Promise<void> {
   }
 }
 
-export function drawn(rows: readonly Memory[], withScope = false): string {
+function drawn(rows: readonly Memory[], withScope = false): string {
   const cells = rows.map((row) => [
     `#${row.id}`,
     row.kind,

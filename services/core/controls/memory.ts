@@ -4,28 +4,25 @@
  */
 
 import { readCommand } from '#shared/commands.ts';
+import { holding, withRelated, withSources } from '#shared/forget/named.ts';
+import { plan, type Targets, Unforgettable } from '#shared/forget/plan.ts';
+import { shown } from '#shared/forget/shown.ts';
 import { readingOf } from '#shared/recall/reading.ts';
 import { recall } from '#shared/recall/recall.ts';
 import { scopeOf } from '#shared/recall/scope.ts';
-import { pairsOf } from '#shared/recall/terms.ts';
 import { dayOf, lineOf } from '#shared/recall/told.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import * as memories from '#shared/tables/memory.ts';
-import * as memory_source from '#shared/tables/memory_source.ts';
-import * as message from '#shared/tables/message.ts';
-import type { Buttons } from '#shared/tables/outbound.ts';
-import * as passage from '#shared/tables/passage.ts';
 import * as press from '#shared/tables/press.ts';
 import * as wish from '#shared/tables/wish.ts';
 import { type Act, type Control, type Desk, only, settled } from './control.ts';
 
 type Memory = memories.Memory;
-type Said = Pick<passage.Passage, 'id' | 'turn_id' | 'role' | 'at' | 'text'>;
 
 /** More than a chat shows on one screen is worth narrowing down. */
 const PAGE = 20;
 const MOST_ASKED = 5;
-const MOST_SHOWN = 8;
+const MOST_SHOWN = 6;
 /** Nobody looks through more than that before they say yes. */
 const MOST_FORGOTTEN = 200;
 const MOST_tokens = 800;
@@ -125,69 +122,57 @@ export const judged: Act = async (desk, press, rest) => {
   };
 };
 
-/** What a /forget means. */
-type Meant = {
-  memories: Memory[];
-  /** What was said: it holds the words, or is what these memories rest on. */
-  said: Said[];
-};
-
 /** `/forget <#number or words>`; `/forget yes <number>` is how it is confirmed where there are no buttons. */
 export const forget: Act = async (desk, press, rest) => {
   if (rest === '') return only('unclear', 'Say /forget <#number or words>; /memory lists what there is.');
-  const [, confirmed] = /^yes (\d+( memories)?)$/i.exec(rest) ?? [];
-  if (confirmed) return forgotten(desk, press, confirmed.replace(' ', ':'));
-  const meant = await meantBy(desk, press);
-  const count = meant.memories.length + meant.said.length;
-  if (count === 0)
+  const [, confirmed] = /^yes (\d+( memories| related)?)$/i.exec(rest) ?? [];
+  if (confirmed) return forgotten(desk, press, confirmed.toLowerCase().replace(' ', ':'));
+  const { scope } = await askedBy(desk, press);
+  const targets = await namedBy(desk, scope, press);
+  const [memories, turns] = [targets.memories.length, targets.turns.length];
+  if (memories + turns === 0)
     return only('unknown', 'I find nothing with just these words; /memory lists what there is.');
-  if (count >= MOST_FORGOTTEN)
+  if (memories + turns >= MOST_FORGOTTEN)
     return only('too much', 'That is in too many places to show you: say more of it.');
-  const both = meant.memories.length > 0 && meant.said.length > 0;
-  const how = `\n\nTo confirm: /forget yes ${press.id}${both ? `, or /forget yes ${press.id} memories for the memories alone` : ''}`;
-  const buttons: Buttons = [
-    [{ text: 'Forget all of it', data: `forget:${press.id}` }],
-    ...(both ? [[{ text: 'Only the memories', data: `forget:${press.id}:memories` }]] : []),
-  ];
-  return {
-    ...only('shown', `${preview(meant)}${press.channel === 'terminal' ? how : ''}`),
-    buttons: press.channel === 'terminal' ? [] : buttons,
-  };
+  const it = await plan(desk.store.read, targets, { scope }).catch(why);
+  if (typeof it === 'string') return only('not now', it);
+  const ways = [
+    ['Forget it', ''],
+    ...(it.related.length > 0 ? [['Also these', 'related']] : []),
+    ...(memories > 0 && turns > 0 ? [['Only the memories', 'memories']] : []),
+  ] as const;
+  const text = `Forget this for good?\n\n${shown(it, MOST_SHOWN)}`;
+  if (press.channel !== 'terminal')
+    return {
+      ...only('shown', text),
+      buttons: ways.map(([says, way]) => [{ text: says, data: `forget:${press.id}${way && `:${way}`}` }]),
+    };
+  const typed = ways.map(([says, way]) => `${says}: /forget yes ${press.id}${way && ` ${way}`}`);
+  return only('shown', `${text}\n\n${typed.join('\n')}`);
 };
 
-function preview({ memories, said }: Meant): string {
-  const part = (what: string, lines: string[]) => {
-    if (lines.length === 0) return [];
-    const more = lines.length > MOST_SHOWN ? [`… and ${lines.length - MOST_SHOWN} more`] : [];
-    return [`${what}:\n${[...lines.slice(0, MOST_SHOWN), ...more].join('\n')}`];
-  };
-  const messages = said.map((one) => lineOf({ kind: 'message', ...one, ...turned(one) }));
-  return [
-    'Forget this for good?',
-    ...part('Remembered', memories.map(brief)),
-    ...part('Said, with the whole of its question and answer', messages),
-  ].join('\n\n');
+/** @throws whatever is no reason that whoever asks can be told */
+function why(error: unknown): string {
+  if (error instanceof Unforgettable) return `I cannot forget that: ${error.message}.`;
+  throw error;
 }
 
-/** Here it is the owner who reads. */
-function turned({ role, text }: Said) {
-  return { role: 'user', author: role === 'user' ? 'you' : 'I', text: cut(text) } as const;
-}
-
-/** The buttons below what was shown: `forget:<press of the /forget>[:memories]`. */
+/** The buttons below what was shown: `forget:<press of the /forget>[:memories|:related]`. */
 export const forgotten: Act = async (desk, pressed, rest) => {
-  const [id, only_memories] = rest.split(':');
-  const [asked] = await desk.store.read(press.byId(Number(id)));
+  const [id, way] = rest.split(':');
+  const { store } = desk;
+  const [asked] = await store.read(press.byId(Number(id)));
   const command = readCommand(asked?.data ?? '');
   // Without its words, it is forgotten itself.
   if (asked?.conversation !== pressed.conversation || command?.name !== 'forget' || command.rest === '')
     return settled;
-  const meant = await meantBy(desk, asked);
-  const ids = meant.memories.map((one) => one.id);
-  const turns = only_memories ? [] : [...new Set(meant.said.map(({ turn_id }) => turn_id))];
-  if (ids.length + turns.length === 0) return only('too late', 'That is forgotten already.');
-  const targets_json = JSON.stringify({ memories: ids, turns });
   const by = await askedBy(desk, pressed);
+  const all = await namedBy(desk, by.scope, asked);
+  const named = way === 'memories' ? { ...all, turns: [] } : all;
+  if (named.memories.length + named.turns.length === 0) return only('too late', 'That is forgotten already.');
+  const it = way === 'related' ? await plan(store.read, named, by).catch(why) : null;
+  if (typeof it === 'string') return only('not now', it);
+  const targets_json = JSON.stringify(it ? withRelated(named, it, asked.received_at) : named);
   return {
     outcome: 'wished',
     tell: 'I forget it now, and tell you when it is gone everywhere.',
@@ -195,35 +180,18 @@ export const forgotten: Act = async (desk, pressed, rest) => {
   };
 };
 
-/** All that a /forget found when it was said: by a number one memory, by words whatever holds them. */
-async function meantBy(desk: Desk, asked: press.Press): Promise<Meant> {
-  const { store } = desk;
-  const { scope } = await askedBy(desk, asked);
+/** All that a /forget meant when it was said: by a number one memory, by words whatever has them; with what that was made of. */
+async function namedBy({ store, home }: Desk, scope: string, asked: press.Press): Promise<Targets> {
   const words = readCommand(asked.data)?.rest ?? '';
   const [, number] = /^#?(\d{1,15})$/.exec(words) ?? [];
   const upto_at = asked.received_at;
-  const most = MOST_FORGOTTEN;
-  const phrase = `"${words.replaceAll('"', '""')}"`;
-  const pairs = pairsOf(words).join(' ');
-  const owners = await ownersOf(desk.home.config, store);
-  const [found, holding, fresh] = number
-    ? [await store.read(memories.of(Number(number))), [], []]
-    : await Promise.all([
-        store.read(memories.holding(scope, words, phrase, most)),
-        store.read(passage.holding(scope, { phrase, pairs: pairs && `"${pairs}"`, upto_at, most })),
-        // Whoever regrets what they have just said does not wait until it is indexed.
-        store.read(message.unsearched(words, upto_at)),
-      ]);
-  const meant = found.filter((one) => one.scope === scope && one.recorded_at <= upto_at);
-  // A summary rests on all that was said in its time; it goes, and is made anew of what stays.
-  const cited = meant.filter(({ kind }) => kind !== 'summary');
-  const sources = await Promise.all(cited.map(({ id }) => store.read(memory_source.ofMemory(id))));
-  const rested = sources
-    .flat()
-    .map(({ message_id: id, turn_id, role, at, text }) => ({ id, turn_id, role, at, text }));
-  const just = fresh.filter(({ conversation }) => scopeOf(conversation, owners) === scope);
-  const said = new Map([...holding, ...just, ...rested].map((one) => [one.id, one]));
-  return { memories: meant, said: [...said.values()].toSorted((a, b) => b.id - a.id) };
+  const owners = await ownersOf(home.config, store);
+  const isMine = (conversation: string) => scopeOf(conversation, owners) === scope;
+  const [one] = number ? await store.read(memories.of(Number(number))) : [];
+  const found = number
+    ? { memories: one?.scope === scope && one.recorded_at <= upto_at ? [one.id] : [], turns: [] }
+    : await holding(store.read, words, { scope, isMine, upto_at, most: MOST_FORGOTTEN });
+  return withSources(store.read, found);
 }
 
 async function askedBy(desk: Desk, { conversation, sender }: press.Press) {

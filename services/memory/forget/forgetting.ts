@@ -13,7 +13,7 @@ import * as z from 'zod/mini';
 import { sleep } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import { eraseRows, strikeWords } from '#shared/forget/erasing.ts';
-import { leftBy, type Plan, plan, type Targets, Unforgettable } from '#shared/forget/plan.ts';
+import { leftBy, type Plan, plan, shownBy, type Targets, Unforgettable } from '#shared/forget/plan.ts';
 import { openTombstones, returned, settle } from '#shared/forget/tombstones.ts';
 import { needlesOf, normalised, SHORTEST_chars } from '#shared/forget/words.ts';
 import { readSection } from '#shared/runtime/config.ts';
@@ -254,7 +254,11 @@ async function calmed(ctx: Ctx, it: Plan): Promise<void> {
   const call = (await store.read(erase.calls([...turn, ...told], it.talks, it.since_at)))
     .filter(({ opened_at }) => opened_at <= erased_at)
     .map(({ id }) => id);
-  await eraseAll(ctx, { ...it, gone: { ...it.gone, told, call } });
+  const shown = await shownBy(store.read, it.talks, it.gone);
+  await eraseAll(ctx, {
+    ...it,
+    gone: { ...it.gone, ...shown, inbound: [...it.gone.inbound, ...shown.inbound], told, call },
+  });
 }
 
 /** The log holds the pages as they were before. */
