@@ -8,6 +8,7 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { sleep } from '#shared/base/clock.ts';
+import { isRemembered } from '#shared/base/untrusted.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import type { MessagesRequest } from '#shared/messages/request-fields.ts';
 import { turnsOf } from '#shared/messages/request-rules.ts';
@@ -18,17 +19,18 @@ const [ANNA, BORIS, CLARA] = [101, 102, 103];
 const SERVICES: readonly ServiceName[] = ['telegram', 'core', 'router'];
 const ASLEEP_ms = 5_000;
 
-/** What people said last, without the time that stands above it. */
+/** What people said last, without the time that stands above it, and without what is remembered of it. */
 function spoken(request: MessagesRequest): string {
   const blocks = turnsOf(request).at(-1)?.blocks ?? [];
   const texts = blocks.flatMap(({ block }) => (block.type === 'text' ? [block.text] : []));
-  return texts.filter((text) => !text.startsWith('[')).join('\n\n');
+  return texts.filter((text) => !text.startsWith('[') && !isRemembered(text)).join('\n\n');
 }
 
 /** The model repeats all that it was just asked, so that an answer shows which messages it is for. */
 async function houseFor(t: TestContext): Promise<House> {
-  // Eight hours from now it may be night.
-  const house = await buildHouse({ owners: [ANNA, BORIS, CLARA], config: '[owner]\nquiet = ""\n' });
+  // Eight hours from now it may be night, when memory would ask the model too.
+  const config = '[owner]\nquiet = ""\n[memory]\nconsolidate = "off"\n';
+  const house = await buildHouse({ owners: [ANNA, BORIS, CLARA], config });
   t.after(house.close);
   house.model.script((request) => `answer to: ${spoken(request)}`);
   return house;

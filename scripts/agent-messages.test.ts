@@ -165,6 +165,9 @@ test('what cannot be read is said so, and costs nothing', async () => {
 test('with a file that is too large, the words below it are answered, and the model knows that it is missing', async () => {
   const document = await upload({ name: 'film.mkv', text: 'x', size_bytes: 21 * 2 ** 20 });
   const [note = '', caption] = await hears(newPhone(), { document, caption: 'Nice?' });
-  assert.match(note, /^\[document film\.mkv: not there\. I cannot fetch film\.mkv/);
+  assert.match(
+    note,
+    /^<untrusted source="attached">\n\[document film\.mkv: not there\. I cannot fetch film\.mkv/,
+  );
   assert.equal(caption, 'Nice?');
 });
