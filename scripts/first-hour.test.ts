@@ -154,13 +154,17 @@ test('from a clone to a house that runs by itself: killed, left and gone on with
   assert.notEqual((await box.exec('systemctl is-active start')).code, 0, 'one reader of the bot at a time');
 
   terminal = setup();
-  const [next = ''] = await terminal.shows(/May ada use|And now\?/, LONG_ms);
+  // Killed a moment later, it had done all of it, and there is nothing left to ask.
+  const done = /vigil \S+ is installed/;
+  let [next = ''] = await terminal.shows(/May ada use|And now\?|vigil \S+ is installed/, LONG_ms);
   if (next === 'And now?') {
     terminal.type('\x1b[B\r');
-    await terminal.shows('May ada use', LONG_ms);
+    [next = ''] = await terminal.shows(/May ada use|vigil \S+ is installed/, LONG_ms);
   }
-  terminal.type('\r');
-  await terminal.shows(/vigil \S+ is installed in \/opt\/vigil/, LONG_ms);
+  if (!done.test(next)) {
+    terminal.type('\r');
+    await terminal.shows(done, LONG_ms);
+  }
   await terminal.shows('answer to: ping', LONG_ms);
   await terminal.shows(/arrived: Telegram, to 4242\s+│\s+arrived: ntfy/, LONG_ms);
   await terminal.shows('You can close this terminal.', LONG_ms);
