@@ -81,7 +81,7 @@ describe('a month with the rehearsal model', { skip: noClock }, () => {
     );
     assert.match(await send('/memory bicycle'), /Zephyrine/);
     const shown = await send('/forget Zephyrine');
-    const [, confirm = ''] = /^To confirm: (\/forget yes \d+)/m.exec(shown) ?? [];
+    const [, confirm = ''] = /^Forget it: (\/forget yes \d+)/m.exec(shown) ?? [];
     assert.match(await send(confirm), /I forget it now/);
     await until('it is gone', async () => (await count("memory WHERE text LIKE '%Zephyrine%'")) === 0);
     assert.match(await send('/memory bicycle'), /I find nothing/);

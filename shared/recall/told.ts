@@ -29,9 +29,11 @@ export function toldOf(found: readonly Found[]): Told {
 }
 
 /** The lines of its text but the first stand back: none passes for another item. */
-export function lineOf(found: Omit<Found, 'score' | 'why' | 'trust'>): string {
-  const { kind, id, role, author, at, text, unclear } = found;
-  const said = role === 'assistant' ? 'you said' : `${author || 'a person'} said`;
+export function lineOf(found: Omit<Found, 'score' | 'why'>): string {
+  const { kind, id, role, author, at, trust, text, unclear } = found;
+  // Whom the config names has no name here.
+  const who = author || (trust === 3 ? 'the owner' : 'a person');
+  const said = role === 'assistant' ? 'you said' : `${who} said`;
   const what = kind === 'memory' ? `#${id}` : said.replace(/[[\]\s]+/g, ' ');
   return `- [${what}, ${dayOf(at)}${unclear ? ', unclear: ask' : ''}] ${text.trim().replace(/\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g, '\n  ')}`;
 }
