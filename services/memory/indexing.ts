@@ -156,7 +156,7 @@ async function folded(store: Reading, { made_by, after_id, scopeOf, rows }: Batc
  * What the messages of this stretch, and those beside it, are to be searched by, now that something in it has changed.
  * @returns also which messages that was made of
  */
-export async function remade(
+async function remade(
   store: Reading,
   scopeOf: ScopeOf,
   conversation: string,

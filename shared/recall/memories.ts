@@ -24,7 +24,7 @@ const AFTER = 0.001;
 const REPLACED = 1;
 
 /** From 1 down to 0. What was pinned, what the owner said to remember, and what is still to come do not age. */
-export function strengthOf(memory: Memory, now: number): number {
+function strengthOf(memory: Memory, now: number): number {
   const to_come = Math.max(memory.due_at ?? 0, memory.valid_from ?? 0, memory.starts_at ?? 0) > now;
   if (memory.pinned || memory.origin === 'owner' || to_come) return 1;
   const age_ms = Math.max(0, now - memory.recorded_at);

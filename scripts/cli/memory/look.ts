@@ -1,3 +1,5 @@
+/** `vigil memory list | search | profile`: what is remembered, and what words would bring to mind. */
+
 import { systemClock } from '#shared/base/clock.ts';
 import { periodOf } from '#shared/base/period.ts';
 import { type Found, recall } from '#shared/recall/recall.ts';

@@ -1,3 +1,5 @@
+/** `vigil memory runs`: each pass over what was said, what it brought and what it cost. */
+
 import { usd } from '#shared/base/money.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';

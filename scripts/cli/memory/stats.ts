@@ -1,3 +1,5 @@
+/** `vigil memory stats`: how much is remembered, what it takes on the disk, and how it grows. */
+
 import { systemClock } from '#shared/base/clock.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as embedding from '#shared/tables/embedding.ts';

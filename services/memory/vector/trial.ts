@@ -159,7 +159,7 @@ function halves(pairs: readonly Pair[]): [Pair[], Pair[]] {
   return [pairs.filter((_, i) => i % 2 === 0), pairs.filter((_, i) => i % 2 === 1)];
 }
 
-export async function pairsIn({ read }: Pick<Store, 'read'>): Promise<Pair[]> {
+async function pairsIn({ read }: Pick<Store, 'read'>): Promise<Pair[]> {
   const told = [
     ...(await read(embedding_trial.paraphrased(MOST))),
     ...(await read(embedding_trial.restated(MOST))),
