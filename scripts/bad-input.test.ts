@@ -66,7 +66,7 @@ describe('bad input', { concurrency: 2 }, () => {
     );
     assert.match(
       suite.output(),
-      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, memory, upstream, backup \(telegram is down\)$/m,
+      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, memory, upstream, metrics, alerts, console, backup \(telegram is down\)$/m,
     );
     assert.equal((await vigil(house.home, ['send', 'hello'])).stdout, 'answer to: hello\n');
     assert.equal(await suite.stop(), 0);
@@ -96,7 +96,7 @@ describe('bad input', { concurrency: 2 }, () => {
     const suite = await house.start();
     assert.match(
       suite.output(),
-      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, memory, upstream, backup \(telegram is off: no credentials\/telegram\.env\)$/m,
+      /^vigil ready in \d+ ms: router, core, tools, cron, watchdog, memory, upstream, metrics, alerts, console, backup \(telegram is off: no credentials\/telegram\.env\)$/m,
     );
     const { code, stdout } = await vigil(house.home, ['status', '--json']);
     assert.equal(code, 0, 'nothing is wrong');

@@ -54,7 +54,7 @@ describe('a house that runs', () => {
   test('it says that it is ready, and who is', () => {
     assert.match(
       suite.output(),
-      /^vigil ready in \d+ ms: router, core, tools, telegram, cron, watchdog, memory, upstream, backup$/m,
+      /^vigil ready in \d+ ms: router, core, tools, telegram, cron, watchdog, memory, upstream, metrics, alerts, console, backup$/m,
     );
   });
 

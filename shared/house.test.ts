@@ -12,6 +12,7 @@ const LAYERS = [
   'manifest',
   'messages',
   'tables',
+  'metrics',
   'recall',
   'forget',
   'store',

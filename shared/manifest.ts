@@ -4,10 +4,13 @@
  */
 
 export type ServiceName =
+  | 'alerts'
   | 'backup'
+  | 'console'
   | 'core'
   | 'cron'
   | 'memory'
+  | 'metrics'
   | 'router'
   | 'telegram'
   | 'tools'
@@ -138,6 +141,41 @@ export const services: readonly Service[] = [
     quiet_s: 30,
     stop_s: 10,
     pace: 'standard',
+  },
+  {
+    name: 'metrics',
+    about:
+      'counts what happens for Prometheus (`/metrics`), says how all is (`/health`), measures the answers',
+    without: 'nothing is counted',
+    network: ['loopback'],
+    secrets: [],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'standard',
+  },
+  {
+    name: 'alerts',
+    about:
+      'holds all against the alert rules, and tells the owner what is wrong and what is over; pings outwards',
+    without: 'the watchdog tells what is wrong by itself, later',
+    network: ['outbound'],
+    secrets: [],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'interactive',
+  },
+  {
+    name: 'console',
+    about: 'the web console: how all is, what was done and why, the local chat, and the halt',
+    without: 'there is no console in the browser',
+    network: ['loopback'],
+    secrets: [],
+    memory_mb: 256,
+    quiet_s: 30,
+    stop_s: 10,
+    pace: 'interactive',
   },
   {
     name: 'backup',

@@ -323,6 +323,7 @@ describe('on a simulated Mac', { concurrency: true }, () => {
     const mac = await aMac(t);
     const { launchd } = mac;
     const kept = join(mac.user, 'kept');
+    const port = await freePort();
     const version = basename(release);
 
     await t.test('a release is installed before it is set up', async () => {
@@ -336,7 +337,7 @@ describe('on a simulated Mac', { concurrency: true }, () => {
       mkdirSync(kept, { mode: 0o700 });
       writeFileSync(
         join(kept, 'config.toml'),
-        `[router]\nport = ${await freePort()}\n[watchdog]\nlook_s = 0.2\nstale_s = 8\ngrace_s = 0.2\ncanary_s = 0\n`,
+        `[router]\nport = ${port}\n[metrics]\nport = ${port + 4}\n[console]\nport = ${port + 5}\n[watchdog]\nlook_s = 0.2\nstale_s = 8\ngrace_s = 0.2\ncanary_s = 0\n`,
         { mode: 0o600 },
       );
       const file = join(mac.user, 'answers.toml');

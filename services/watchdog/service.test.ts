@@ -127,6 +127,9 @@ test('when all are silent at once it is one incident, and nobody is restarted', 
     'cron',
     'memory',
     'upstream',
+    'metrics',
+    'alerts',
+    'console',
     'backup',
   ];
   for (const name of names) await hang(house, name);

@@ -68,7 +68,7 @@ for (const [what, text, expected] of [
   [
     'a section of nobody',
     '[weather]',
-    /\[weather\]: unknown section; expected one of owner, model, budget, limits, store, log, router, core, tools, telegram, cron, watchdog, memory, upstream, backup/,
+    /\[weather\]: unknown section; expected one of owner, model, budget, limits, store, log, router, core, tools, telegram, cron, watchdog, memory, upstream, metrics, alerts, console, backup/,
   ],
   ['a setting outside of any section', 'port = 3', /\[port\]: unknown section/],
   ['a value instead of a section', 'core = 3', /\[core\]: expected object, got 3/],

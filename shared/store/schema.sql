@@ -1,4 +1,4 @@
--- Generated from shared/store/migrations: the schema after migration 18.
+-- Generated from shared/store/migrations: the schema after migration 22.
 
 CREATE TABLE access_key (
   name           TEXT PRIMARY KEY,
@@ -12,6 +12,45 @@ CREATE TABLE access_key (
   revoked_at     INTEGER
 ) STRICT;
 
+CREATE TABLE acknowledgement (
+  incident_id  INTEGER PRIMARY KEY,
+  given_by     TEXT NOT NULL,
+  at           INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE alert (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  rule         TEXT NOT NULL,
+  labels       TEXT NOT NULL,
+  severity     TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+  state        TEXT NOT NULL CHECK (state IN ('pending', 'firing', 'resolved')),
+  value        REAL NOT NULL,
+  text         TEXT NOT NULL,
+  cause        TEXT NOT NULL,     -- of the incident by which it is told
+  since_at     INTEGER NOT NULL,
+  fired_at     INTEGER,
+  seen_at      INTEGER NOT NULL,
+  resolved_at  INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX alert_open ON alert (rule, labels) WHERE state <> 'resolved';
+
+CREATE INDEX alert_resolved ON alert (resolved_at) WHERE resolved_at IS NOT NULL;
+
+CREATE TABLE alert_wish (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind        TEXT NOT NULL CHECK (kind IN ('acknowledge', 'silence', 'unsilence', 'test')),
+  about       TEXT NOT NULL,      -- an incident's id, a cause, a silence's id
+  reason      TEXT,
+  until_at    INTEGER,
+  given_by    TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  handled_at  INTEGER,
+  outcome     TEXT
+) STRICT;
+
+CREATE INDEX alert_wish_pending ON alert_wish (id) WHERE handled_at IS NULL;
+
 CREATE TABLE allowance (
   id        INTEGER PRIMARY KEY,
   spend_id  TEXT NOT NULL,
@@ -21,6 +60,22 @@ CREATE TABLE allowance (
 ) STRICT;
 
 CREATE INDEX allowance_spend ON allowance (spend_id);
+
+CREATE TABLE answer_check (
+  turn_id      TEXT PRIMARY KEY,
+  model        TEXT NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('planned', 'asked', 'done', 'failed', 'skipped')),
+  step         TEXT NOT NULL,
+  verdict      TEXT CHECK (verdict IN ('supported', 'unsupported', 'unclear')),
+  claims_json  TEXT,
+  problem      TEXT,
+  attempts     INTEGER NOT NULL DEFAULT 0,
+  due_at       INTEGER NOT NULL,
+  at           INTEGER NOT NULL,
+  finished_at  INTEGER
+) STRICT;
+
+CREATE INDEX answer_check_open ON answer_check (due_at) WHERE state IN ('planned', 'asked');
 
 CREATE TABLE approval (
   id            TEXT PRIMARY KEY,
@@ -151,6 +206,8 @@ CREATE TABLE call (
   latency_ms             INTEGER
 , kind TEXT NOT NULL DEFAULT 'message' CHECK (kind IN ('message', 'batch')), request TEXT, attempt INTEGER NOT NULL DEFAULT 1, worker INTEGER NOT NULL DEFAULT 0, alias TEXT, task TEXT, conversation TEXT, unasked INTEGER NOT NULL DEFAULT 0, target TEXT, reason_json TEXT, windows_json TEXT NOT NULL DEFAULT '[]', web_searches INTEGER) STRICT;
 
+CREATE INDEX call_closed ON call (closed_at) WHERE closed_at IS NOT NULL;
+
 CREATE INDEX call_open ON call (worker, owner) WHERE state = 'open';
 
 CREATE INDEX call_request ON call (request) WHERE request IS NOT NULL;
@@ -162,6 +219,38 @@ CREATE TABLE chat (
   paused_at     INTEGER,
   paused_until_at  INTEGER
 , muted_at INTEGER, muted_because TEXT, moved_to TEXT) STRICT;
+
+CREATE TABLE console_action (
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  session  TEXT NOT NULL,
+  by       TEXT NOT NULL,
+  page     TEXT NOT NULL,
+  action   TEXT NOT NULL,
+  subject  TEXT,
+  fields   TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  outcome  TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX console_action_at ON console_action (at);
+
+CREATE TABLE console_link (
+  hash        TEXT PRIMARY KEY,   -- of the token in the link
+  made_by     TEXT NOT NULL,
+  made_at     INTEGER NOT NULL,
+  expires_at  INTEGER NOT NULL,
+  used_at     INTEGER
+) STRICT;
+
+CREATE TABLE console_session (
+  path        TEXT PRIMARY KEY,   -- the random part of its addresses
+  hash        TEXT NOT NULL,      -- of its cookie
+  made_by     TEXT NOT NULL,
+  agent       TEXT NOT NULL,
+  started_at  INTEGER NOT NULL,
+  seen_at     INTEGER NOT NULL,
+  ended_at    INTEGER
+) STRICT;
 
 CREATE TABLE conversation (
   conversation  TEXT PRIMARY KEY,
@@ -299,6 +388,18 @@ CREATE TABLE fire (
   given_by  TEXT NOT NULL,
   at        INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE fold (
+  source    TEXT PRIMARY KEY,
+  upto      INTEGER NOT NULL,
+  upto_key  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE fold_open (
+  source  TEXT NOT NULL,
+  row     INTEGER NOT NULL,
+  PRIMARY KEY (source, row)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE heartbeat (
   service        TEXT NOT NULL,
@@ -554,6 +655,21 @@ CREATE INDEX message_inbound ON message (inbound_id) WHERE inbound_id IS NOT NUL
 
 CREATE INDEX message_turn ON message (turn_id);
 
+CREATE TABLE metric (
+  name    TEXT NOT NULL,
+  labels  TEXT NOT NULL,          -- {"model":"…","status":"ok"}, its keys in the family's order
+  value   REAL NOT NULL,
+  PRIMARY KEY (name, labels)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric_hour (
+  hour_at  INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  labels   TEXT NOT NULL,
+  value    REAL NOT NULL,
+  PRIMARY KEY (hour_at, name, labels)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE outbound (
   id            INTEGER PRIMARY KEY,
   key           TEXT NOT NULL UNIQUE,
@@ -695,6 +811,16 @@ CREATE TABLE poller (
   polled_at       INTEGER NOT NULL
 , name TEXT, reads_groups INTEGER, heard_at INTEGER) STRICT;
 
+CREATE TABLE presence (
+  service    TEXT NOT NULL,
+  slot_at    INTEGER NOT NULL,
+  looks      INTEGER NOT NULL,
+  up         INTEGER NOT NULL,
+  rss_bytes  INTEGER NOT NULL,
+  delay_ms   REAL NOT NULL,
+  PRIMARY KEY (service, slot_at)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE press (
   id            INTEGER PRIMARY KEY,
   source        TEXT NOT NULL,
@@ -756,6 +882,14 @@ CREATE TABLE profile (
   items_json  TEXT NOT NULL,
   at          INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE quality (
+  day_at  INTEGER NOT NULL,
+  model   TEXT NOT NULL,
+  name    TEXT NOT NULL,
+  value   REAL NOT NULL,
+  PRIMARY KEY (day_at, model, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
@@ -834,6 +968,16 @@ CREATE TABLE share (
   path      TEXT PRIMARY KEY,
   mode      TEXT NOT NULL CHECK (mode IN ('read', 'write')),
   given_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE silence (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  cause      TEXT NOT NULL,       -- of incidents; a * stands for anything
+  reason     TEXT,
+  given_by   TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  until_at   INTEGER NOT NULL,
+  ended_at   INTEGER
 ) STRICT;
 
 CREATE TABLE slot (

@@ -21,6 +21,7 @@ export const QUEUES = [
   'schedule',
   'wish',
   'message',
+  'alert_wish',
 ] as const;
 
 /** Who opens the store: a service, or the command line (`cli`), which may only append to mailboxes. */

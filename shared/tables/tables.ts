@@ -1,7 +1,11 @@
 /** Every table's declaration: what the guard enforces and what a test holds against the migrated schema. */
 
 import { table as accessKey } from './access_key.ts';
+import { table as acknowledgement } from './acknowledgement.ts';
+import { table as alert } from './alert.ts';
+import { table as alertWish } from './alert_wish.ts';
 import { table as allowance } from './allowance.ts';
+import { table as answerCheck } from './answer_check.ts';
 import { table as approval } from './approval.ts';
 import { table as attachment } from './attachment.ts';
 import { table as backup } from './backup.ts';
@@ -10,6 +14,9 @@ import { table as batch } from './batch.ts';
 import { table as breaker } from './breaker.ts';
 import { table as call } from './call.ts';
 import { table as chat } from './chat.ts';
+import { table as consoleAction } from './console_action.ts';
+import { table as consoleLink } from './console_link.ts';
+import { table as consoleSession } from './console_session.ts';
 import { table as conversation } from './conversation.ts';
 import { table as decision } from './decision.ts';
 import { table as draft } from './draft.ts';
@@ -20,6 +27,8 @@ import { table as exchange } from './exchange.ts';
 import { table as externalCall } from './external_call.ts';
 import { table as finding } from './finding.ts';
 import { table as fire } from './fire.ts';
+import { table as fold } from './fold.ts';
+import { table as foldOpen } from './fold_open.ts';
 import { table as heartbeat } from './heartbeat.ts';
 import { table as inbound } from './inbound.ts';
 import { table as incident } from './incident.ts';
@@ -32,6 +41,8 @@ import { table as memoryCursor } from './memory_cursor.ts';
 import { table as memoryRun } from './memory_run.ts';
 import { table as memorySource } from './memory_source.ts';
 import { table as message } from './message.ts';
+import { table as metric } from './metric.ts';
+import { table as metricHour } from './metric_hour.ts';
 import type { Table } from './op.ts';
 import { table as outbound } from './outbound.ts';
 import { table as pairing } from './pairing.ts';
@@ -40,11 +51,13 @@ import { table as passage } from './passage.ts';
 import { table as passageCursor } from './passage_cursor.ts';
 import { table as permission } from './permission.ts';
 import { table as poller } from './poller.ts';
+import { table as presence } from './presence.ts';
 import { table as press } from './press.ts';
 import { table as preview } from './preview.ts';
 import { table as probe } from './probe.ts';
 import { table as probeRequest } from './probe_request.ts';
 import { table as profile } from './profile.ts';
+import { table as quality } from './quality.ts';
 import { table as rating } from './rating.ts';
 import { table as recalled } from './recalled.ts';
 import { table as removal } from './removal.ts';
@@ -52,6 +65,7 @@ import { table as replay } from './replay.ts';
 import { table as ruling } from './ruling.ts';
 import { table as schedule } from './schedule.ts';
 import { table as share } from './share.ts';
+import { table as silence } from './silence.ts';
 import { table as slot } from './slot.ts';
 import { table as slotOutcome } from './slot_outcome.ts';
 import { table as spend } from './spend.ts';
@@ -135,4 +149,18 @@ export const tables: readonly Table[] = [
   probeRequest,
   finding,
   passageCursor,
+  metric,
+  metricHour,
+  fold,
+  foldOpen,
+  presence,
+  quality,
+  answerCheck,
+  alert,
+  silence,
+  acknowledgement,
+  alertWish,
+  consoleLink,
+  consoleSession,
+  consoleAction,
 ];

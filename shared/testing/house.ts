@@ -114,6 +114,8 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     let lines = `${config}\n${config.includes('[budget]') ? '' : RAISED}`;
     const sections: Record<string, string> = {
       router: `port = ${port}`,
+      metrics: `port = ${port + 4}`,
+      console: `port = ${port + 5}`,
       telegram: `owners = ${JSON.stringify(owners)}`,
     };
     // Whoever counts messages counts their own.
@@ -258,12 +260,12 @@ const blocks = { first: 2_500 + 32 * (process.pid % 46), next: randomInt(32) };
 
 /**
  * Below the ports that systems give to outgoing connections: one of those could take it while its server is down. The
- * router's further workers listen at the ports that follow.
+ * router's further workers listen at the ports that follow, then metrics (+ 4) and console (+ 5).
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 8 * (blocks.first + (blocks.next++ % 32));
-    const free = await Promise.all([0, 1, 2, 3].map((worker) => isFree(port + worker)));
+    const free = await Promise.all([0, 1, 2, 3, 4, 5].map((nth) => isFree(port + nth)));
     if (free.every(Boolean)) return port;
   }
 }

@@ -77,7 +77,10 @@ export function stress<S extends Section>(definition: Service<S>): void {
 async function furnished(directory: string, telegram: string): Promise<Home> {
   const home = homeOf({ VIGIL_HOME: directory });
   prepareHome(home);
-  writeFileSync(home.config, `[router]\nport = ${await freePort()}\n`);
+  const port = await freePort();
+  const ports = { router: port, metrics: port + 4, console: port + 5 };
+  const lines = Object.entries(ports).map(([name, its]) => `[${name}]\nport = ${its}\n`);
+  writeFileSync(home.config, lines.join(''));
   const secret = `TELEGRAM_BOT_TOKEN=${TOKEN}\nTELEGRAM_API_ROOT=${telegram}\n`;
   writeFileSync(join(home.credentials, 'telegram.env'), secret, { mode: 0o600 });
   return home;

@@ -1,0 +1,6 @@
+/** Started and stopped again and again, it leaves nothing behind. */
+
+import { stress } from '#shared/testing/stress.ts';
+import { alerts } from './service.ts';
+
+stress(alerts);

@@ -1,0 +1,42 @@
+-- What is counted for those who look: folded from the rows that are written anyway.
+
+CREATE TABLE metric (
+  name    TEXT NOT NULL,
+  labels  TEXT NOT NULL,          -- {"model":"…","status":"ok"}, its keys in the family's order
+  value   REAL NOT NULL,
+  PRIMARY KEY (name, labels)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric_hour (
+  hour_at  INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  labels   TEXT NOT NULL,
+  value    REAL NOT NULL,
+  PRIMARY KEY (hour_at, name, labels)
+) STRICT, WITHOUT ROWID;
+
+-- How far each table is folded. What was still going on when it was passed is in fold_open.
+CREATE TABLE fold (
+  source    TEXT PRIMARY KEY,
+  upto      INTEGER NOT NULL,
+  upto_key  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE fold_open (
+  source  TEXT NOT NULL,
+  row     INTEGER NOT NULL,
+  PRIMARY KEY (source, row)
+) STRICT, WITHOUT ROWID;
+
+-- Whether each service was up, five minutes at a time.
+CREATE TABLE presence (
+  service    TEXT NOT NULL,
+  slot_at    INTEGER NOT NULL,
+  looks      INTEGER NOT NULL,
+  up         INTEGER NOT NULL,
+  rss_bytes  INTEGER NOT NULL,
+  delay_ms   REAL NOT NULL,
+  PRIMARY KEY (service, slot_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX call_closed ON call (closed_at) WHERE closed_at IS NOT NULL;
