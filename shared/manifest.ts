@@ -206,6 +206,7 @@ export const houseJobs: readonly HouseJob[] = [
   { name: 'daily backup', service: 'backup', spec: '40 3 * * *', missed: 'once' },
   { name: 'consolidate memory', service: 'memory', spec: '20 3 * * *', missed: 'once' },
   { name: 'prune', service: 'backup', spec: '20 4 * * *', missed: 'once' },
+  { name: 'weekly report', service: 'metrics', spec: '0 8 * * 1', missed: 'once' },
 ];
 
 /** Whether the manifest gives the service this secret. */

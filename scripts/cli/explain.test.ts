@@ -197,7 +197,7 @@ async function lived(t: TestContext) {
       message_ref: '900',
       now: start + 1000,
     }),
-    rating.give({ turn_id: TURN, good: true, sender: '7', at: start + 9000 }),
+    rating.give({ turn_id: TURN, good: true, why: null, sender: '7', at: start + 9000 }),
   ]);
   const [[going]] = await telegram.commit([outbound.claim('o', start + 1010)]);
   assert.ok(going);

@@ -9,12 +9,14 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { quality } from './quality/quality.ts';
 
 export const metrics = service({
   name: 'metrics',
   config,
   async start(ctx) {
     ctx.doing('counting');
+    quality(ctx);
   },
 });
 

@@ -65,7 +65,7 @@ CREATE TABLE answer_check (
   turn_id      TEXT PRIMARY KEY,
   model        TEXT NOT NULL,
   state        TEXT NOT NULL CHECK (state IN ('planned', 'asked', 'done', 'failed', 'skipped')),
-  step         TEXT NOT NULL,
+  step         TEXT NOT NULL DEFAULT '',
   verdict      TEXT CHECK (verdict IN ('supported', 'unsupported', 'unclear')),
   claims_json  TEXT,
   problem      TEXT,
@@ -74,6 +74,8 @@ CREATE TABLE answer_check (
   at           INTEGER NOT NULL,
   finished_at  INTEGER
 ) STRICT;
+
+CREATE INDEX answer_check_finished ON answer_check (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX answer_check_open ON answer_check (due_at) WHERE state IN ('planned', 'asked');
 
@@ -894,9 +896,12 @@ CREATE TABLE quality (
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
   good     INTEGER NOT NULL,
+  why      TEXT CHECK (why IN ('made up', 'not helpful')),
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX rating_at ON rating (at);
 
 CREATE TABLE recalled (
   id         INTEGER PRIMARY KEY,
@@ -994,6 +999,8 @@ CREATE TABLE slot (
   UNIQUE (job, due_at)
 ) STRICT;
 
+CREATE INDEX slot_finished ON slot (finished_at) WHERE finished_at IS NOT NULL;
+
 CREATE INDEX slot_job ON slot (job, id);
 
 CREATE INDEX slot_open ON slot (service, id) WHERE state IN ('due', 'started');
@@ -1083,6 +1090,10 @@ CREATE TABLE task (
 , due_at INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX task_conversation ON task (conversation, id);
+
+CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX task_held ON task (changed_at) WHERE state = 'held';
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
 
@@ -1205,6 +1216,10 @@ CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running'
 CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
+
+CREATE INDEX turn_finished ON turn (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX turn_held ON turn (changed_at) WHERE state = 'held';
 
 CREATE TABLE wish (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,

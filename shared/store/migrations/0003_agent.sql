@@ -108,6 +108,7 @@ CREATE INDEX decision_at ON decision (at);
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
   good     INTEGER NOT NULL,
+  why      TEXT CHECK (why IN ('made up', 'not helpful')),
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;
