@@ -27,6 +27,7 @@ import { memory } from './cli/memory.ts';
 import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
+import { report } from './cli/report.ts';
 import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
@@ -58,6 +59,7 @@ const verbs = [
   memory,
   retry,
   cost,
+  report,
   budget,
   pair,
   members,

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as answer_check from './answer_check.ts';
 import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
 import * as backup from './backup.ts';
@@ -40,6 +41,7 @@ import * as permission from './permission.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
 import * as profile from './profile.ts';
+import * as quality from './quality.ts';
 import * as recalled from './recalled.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
@@ -67,6 +69,7 @@ const SHORT = [
   'turn_active',
   'turn_due',
   'outbound_queue',
+  'answer_check_open',
   'call_open',
   'press_pending',
   'incident_open',
@@ -122,6 +125,23 @@ const [anError, itsCount] = error.record(
 );
 
 const verbs: (Op | Query<unknown>)[] = [
+  answer_check.next,
+  answer_check.ask('t', 's', 1),
+  answer_check.end({ turn_id: 't', step: 's' }, { state: 'failed', problem: '', now: 1 }),
+  answer_check.putOff(1, ''),
+  answer_check.drop(1),
+  answer_check.underWay(1),
+  quality.between(1, 2),
+  ...quality.put(1, 2, []),
+  quality.newest,
+  quality.answers(1, 2),
+  quality.held(1, 2),
+  quality.decisions(1, 2),
+  quality.works(1, 2),
+  quality.judgedLate(1),
+  quality.answered({ at: 1, id: 't' }, 9),
+  total.hours(1, 2),
+  total.first,
   attachment.waiting(1),
   attachment.claim(1, 2),
   attachment.adopt(1),

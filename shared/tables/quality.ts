@@ -165,9 +165,9 @@ export function works(
 export function judgedLate(from_at: number): Query<{ at: number }> {
   return {
     verb: 'quality.judgedLate',
-    sql: `SELECT t.finished_at AS at FROM rating r JOIN turn t ON t.id = r.turn_id
+    sql: `SELECT t.finished_at AS at FROM rating r CROSS JOIN turn t ON t.id = r.turn_id
             WHERE r.at >= ? AND t.finished_at < ?
-          UNION SELECT t.finished_at FROM answer_check a JOIN turn t ON t.id = a.turn_id
+          UNION SELECT t.finished_at FROM answer_check a CROSS JOIN turn t ON t.id = a.turn_id
             WHERE a.finished_at >= ? AND t.finished_at < ?`,
     args: [from_at, from_at, from_at, from_at],
   };
