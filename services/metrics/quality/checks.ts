@@ -78,9 +78,10 @@ async function act(ctx: Ctx, check: Check, ask: typeof fetch): Promise<void> {
   try {
     await follow(ctx, check, ask);
   } catch (error) {
-    // It was forgotten while it was asked: nothing of the reply is kept.
     if (!(error instanceof Fenced)) throw error;
-    ctx.log.info('check.superseded', { turn: check.turn_id });
+    // It was forgotten while it was asked: nothing of the reply is kept, and whoever forgets waits for its end.
+    const [now] = await ctx.store.read(answer_check.ofTurn(check.turn_id));
+    if (now?.state === 'asked' && now.step === '') await follow(ctx, now, ask);
   }
 }
 
