@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openStore } from '#shared/store/store.ts';
+import * as answer_check from '#shared/tables/answer_check.ts';
 import * as call from '#shared/tables/call.ts';
 import * as decision from '#shared/tables/decision.ts';
 import * as error from '#shared/tables/error.ts';
@@ -40,6 +41,7 @@ async function lived(t: TestContext) {
     return store;
   };
   const [core, tools, telegram] = [await as('core'), await as('tools'), await as('telegram')];
+  const metrics = await as('metrics');
   const said = (source_key: string, text: string, state: 'pending' | 'refused', message_ref: string) =>
     inbound.receive({
       source: 'telegram:1',
@@ -197,7 +199,13 @@ async function lived(t: TestContext) {
       message_ref: '900',
       now: start + 1000,
     }),
-    rating.give({ turn_id: TURN, good: true, why: null, sender: '7', at: start + 9000 }),
+    rating.give({ turn_id: TURN, good: false, why: 'made up', sender: '7', at: start + 9000 }),
+  ]);
+  const asked = { turn_id: TURN, step: `check:${TURN}:1` };
+  await metrics.commit([
+    answer_check.plan(TURN, 'm', start + 9100),
+    answer_check.ask(TURN, asked.step, start + 9200),
+    answer_check.end(asked, { state: 'done', verdict: 'unsupported', claims: ['Sun.'], now: start + 9500 }),
   ]);
   const [[going]] = await telegram.commit([outbound.claim('o', start + 1010)]);
   assert.ok(going);
@@ -226,7 +234,8 @@ test('the life of a message is told in the order in which it happened, with what
     / 950 {2}warning {3}core turn\.postponed: no answer · 3 times · tried again later$/,
     / 1000 {2}ended {5}done$/,
     / 1100 {2}sent {6}reply sent: Sun\. · message 902$/,
-    / 9000 {2}rated {5}👍 by 7$/,
+    / 9000 {2}rated {5}👎 by 7 · made up$/,
+    / 9500 {2}checked {3}unsupported · "Sun\."$/,
     /^$/,
     /^done · 990 ms · 2 model calls, 3\.0k tokens, \$0\.012 · 1 tool calls · 1 errors$/,
   ];
@@ -240,7 +249,7 @@ test('a turn is found by its message, by what answered it, by its decision, and 
     const { code, stdout } = await vigil(home, ['explain', what, '--json']);
     assert.equal(code, 0, what);
     const told: { turn: { id: string }; events: unknown[] } = JSON.parse(stdout);
-    assert.deepEqual([told.turn.id, told.events.length], [TURN, 16], what);
+    assert.deepEqual([told.turn.id, told.events.length], [TURN, 17], what);
   }
 });
 

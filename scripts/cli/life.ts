@@ -2,6 +2,7 @@
 
 import { usd } from '#shared/base/money.ts';
 import type { Store } from '#shared/store/store.ts';
+import * as answer_check from '#shared/tables/answer_check.ts';
 import * as approval from '#shared/tables/approval.ts';
 import * as call from '#shared/tables/call.ts';
 import * as decision from '#shared/tables/decision.ts';
@@ -38,6 +39,7 @@ export async function factsOf(store: Store, of: turn.Turn) {
     errors: await store.read(error.ofTurn(id)),
     external: await store.read(external_call.ofTurn(id)),
     rating: (await store.read(rating.ofTurn(id)))[0] ?? null,
+    check: (await store.read(answer_check.ofTurn(id)))[0] ?? null,
   };
 }
 
@@ -45,7 +47,7 @@ export type Event = { at: number; what: string; detail: string };
 
 /** In the order in which it happened. Pure. */
 export function lifeOf(facts: Facts): Event[] {
-  const { turn, approvals, taints, errors, external, rating } = facts;
+  const { turn, approvals, taints, errors, external, rating, check } = facts;
   const events: Event[] = [
     ...facts.inbound.map((one) => received(one)),
     { at: turn.created_at, what: 'turn', detail: `${turn.id} in ${turn.conversation}` },
@@ -88,8 +90,24 @@ export function lifeOf(facts: Facts): Event[] {
     events.push({ at: turn.finished_at, what: 'ended', detail: joined([turn.state, why]) });
   }
   if (rating)
-    events.push({ at: rating.at, what: 'rated', detail: `${rating.good ? '👍' : '👎'} by ${rating.sender}` });
+    events.push({
+      at: rating.at,
+      what: 'rated',
+      detail: joined([`${rating.good ? '👍' : '👎'} by ${rating.sender}`, rating.why]),
+    });
+  if (check?.finished_at)
+    events.push({
+      at: check.finished_at,
+      what: 'checked',
+      detail: joined([check.verdict ?? check.state, check.problem, ...claimsOf(check)]),
+    });
   return events.toSorted((a, b) => a.at - b.at);
+}
+
+/** What nothing bears out. */
+function claimsOf({ claims_json }: answer_check.AnswerCheck): string[] {
+  const claims: string[] = JSON.parse(claims_json ?? '[]');
+  return claims.map((claim) => `"${excerpt(claim)}"`);
 }
 
 export function received(one: inbound.Told): Event {

@@ -17,6 +17,7 @@ import {
   summed,
   UNUSUAL,
 } from '#shared/metrics/quality.ts';
+import * as answer_check from '#shared/tables/answer_check.ts';
 import * as quality from '#shared/tables/quality.ts';
 import { harmless } from './explain.ts';
 import { openHouse } from './house.ts';
@@ -27,6 +28,8 @@ const DAYS = { day: 1, week: 7 } as const;
 /** So many days are drawn. */
 const DRAWN = 14;
 const NO_DATA = 'no data';
+/** So many answers that nothing bears out are named. */
+const MOST_named = 3;
 
 type Span = keyof typeof DAYS;
 type Options = { json?: boolean; by?: 'model' };
@@ -58,6 +61,7 @@ async function print(span: Span, options: Options): Promise<void> {
       span,
       present: within(from(length - 1), from(-1)),
       before: within(from(2 * length - 1), from(length - 1)),
+      unsupported: await store.read(answer_check.unsupported(from(length - 1), MOST_named)),
       days: Array.from({ length: DRAWN }, (_, nth) => {
         const back = DRAWN - 1 - nth;
         return { name: dayBefore(now, back).name, models: within(from(back), from(back - 1)) };
@@ -76,11 +80,17 @@ async function print(span: Span, options: Options): Promise<void> {
 }
 
 type Models = ReadonlyMap<string, Counts>;
-type Found = { span: Span; present: Models; before: Models; days: { name: string; models: Models }[] };
+type Found = {
+  span: Span;
+  present: Models;
+  before: Models;
+  days: { name: string; models: Models }[];
+  unsupported: { turn_id: string }[];
+};
 
 const SPAN = { day: ['today', 'yesterday'], week: ['these 7 days', 'the 7 before'] } as const;
 
-function drawn({ span, present, before, days }: Found): string {
+function drawn({ span, present, before, days, unsupported }: Found): string {
   const [counts, earlier] = [present.get(ALL) ?? {}, before.get(ALL) ?? {}];
   const rows = figures.map((figure) => {
     const [value, was] = [figureIn(figure, counts), figureIn(figure, earlier)];
@@ -96,12 +106,12 @@ function drawn({ span, present, before, days }: Found): string {
   });
   const [now, then] = SPAN[span];
   const text = table(['', `>${now}`, `>${then}`, '>change', `last ${DRAWN} days`, 'of'], rows);
-  const notes = notesOn(counts, present);
+  const notes = notesOn(counts, present, unsupported);
   return `${text}${notes === '' ? '' : `\n${notes}\n`}`;
 }
 
 /** What the figures are made of, as far as a person can do something about it. */
-function notesOn(counts: Counts, present: Models): string {
+function notesOn(counts: Counts, present: Models, unsupported: Found['unsupported']): string {
   if (present.size === 0)
     return 'Nothing is counted of this time: the service metrics does so, when it runs.';
   const { cost_nanousd = 0, up = 0, down = 0, checked = 0, tokens = 0 } = counts;
@@ -117,6 +127,7 @@ function notesOn(counts: Counts, present: Models): string {
     `${usd(cost_nanousd)} for ${about(tokens)} tokens · 👍 ${up} 👎 ${down} · ${grouped(checked)} answers checked`,
     ...(parts.length > 0 ? [`Not completed: ${parts.join(', ')}.`] : []),
     ...(doubts.length > 0 ? [`Made up: ${doubts.join(', ')}.`] : []),
+    ...unsupported.map(({ turn_id }) => `Not borne out: vigil explain ${turn_id}`),
     ...(over !== null && over !== undefined && over > UNUSUAL
       ? [styleText('yellow', `Tokens are more than ${UNUSUAL * 100} % above the usual.`)]
       : []),
@@ -137,21 +148,25 @@ const DOUBTS = {
   invented: 'wanted a tool that there is none of',
 } as const;
 
+/** Each model, the dearest first. */
+const dearest = (models: Models) =>
+  [...models]
+    .filter(([model]) => model !== ALL)
+    .sort(([, a], [, b]) => (b.cost_nanousd ?? 0) - (a.cost_nanousd ?? 0));
+
 function byModel({ span, present }: Found): string {
-  const models = [...present].filter(([model]) => model !== ALL);
+  const models = dearest(present);
   if (models.length === 0) return `No model was used ${SPAN[span][0]}, or nothing is counted of it yet.\n`;
   const shown = figures.filter((figure) => models.some(([, counts]) => figureIn(figure, counts) !== null));
-  const rows = models
-    .sort(([, a], [, b]) => (b.cost_nanousd ?? 0) - (a.cost_nanousd ?? 0))
-    .map(([model, counts]) => [
-      harmless(model),
-      usd(counts.cost_nanousd ?? 0),
-      ...shown.map((figure) => {
-        const value = figureIn(figure, counts);
-        const n = figure.name === 'satisfied_share' ? ` (${numberOf(figure, counts)})` : '';
-        return value === null ? styleText('dim', '–') : `${inWords(figure, value)}${n}`;
-      }),
-    ]);
+  const rows = models.map(([model, counts]) => [
+    harmless(model),
+    usd(counts.cost_nanousd ?? 0),
+    ...shown.map((figure) => {
+      const value = figureIn(figure, counts);
+      const n = figure.name === 'satisfied_share' ? ` (${numberOf(figure, counts)})` : '';
+      return value === null ? styleText('dim', '–') : `${inWords(figure, value)}${n}`;
+    }),
+  ]);
   return table(['model', '>cost', ...shown.map(({ title }) => `>${title}`)], rows);
 }
 
@@ -172,9 +187,7 @@ function told({ span, present, before, days }: Found, { by }: Options) {
     before: all(before),
     days: days.map(({ name, models }) => ({ name, ...all(models) })),
     ...(by === 'model' && {
-      models: [...present]
-        .filter(([model]) => model !== ALL)
-        .map(([model, counts]) => ({ model, ...worked(counts) })),
+      models: dearest(present).map(([model, counts]) => ({ model, ...worked(counts) })),
     }),
   };
 }

@@ -133,21 +133,22 @@ export function end(
   };
 }
 
-/** No more are wanted. */
-export function drop(now: number): Op {
-  return {
-    verb: 'answer_check.drop',
-    sql: `UPDATE answer_check SET state = 'skipped', problem = 'switched off', finished_at = ? WHERE ${OPEN}`,
-    args: [now],
-  };
-}
-
 /** Those whose question may be leaving just now. */
 export function underWay(now: number): Query<{ turn_id: string }> {
   return {
     verb: 'answer_check.underWay',
     sql: `SELECT turn_id FROM answer_check WHERE ${OPEN} AND state = 'asked' AND due_at > ? AND due_at <= ?`,
     args: [now, now + LEASE_ms],
+  };
+}
+
+/** The latest answers that nothing bears out. */
+export function unsupported(from_at: number, most: number): Query<Pick<AnswerCheck, 'turn_id'>> {
+  return {
+    verb: 'answer_check.unsupported',
+    sql: `SELECT turn_id FROM answer_check WHERE finished_at >= ? AND verdict = 'unsupported'
+          ORDER BY finished_at DESC LIMIT ?`,
+    args: [from_at, most],
   };
 }
 

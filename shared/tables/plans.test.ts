@@ -129,7 +129,7 @@ const verbs: (Op | Query<unknown>)[] = [
   answer_check.ask('t', 's', 1),
   answer_check.end({ turn_id: 't', step: 's' }, { state: 'failed', problem: '', now: 1 }),
   answer_check.putOff(1, ''),
-  answer_check.drop(1),
+  answer_check.unsupported(1, 9),
   answer_check.underWay(1),
   quality.between(1, 2),
   ...quality.put(1, 2, []),

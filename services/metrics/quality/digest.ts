@@ -20,7 +20,7 @@ import * as quality from '#shared/tables/quality.ts';
 import * as slot from '#shared/tables/slot.ts';
 import * as slot_outcome from '#shared/tables/slot_outcome.ts';
 import type { Config } from '../config.ts';
-import { count } from './days.ts';
+import { count, staleDays } from './days.ts';
 
 const JOB = 'weekly report';
 
@@ -44,8 +44,8 @@ async function tell(ctx: Context<Config>, { id, due_at }: slot.Slot): Promise<vo
     const why = config.weekly ? 'there is nobody to tell it to' : 'switched off: [metrics] weekly';
     return void (await persist([end('skipped', why)]));
   }
-  // Of yesterday something may have come since it was counted.
-  await count(ctx, dayBefore(due_at, 1));
+  // Whoever was off over Sunday has not counted it yet.
+  for (const day of await staleDays(ctx)) await count(ctx, day);
   const [week, before] = [weekBefore(due_at, 1), weekBefore(due_at, 2)];
   const [counts = {}, earlier = {}] = await Promise.all(
     [week, before].map(async ({ starts_at, ends_at }) =>
@@ -101,7 +101,7 @@ export function digestOf(
   const thumbs = up + down === 0 ? 'nobody rated an answer' : `👍 ${up} 👎 ${down}`;
   const flags = made_up > 0 ? `, ${made_up} made up by your word` : '';
   return [
-    `Your week, ${days}: ${messages} messages answered for ${usd(cost_nanousd)}; ${thumbs}${flags}.`,
+    `Your week, ${days}: ${messages} ${messages === 1 ? 'message' : 'messages'} answered for ${usd(cost_nanousd)}; ${thumbs}${flags}.`,
     '',
     ...lines.map((line) => line.replace(/^./, (letter) => letter.toUpperCase())),
     '',
