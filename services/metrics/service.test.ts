@@ -104,13 +104,7 @@ test('it is there for programs of this machine, to be read and nothing else', as
   await house.serve('metrics');
   assert.equal((await ask(house, '/metrics', { host: `localhost:${house.port + 4}` })).status, 200);
   assert.equal((await ask(house, '/metrics', { host: '127.0.0.1' })).status, 200);
-  for (const host of [
-    'evil.test',
-    '127.0.0.1.evil.test',
-    'localhost.evil.test:80',
-    '127.0.0.1@evil.test',
-    '',
-  ]) {
+  for (const host of ['evil.test', '127.0.0.1.evil.test', 'localhost.evil.test:80', '127.0.0.1@evil.test']) {
     assert.equal((await ask(house, '/metrics', { host })).status, 421, host);
   }
   const head = await ask(house, '/metrics', { method: 'HEAD' });
