@@ -117,7 +117,7 @@ async function follow(ctx: Ctx, check: Check, ask: typeof fetch): Promise<void> 
       ? ({ kind: 'useless', again_at: now } as const)
       : onStatus(reply.status, reply.retry_after, now, dayBefore(now, -1).starts_at);
   const problem =
-    reply.status === 200 ? 'its reply is not of the form that was asked for' : wordless(reply.body);
+    reply.status === 200 ? 'its reply is not of the form that was asked for' : brief(reply.body);
   log.warn('check.unanswered', { turn: turn_id, kind: how.kind, problem });
   if (how.kind === 'unheard') return void (await persist([answer_check.askAgain(asked, how.again_at)]));
   if (how.kind === 'useless' && asked.attempts >= MOST_ATTEMPTS)
@@ -163,5 +163,4 @@ async function replyTo(
   }
 }
 
-/** What a row says of why stays when the words that it was about are forgotten. */
-const wordless = (why: string) => why.slice(0, 500).replace(/\s+/g, ' ');
+const brief = (why: string) => why.replace(/\s+/g, ' ').slice(0, 300);
