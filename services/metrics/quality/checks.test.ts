@@ -17,6 +17,7 @@ import { type Routers, startRouters } from '#shared/testing/routers.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { type Config, config } from '../config.ts';
 import { checks, isChosen } from './checks.ts';
+import { onStatus, verdictIn } from './question.ts';
 
 const HOUR_ms = 3_600_000;
 const DAY_ms = 24 * HOUR_ms;
@@ -309,4 +310,61 @@ test('a kill at any point has a check paid for once; while all is halted none is
   assert.equal(asked().length, 1);
   assert.equal((await rows(`SELECT 1 FROM call WHERE task = 'check'`)).length, 1);
   assert.equal(await second.stop(), 143);
+});
+
+test('the rehearsal model is not asked for a verdict that counts', async (t) => {
+  const bare = await buildHouse({ telegram: false, key: false, config: '[metrics]\ncheck_share = 1\n' });
+  t.after(() => bare.close());
+  await bare.serve('router');
+  const past = historyIn(await bare.store());
+  past.answer({ at: Date.now() - 1000 });
+  past.close();
+  await bare.serve('metrics');
+  const check = await until('it is over', async () => {
+    const [row] = await bare.read<AnswerCheck>('SELECT * FROM answer_check WHERE finished_at IS NOT NULL');
+    return row;
+  });
+  assert.deepEqual([check.state, check.problem], ['skipped', 'there is no model but the rehearsal']);
+});
+
+test('a verdict is one call of the tool, whole, with claims where it is bad and only there', () => {
+  const body = (input: unknown, more = {}) =>
+    JSON.stringify({
+      content: [{ type: 'tool_use', name: 'verdict', input }],
+      stop_reason: 'tool_use',
+      ...more,
+    });
+  const bad = { verdict: 'unsupported', claims: ['x'] };
+  assert.deepEqual(verdictIn(body(bad)), bad);
+  for (const wrong of [
+    { verdict: 'unsupported', claims: [] },
+    { verdict: 'supported', claims: ['x'] },
+    { verdict: 'fine', claims: [] },
+    { verdict: 'supported' },
+    { verdict: 'supported', claims: [], more: 1 },
+    { verdict: 'unsupported', claims: Array(6).fill('x') },
+    { verdict: 'unsupported', claims: ['x'.repeat(501)] },
+  ])
+    assert.equal(verdictIn(body(wrong)), null, JSON.stringify(wrong));
+  assert.equal(verdictIn(body(bad, { stop_reason: 'max_tokens' })), null);
+  const twice = JSON.parse(body(bad)).content;
+  assert.equal(verdictIn(body(bad, { content: [...twice, ...twice] })), null);
+  for (const text of ['', 'null', '[]', '{"content":[]}', '{"content":[null]}'])
+    assert.equal(verdictIn(text), null, text);
+});
+
+test('what no reply came to is asked again, later, or was useless: by what is known of it', () => {
+  const of = (status: number | null, retry: string | null = null) => {
+    const { kind, again_at } = onStatus(status, retry, 0, 99 * HOUR_ms);
+    return [kind, again_at / 60_000];
+  };
+  assert.deepEqual(of(null), ['unheard', 1]);
+  assert.deepEqual(of(409), ['unheard', 1]);
+  assert.deepEqual(of(402), ['later', 99 * 60]);
+  assert.deepEqual(of(402, '7200'), ['later', 120]);
+  assert.deepEqual(of(429, '5'), ['later', 1]);
+  assert.deepEqual(of(529), ['later', 60]);
+  assert.deepEqual(of(401), ['later', 99 * 60]);
+  assert.deepEqual(of(400), ['useless', 60]);
+  assert.deepEqual(of(502), ['useless', 60]);
 });

@@ -85,48 +85,57 @@ async function act(ctx: Ctx, check: Check, ask: typeof fetch): Promise<void> {
   }
 }
 
+/** Asks, or asks again under the step of before. */
 async function follow(ctx: Ctx, check: Check, ask: typeof fetch): Promise<void> {
-  const { store, clock, config, persist, log } = ctx;
-  const { turn_id } = check;
-  const planned = check.state === 'planned';
-  const skip = (problem: string) =>
-    persist([answer_check.end(check, { state: 'skipped', problem, now: clock.now() })]);
-  if (!planned && check.step === '') return void (await skip('forgotten'));
-  if (planned && config.check_share === 0) return void (await skip('switched off'));
-  if (planned && clock.now() - check.at > LONGEST_WAIT_ms) return void (await skip('it waited too long'));
-  const sources = await sourcesOf(store.read, turn_id);
-  if ('unfit' in sources) return void (await skip(sources.unfit));
-  const asked = planned
-    ? { ...check, step: `check:${turn_id}:${check.attempts + 1}`, attempts: check.attempts + 1 }
-    : check;
-  if (planned) await persist([answer_check.ask(turn_id, asked.step, clock.now())]);
-  const reply = await replyTo(ctx, ask, asked.step, sources.told);
+  const { store, clock, persist } = ctx;
+  const problem = whyNot(ctx, check);
+  if (problem !== null) return skip(ctx, check, problem);
+  const sources = await sourcesOf(store.read, check.turn_id);
+  if ('unfit' in sources) return skip(ctx, check, sources.unfit);
+  if (check.state === 'asked') return settle(ctx, check, await replyTo(ctx, ask, check.step, sources.told));
+  const attempts = check.attempts + 1;
+  const asked = { ...check, attempts, step: `check:${check.turn_id}:${attempts}` };
+  await persist([answer_check.ask(check.turn_id, asked.step, clock.now())]);
+  await settle(ctx, asked, await replyTo(ctx, ask, asked.step, sources.told));
+}
+
+/** What is asked already is paid for. */
+function whyNot({ config, clock }: Ctx, { state, step, at }: Check): string | null {
+  if (state === 'asked') return step === '' ? 'forgotten' : null;
+  if (config.check_share === 0) return 'switched off';
+  return clock.now() - at > LONGEST_WAIT_ms ? 'it waited too long' : null;
+}
+
+async function skip({ persist, clock }: Ctx, check: Check, problem: string): Promise<void> {
+  await persist([answer_check.end(check, { state: 'skipped', problem, now: clock.now() })]);
+}
+
+async function settle(ctx: Ctx, check: Check, reply: Reply): Promise<void> {
+  const { persist, log } = ctx;
   if (ctx.signal.aborted) return;
-  const now = clock.now();
-  if (reply.target?.startsWith('rehearsal/')) {
-    const problem = 'there is no model but the rehearsal';
-    return void (await persist([answer_check.end(asked, { state: 'skipped', problem, now })]));
-  }
-  const verdict = reply.status === 200 ? verdictIn(reply.body) : null;
+  const { turn_id: turn } = check;
+  const now = ctx.clock.now();
+  if (reply.target?.startsWith('rehearsal/')) return skip(ctx, check, 'there is no model but the rehearsal');
+  const answered = reply.status === 200;
+  const verdict = answered ? verdictIn(reply.body) : null;
   if (verdict) {
-    log.info('check.done', { turn: turn_id, verdict: verdict.verdict });
-    return void (await persist([answer_check.end(asked, { state: 'done', ...verdict, now })]));
+    log.info('check.done', { turn, verdict: verdict.verdict });
+    return void (await persist([answer_check.end(check, { state: 'done', ...verdict, now })]));
   }
-  const how =
-    reply.status === 200
-      ? ({ kind: 'useless', again_at: now } as const)
-      : onStatus(reply.status, reply.retry_after, now, dayBefore(now, -1).starts_at);
-  const problem =
-    reply.status === 200 ? 'its reply is not of the form that was asked for' : brief(reply.body);
-  log.warn('check.unanswered', { turn: turn_id, kind: how.kind, problem });
-  if (how.kind === 'unheard') return void (await persist([answer_check.askAgain(asked, how.again_at)]));
-  if (how.kind === 'useless' && asked.attempts >= MOST_ATTEMPTS)
-    return void (await persist([answer_check.end(asked, { state: 'failed', problem, now })]));
-  const unpaid = how.kind === 'later';
-  await persist([
-    answer_check.again(asked, { due_at: how.again_at, problem, unpaid }),
-    ...(unpaid ? [answer_check.putOff(how.again_at, problem)] : []),
-  ]);
+  const problem = answered ? 'its reply is not of the form that was asked for' : brief(reply.body);
+  const { kind, again_at: due_at } = answered
+    ? { kind: 'useless', again_at: now }
+    : onStatus(reply.status, reply.retry_after, now, dayBefore(now, -1).starts_at);
+  log.warn('check.unanswered', { turn, kind, problem });
+  if (kind === 'unheard') await persist([answer_check.askAgain(check, due_at)]);
+  else if (kind === 'useless' && check.attempts >= MOST_ATTEMPTS)
+    await persist([answer_check.end(check, { state: 'failed', problem, now })]);
+  else if (kind === 'useless') await persist([answer_check.again(check, { due_at, problem, unpaid: false })]);
+  else
+    await persist([
+      answer_check.again(check, { due_at, problem, unpaid: true }),
+      answer_check.putOff(due_at, problem),
+    ]);
 }
 
 type Reply = { status: number | null; body: string; target: string | null; retry_after: string | null };
