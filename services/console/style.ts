@@ -75,8 +75,8 @@ footer a { color: var(--soft); }
 .lamp { flex: none; display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; background: var(--soft); box-shadow: 0 0 0 4px color-mix(in srgb, currentColor 15%, transparent); }
 .lamp.good { color: var(--good); background: var(--good); } .lamp.warn { color: var(--warn); background: var(--warn); } .lamp.bad { color: var(--bad); background: var(--bad); } .lamp.calm { color: var(--calm); background: var(--calm); }
 
-.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; margin: 0 0 1rem; box-shadow: var(--shadow); }
-.stat { background: var(--card); padding: .8rem 1rem .75rem; margin: 0; min-width: 0; }
+.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; margin: 0 0 1rem; }
+.stat { padding: .8rem 1rem .75rem; margin: 0; min-width: 0; box-shadow: 1px 0 var(--line), 0 1px var(--line); }
 .stat dt { color: var(--soft); font-size: .82rem; font-weight: 520; }
 .stat dd { margin: .1rem 0 0; font-size: 1.5rem; font-weight: 640; letter-spacing: -.02em; line-height: 1.2; }
 .stat dd.note { font-size: .82rem; font-weight: 400; letter-spacing: 0; line-height: 1.4; margin-top: .25rem; }
