@@ -18,8 +18,8 @@ import * as presence from '#shared/tables/presence.ts';
 import * as total from '#shared/tables/total.ts';
 import { grown, type Hour, pace } from '../burn.ts';
 import { framed, meter, plot, sparkline, strip } from '../chart.ts';
+import { since } from '../halting.ts';
 import type { Console, Html, Page, Visit } from '../page.ts';
-import { since } from '../shell.ts';
 import { ago, button, bytes, card, count, pill, spell, stat, stats, type Tone, table } from '../ui.ts';
 
 const HOUR_ms = 3_600_000;
