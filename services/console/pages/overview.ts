@@ -67,6 +67,7 @@ export const overview: Page = {
   actions: {
     async acknowledge({ ctx, by }, form) {
       const id = form.get('incident') ?? '';
+      if (!/^\d+$/.test(id)) return { say: 'It was not said what was seen.', refused: true };
       await ctx.store.commit([
         alertWish.post({ kind: 'acknowledge', about: id, given_by: by, now: ctx.clock.now() }),
       ]);
