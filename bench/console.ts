@@ -16,7 +16,8 @@ import { sleep } from '#shared/base/clock.ts';
 import { root } from '#shared/base/root.ts';
 import { openStore } from '#shared/store/store.ts';
 import { consoleOf, linkInto, noBrowser } from '#shared/testing/browser.ts';
-import type { House } from '#shared/testing/house.ts';
+import { buildHouse, type House } from '#shared/testing/house.ts';
+import { until } from '#shared/testing/scratch.ts';
 import { pages } from '../services/console/pages.ts';
 import { median, table } from './table.ts';
 
@@ -72,6 +73,7 @@ test('the console', { timeout: 600_000 }, async (t: TestContext) => {
   });
   const paints: number[] = [];
   let bytes = 0;
+  let loaded = 0;
   for (let nth = 0; nth < Number(values.loads); nth++) {
     const context = await browser.newContext();
     const fresh = await context.newPage();
@@ -86,7 +88,11 @@ test('the console', { timeout: 600_000 }, async (t: TestContext) => {
       bytes += encodedDataLength;
     });
     await fresh.reload({ waitUntil: 'load' });
-    paints.push(await fresh.evaluate(`performance.getEntriesByName('first-contentful-paint')[0].startTime`));
+    // Before it renews itself.
+    loaded = bytes;
+    const paint = () =>
+      fresh.evaluate<number>(`performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0`);
+    paints.push(await until('it is painted', async () => (await paint()) || null));
     await context.close();
   }
   const rows: string[][] = [];
@@ -100,14 +106,13 @@ test('the console', { timeout: 600_000 }, async (t: TestContext) => {
     rows.push([name, median(took).toFixed(0)]);
   }
   console.log(
-    `first load ${(bytes / 1000).toFixed(1)} KB; first paint ${median(paints).toFixed(0)} ms (median of ${paints.length})`,
+    `first load ${(loaded / 1000).toFixed(1)} KB; first paint ${median(paints).toFixed(0)} ms (median of ${paints.length})`,
   );
-  console.log(table(['page', '>ms'], rows));
+  console.log(table(['page', 'ms'], rows));
   await browser.close();
 });
 
 test('its process', { timeout: 600_000 }, async (t: TestContext) => {
-  const { buildHouse } = await import('#shared/testing/house.ts');
   const house = await buildHouse({ bundled: true });
   t.after(() => house.close());
   await house.start();
