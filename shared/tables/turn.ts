@@ -328,10 +328,10 @@ export function found(prefix: string): Query<Turn> {
   };
 }
 
-/** Those that wait for their owner's decision. Looks through all there is: for a person who asks. */
+/** Those that wait for their owner's decision. */
 export const held: Query<Pick<Turn, 'id' | 'conversation' | 'error'>> = {
   verb: 'turn.held',
-  sql: `SELECT id, conversation, error FROM turn WHERE state = 'held' ORDER BY id`,
+  sql: `SELECT id, conversation, error FROM turn WHERE state = 'held' AND state IN ('held', 'dead') ORDER BY id`,
   args: [],
 };
 
