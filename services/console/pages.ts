@@ -1,5 +1,13 @@
 /** The pages, in the order of the navigation. */
 
 import type { Page } from './page.ts';
+import { access } from './pages/access.ts';
+import { halt } from './pages/halt.ts';
+import { overview } from './pages/overview.ts';
 
-export const pages: readonly Page[] = [];
+export const pages: readonly Page[] = [
+  overview,
+  // Reached from others alone.
+  halt,
+  access,
+];
