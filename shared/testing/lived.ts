@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { ServiceName } from '../manifest.ts';
 import type { Home } from '../runtime/home.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import * as call from '../tables/call.ts';
 import * as decision from '../tables/decision.ts';
 import * as error from '../tables/error.ts';
@@ -43,16 +44,32 @@ const WORDS = {
   request: '{"model":"m","system":"be good"}',
 };
 
-/** @param words in the place of those that it has by itself */
+/** A home of its own. */
 export async function lived(t: TestContext, words: Partial<typeof WORDS> = {}): Promise<Home> {
-  const say = { ...WORDS, ...words };
   const { home, router } = await quietHome(t);
-  const as = async (principal: string) => {
+  const as = async (principal: ServiceName) => {
+    if (principal === 'router') return router;
     const store = await openStore({ directory: home.state, principal, flush: 'normal' });
     t.after(() => store.close());
     return store;
   };
-  const [core, tools, telegram] = [await as('core'), await as('tools'), await as('telegram')];
+  await liveThrough(home, as, words);
+  return home;
+}
+
+/** @param as the home's store as each service sees it @param words in the place of those that it has by itself */
+export async function liveThrough(
+  home: Home,
+  as: (principal: ServiceName) => Promise<Store>,
+  words: Partial<typeof WORDS> = {},
+): Promise<void> {
+  const say = { ...WORDS, ...words };
+  const [core, tools, telegram, router] = [
+    await as('core'),
+    await as('tools'),
+    await as('telegram'),
+    await as('router'),
+  ];
   const said = (source_key: string, text: string, state: 'pending' | 'refused', message_ref: string) =>
     inbound.receive({
       source: 'telegram:1',
@@ -212,5 +229,4 @@ export async function lived(t: TestContext, words: Partial<typeof WORDS> = {}): 
   const [[going]] = await telegram.commit([outbound.claim('o', start + 1010)]);
   assert.ok(going);
   await telegram.commit([outbound.sent(going, { now: start + 1100, refs_json: '[902]', last: true })]);
-  return home;
 }
