@@ -221,6 +221,7 @@ export async function liveThrough(
       kind: 'reply',
       turn_id: TURN,
       text: say.answer,
+      format: 'markdown',
       message_ref: '900',
       now: start + 1000,
     }),

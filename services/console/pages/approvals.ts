@@ -65,7 +65,7 @@ export async function waiting(visit: Visit, one: approval.Approval, from: string
       ['No after', when(one.expires_at)],
     ])}
     ${call ? html`<details><summary>All that the tool is given</summary>${verbatim(indented(call.input_json), 'arguments', WHOLE_chars)}</details>` : ''}
-    <p class="buttons">${choices.map((choice, nth) =>
+    <div class="buttons">${choices.map((choice, nth) =>
       button(
         visit,
         {
@@ -80,7 +80,7 @@ export async function waiting(visit: Visit, one: approval.Approval, from: string
           about: `${isQuestion ? plain(choice, 200) : (LABELS[choice] ?? choice)}: ${plain(one.tool, 60)}`,
         },
       ),
-    )}</p></section>`;
+    )}</div></section>`;
 }
 
 const LABELS: Record<string, string> = { once: 'Allow once', always: 'Always for this', deny: 'Deny' };

@@ -168,7 +168,7 @@ function shown(visit: Visit, line: Line): Html {
     file ? html`<p class="soft">file ${plain(file.name, 200)}: <code>${plain(file.path, 300)}</code></p>` : ''
   }</div>${
     isReply && turn_id
-      ? html`<p class="acts"><a href="${href(visit, `decision/${turn_id}`)}">Why</a>${press(visit, `good:${turn_id}`, '👍', 'Rate as good')}${press(visit, `bad:${turn_id}`, '👎', 'Rate as bad')}</p>`
+      ? html`<div class="acts"><a href="${href(visit, `decision/${turn_id}`)}">Why</a>${press(visit, `good:${turn_id}`, '👍', 'Rate as good')}${press(visit, `bad:${turn_id}`, '👎', 'Rate as bad')}</div>`
       : ''
   }</li>`;
 }
@@ -197,11 +197,11 @@ async function now(visit: Visit): Promise<Html> {
     active
       ? html`<li data-key="now" class="own writing" aria-busy="true"><p class="who">Vigil <span class="soft">${plain(mine?.status || waitsFor(active), 300)}</span></p>${
           mine?.text ? html`<div dir="auto">${answer({ text: mine.text, format: 'markdown' })}</div>` : ''
-        }<p class="acts">${press(visit, `stop:${active.id}`, 'Stop', 'Stop this answer')}</p></li>`
+        }<div class="acts">${press(visit, `stop:${active.id}`, 'Stop', 'Stop this answer')}</div></li>`
       : ''
   }${asked.map((one) => html`<li data-key="a${one.id}">${waiting(visit, one, 'chat')}</li>`)}${parked.map(
     ({ id, error }) =>
-      html`<li data-key="k${id}" class="own aside"><p class="who">Vigil <span class="soft">needs your word</span></p><p class="words" dir="auto">${plain(error ?? 'It failed three times.', 1000)}</p><p class="acts">${press(visit, `retry:${id}`, 'Try again', 'Try it again')}${press(visit, `drop:${id}`, 'Drop', 'Drop it')}</p></li>`,
+      html`<li data-key="k${id}" class="own aside"><p class="who">Vigil <span class="soft">needs your word</span></p><p class="words" dir="auto">${plain(error ?? 'It failed three times.', 1000)}</p><div class="acts">${press(visit, `retry:${id}`, 'Try again', 'Try it again')}${press(visit, `drop:${id}`, 'Drop', 'Drop it')}</div></li>`,
   )}`;
 }
 

@@ -24,7 +24,6 @@ import { pressing } from '../press.ts';
 import { indented, plain, verbatim } from '../text.ts';
 import {
   button,
-  bytes,
   card,
   href,
   facts as pairs,
@@ -120,9 +119,12 @@ function summary(visit: Visit, told: Facts): Html {
     'Turn',
     html`${pairs([
       ['Id', html`<code>${turn.id}</code>`],
-      ['Conversation', plain(turn.conversation, 100)],
+      [
+        'Conversation',
+        html`<a href="${href(visit, 'decisions')}?${new URLSearchParams({ conversation: turn.conversation }).toString()}">${plain(turn.conversation, 100)}</a>`,
+      ],
       ['Asked by', turn.sender === null ? 'nobody: a job or a task' : plain(turn.sender, 100)],
-      ['Answered by', turn.alias],
+      ['Model chosen', turn.alias],
       [
         'Words of strangers',
         taints.length === 0
@@ -130,13 +132,13 @@ function summary(visit: Visit, told: Facts): Html {
           : html`${taints.slice(0, MOST).map(({ source }) => html`${plain(source, 200)}<br>`)}`,
       ],
       ['Rated', rating === null ? null : `${rating.good ? '👍' : '👎'} by ${plain(rating.sender, 60)}`],
-    ])}<p class="buttons">${
+    ])}<div class="buttons">${
       isOpen
         ? press('stop', 'Stop', 'Stop this turn')
         : turn.state === 'held'
           ? html`${press('retry', 'Try again', 'Try this turn again')}${press('drop', 'Drop', 'Drop this turn')}`
           : html`${press('good', '👍', 'Rate the answer as good')}${press('bad', '👎', 'Rate the answer as bad')}`
-    }</p>`,
+    }</div>`,
     { id: 'turn' },
   )}`;
 }
@@ -266,7 +268,7 @@ function result({ result_json, tool }: ToolCall): Html {
   if (result_json === null) return html``;
   const blocks: { type: string; text?: string; name?: string }[] = JSON.parse(result_json);
   const words = blocks.map((one) => one.text ?? `[${one.type} ${one.name ?? ''}]`).join('\n');
-  return html`<details><summary>Result, ${bytes(Buffer.byteLength(words))}</summary>${verbatim(words, `result of ${plain(tool, 60)}`)}</details>`;
+  return html`<details><summary>Result, ${about(Buffer.byteLength(words))} bytes</summary>${verbatim(words, `result of ${plain(tool, 60)}`)}</details>`;
 }
 
 function deliveries({ outbound }: Facts): Html {
