@@ -44,7 +44,7 @@ function block(node: Node, known: Known, depth: number): Html {
     case 'blockquote':
       return html`<blockquote>${blocks(node.children)}</blockquote>`;
     case 'code':
-      return html`<pre tabindex="0" role="region" aria-label="${node.lang ? `code, ${plain(node.lang, 32)}` : 'code'}"><code>${plain(node.value, 60_000)}</code></pre>`;
+      return html`<pre tabindex="0" role="group" aria-label="${node.lang ? `code, ${plain(node.lang, 32)}` : 'code'}"><code>${plain(node.value, 60_000)}</code></pre>`;
     case 'list':
       return list(node, known, depth);
     case 'table':
@@ -78,7 +78,7 @@ function list(node: Of<'list'>, known: Known, depth: number): Html {
 
 function table(node: Of<'table'>, known: Known): Html {
   const [head, ...rows] = node.children;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="table"><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="table"><table>
     <thead><tr>${head?.children.map((cell) => html`<th scope="col">${inline(cell.children, known)}</th>`) ?? ''}</tr></thead>
     <tbody>${rows.map((row) => html`<tr>${row.children.map((cell) => html`<td>${inline(cell.children, known)}</td>`)}</tr>`)}</tbody></table></div>`;
 }

@@ -27,7 +27,7 @@ const MOST_VERBATIM_chars = 20_000;
 
 /** With its lines as they are. @param label what it is, for whoever hears it */
 export function verbatim(text: string, label: string, most = MOST_VERBATIM_chars): Html {
-  return html`<pre class="verbatim" tabindex="0" role="region" aria-label="${label}" dir="auto">${plain(text, most)}</pre>`;
+  return html`<pre class="verbatim" tabindex="0" role="group" aria-label="${label}" dir="auto">${plain(text, most)}</pre>`;
 }
 
 /** JSON as a person reads it; what is none, as it is. */

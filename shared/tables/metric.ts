@@ -31,3 +31,11 @@ export function labelsOf(name: string, label: string): Query<{ value: string }> 
     args: [label, name],
   };
 }
+
+export function family(name: string): Query<Metric> {
+  return {
+    verb: 'metric.family',
+    sql: 'SELECT name, labels, value FROM metric WHERE name = ? ORDER BY labels',
+    args: [name],
+  };
+}

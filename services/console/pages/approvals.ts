@@ -147,7 +147,7 @@ function standing(visit: Visit, given: readonly permission.Permission[]): Html {
       { head: 'What' },
       { head: 'By', minor: true },
       { head: 'Since', minor: true },
-      { head: '' },
+      { head: 'Change' },
     ],
     given.map((one) => [
       plain(one.tool, 60),

@@ -22,18 +22,7 @@ import { answer } from '../answered.ts';
 import type { Html, Page, Shown, Visit } from '../page.ts';
 import { pressing } from '../press.ts';
 import { indented, plain, verbatim } from '../text.ts';
-import {
-  button,
-  card,
-  href,
-  facts as pairs,
-  pill,
-  spell,
-  stat,
-  type Tone,
-  table,
-  when,
-} from '../ui.ts';
+import { button, card, href, facts as pairs, pill, spell, stat, type Tone, table, when } from '../ui.ts';
 import { rowsOf, waterfall } from '../waterfall.ts';
 import { toneOf } from './decisions.ts';
 
@@ -315,7 +304,7 @@ function timeline(told: Facts): Html {
   const events = lifeOf(told);
   const first = events[0]?.at ?? 0;
   return html`${table(
-    [{ head: 'After', number: true }, { head: 'What' }, { head: '' }],
+    [{ head: 'After', number: true }, { head: 'What' }, { head: 'Which' }],
     events
       .slice(0, 5 * MOST)
       .map(({ at, what, detail }) => [
