@@ -7,12 +7,9 @@ import type { Html } from './page.ts';
 const HIDDEN =
   /[^\P{Cc}\n\t]|[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
-/** In the place of a sign that hides: its picture, or its number. */
+/** In the place of a sign that hides: its number, which every font has. */
 function shown(sign: string): string {
-  const code = sign.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
-  return `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+  return `[U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`;
 }
 
 /** @param most characters; of what is longer, the beginning, and how much is left out */

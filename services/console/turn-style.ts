@@ -2,8 +2,8 @@
 
 export const turnStyle: string = `
 .verbatim { max-height: 26rem; overflow-y: auto; }
-.asked .verbatim { max-height: none; font-size: .95rem; }
-.part { border-top: 1px solid var(--line); padding: .8rem 0 .2rem; } .part h3 { margin: 0 0 .4rem; } .part details { margin: .6rem 0; }
+.asked details { margin: .5rem 0 0; } .asked .verbatim { max-height: none; font-size: .95rem; }
+.part { border-top: 1px solid var(--line); padding: .8rem 0 .2rem; } .part + .part { margin-top: .8rem; } .part h3 { margin: 0 0 .4rem; } .part details { margin: .6rem 0; }
 .waterfall ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 2px; }
 .waterfall li, .waterfall .axis { display: grid; grid-template-columns: minmax(5rem, 12rem) minmax(0, 1fr) 4.5rem; gap: .8rem; align-items: center; font-size: .88rem; }
 .waterfall .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .waterfall .took { color: var(--soft); text-align: right; white-space: nowrap; }
@@ -18,6 +18,7 @@ export const turnStyle: string = `
 .chat { display: flex; flex-direction: column; gap: .8rem; height: calc(100vh - 11rem); min-height: 22rem; } .chat > p { margin: 0; }
 .talk-scroll { flex: 1; overflow-y: auto; display: flex; flex-direction: column-reverse; min-height: 0; } .talk-scroll > * { padding: .2rem .3rem; }
 .say { display: flex; gap: .6rem; align-items: end; } .say textarea { min-height: 2.6rem; flex: 1; }
+@media (min-width: 75rem) { .part .facts { grid-template-columns: 7rem minmax(0, 1fr) 7rem minmax(0, 1fr); } }
 @media (max-width: 34rem) {
   .waterfall li, .waterfall .axis { grid-template-columns: 5.2rem minmax(0, 1fr) 3.4rem; gap: .5rem; } .waterfall .ticks > :nth-child(even) { display: none; }
   .chat { height: calc(100vh - 12.5rem); }

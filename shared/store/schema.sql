@@ -1217,7 +1217,7 @@ CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
 
-CREATE INDEX turn_failed ON turn (state, id) WHERE state IN ('held', 'dead');
+CREATE INDEX turn_stuck ON turn (state, id) WHERE state IN ('held', 'dead');
 
 CREATE TABLE wish (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -66,7 +66,6 @@ const SHORT = [
   'wish_pending',
   'turn_active',
   'turn_due',
-  'turn_failed',
   'outbound_queue',
   'call_open',
   'press_pending',

@@ -110,7 +110,10 @@ test('what a command hides is seen, all of it, and nothing of it is markup', asy
   const scope = `Run a command:\n    rm \u202Egpj.x\u200b <script>x</script>\u001b[2K ${'z'.repeat(3000)} the end`;
   const { text } = await asked(t, { scope, rule_json: null, choices_json: '["once","deny"]' });
   const page = await text();
-  assert.match(page, /rm ⟨U\+202E⟩gpj\.x⟨U\+200B⟩ &lt;script&gt;x&lt;\/script&gt;␛\[2K z{3000} the end/);
+  assert.match(
+    page,
+    /rm \[U\+202E\]gpj\.x\[U\+200B\] &lt;script&gt;x&lt;\/script&gt;\[U\+001B\]\[2K z{3000} the end/,
+  );
   assert.doesNotMatch(page, /<script|Always for this/);
 });
 

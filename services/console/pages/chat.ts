@@ -168,7 +168,7 @@ function shown(visit: Visit, line: Line): Html {
     file ? html`<p class="soft">file ${plain(file.name, 200)}: <code>${plain(file.path, 300)}</code></p>` : ''
   }</div>${
     isReply && turn_id
-      ? html`<div class="acts"><a href="${href(visit, `decision/${turn_id}`)}">Why</a>${press(visit, `good:${turn_id}`, '👍', 'Rate as good')}${press(visit, `bad:${turn_id}`, '👎', 'Rate as bad')}</div>`
+      ? html`<div class="acts"><a href="${href(visit, `decision/${turn_id}`)}">Why</a>${press(visit, `good:${turn_id}`, 'Good', 'Rate as good')}${press(visit, `bad:${turn_id}`, 'Bad', 'Rate as bad')}</div>`
       : ''
   }</li>`;
 }

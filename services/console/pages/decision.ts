@@ -49,7 +49,7 @@ export const decision: Page = {
     /** Whatever core understands as a button's of a turn. */
     async press(visit, form) {
       const [verb = '', id = ''] = [form.get('verb'), form.get('turn')];
-      if (!/^(good|bad|retry|drop|stop)$/.test(verb) || !/^[0-9a-f-]{36}$/.test(id))
+      if (!/^(good|bad|made-up|retry|drop|stop)$/.test(verb) || !/^[0-9a-f-]{36}$/.test(id))
         return { say: 'There is no such button.', refused: true };
       return { ...(await pressing(visit, `${verb}:${id}`)), to: `decision/${id}`, subject: `turn ${id}` };
     },
@@ -120,13 +120,13 @@ function summary(visit: Visit, told: Facts): Html {
           ? null
           : html`${taints.slice(0, MOST).map(({ source }) => html`${plain(source, 200)}<br>`)}`,
       ],
-      ['Rated', rating === null ? null : `${rating.good ? '👍' : '👎'} by ${plain(rating.sender, 60)}`],
+      ['Rated', rating === null ? null : `${rating.good ? 'good' : 'bad'}, by ${plain(rating.sender, 60)}`],
     ])}<div class="buttons">${
       isOpen
         ? press('stop', 'Stop', 'Stop this turn')
         : turn.state === 'held'
           ? html`${press('retry', 'Try again', 'Try this turn again')}${press('drop', 'Drop', 'Drop this turn')}`
-          : html`${press('good', '👍', 'Rate the answer as good')}${press('bad', '👎', 'Rate the answer as bad')}`
+          : html`${press('good', 'Good', 'Rate the answer as good')}${press('bad', 'Bad', 'Rate the answer as bad')}${press('made-up', 'Made up', 'Say that the answer is made up')}`
     }</div>`,
     { id: 'turn' },
   )}`;

@@ -144,7 +144,7 @@ test('the whole of a turn is told: message, recall and why, routes not taken, to
     const { text, status } = await show(what);
     assert.equal(status, undefined, String(what));
     for (const part of [
-      /what is the weather\?␛\[31m/,
+      /what is the weather\?\[U\+001B\]\[31m/,
       /The owner lives in Bonn\..*3\.2.*text 2\.8, day 0\.4/s,
       /message 99<\/span> <span[^>]*>forgotten since/,
       /default → one\/m <span class="pill bad">refused<\/span>/,
@@ -158,7 +158,7 @@ test('the whole of a turn is told: message, recall and why, routes not taken, to
       /web https:\/\/weather\.example/,
       /Result, 3 bytes<\/summary><pre[^>]*>sun<\/pre>/,
       /<p>Sun\.<\/p>/,
-      /👍 by 7/,
+      /good, by 7/,
       /core turn\.postponed.*no answer.*3 times/s,
       /href="\/c\/A{22}\/exchange\/c2"/,
       /aria-label="model two\/m, attempt 2, ok: after 40 ms, 600 ms"/,

@@ -108,8 +108,6 @@ CREATE INDEX decision_action ON decision (action, at);
 CREATE INDEX decision_model ON decision (model, at) WHERE model IS NOT NULL;
 CREATE INDEX decision_conversation ON decision (conversation, at);
 CREATE INDEX decision_tool ON decision (at) WHERE action >= 'tool ' AND action < 'tool!';
--- What did not end well is rare, and looked for.
-CREATE INDEX turn_failed ON turn (state, id) WHERE state IN ('held', 'dead');
 
 -- What the owner thought of an answer.
 CREATE TABLE rating (
