@@ -60,7 +60,7 @@ test('a decision is found, read, rated and saved, and what strangers wrote in it
   assert.deepEqual(await axe(page), []);
   assert.equal(await sideways(page), 0);
   assert.equal(await page.locator('main img, main script').count(), 0);
-  const link = page.getByRole('link', { name: 'the page' });
+  const link = page.getByRole('link', { name: 'the page', exact: true });
   assert.deepEqual(
     [await link.getAttribute('href'), await link.getAttribute('rel')],
     ['https://weather.example/today', 'noreferrer noopener nofollow'],
