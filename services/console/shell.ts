@@ -5,6 +5,7 @@ import { haltedBecause } from '#shared/runtime/halt.ts';
 import * as approval from '#shared/tables/approval.ts';
 import * as incident from '#shared/tables/incident.ts';
 import { addresses } from './asset.ts';
+import { haltForm, since } from './halting.ts';
 import type { Done, Html, Shown, Visit } from './page.ts';
 import { pages } from './pages.ts';
 import { button, href, pill } from './ui.ts';
@@ -48,7 +49,7 @@ export async function shell(
 <main id="main" tabindex="-1">
   <div id="notice" role="status" aria-live="polite">${notice ? html`<p class="notice ${notice.refused ? 'bad' : 'good'}">${notice.say}</p>` : ''}</div>
   <h1>${title}</h1>
-  ${halted === null ? '' : html`<p class="notice bad">All is halted: ${halted}. No model is asked and no tool runs.</p>`}
+  ${halted === null ? '' : html`<p class="notice bad" id="halted">All is halted${since(halted)}. No model is asked and no tool runs.</p>`}
   ${shown.body}
 </main>
 <footer><a href="${href(visit, 'access')}">Who is in, and what was done here</a></footer>
@@ -61,14 +62,6 @@ export function door(title: string, body: Html): Html {
   return html`<!doctype html>
 <html lang="en"><head>${head(`${title} · Vigil`)}</head>
 <body class="door"><main id="main"><p class="brand">${EYE}<span>Vigil</span></p><h1>${title}</h1>${body}</main></body></html>`;
-}
-
-export function haltForm(visit: Pick<Visit, 'base'>): Html {
-  return html`<form method="post" action="${href(visit, 'halt/do/halt')}" class="halting">
-    <h2 id="halting-title">Halt everything?</h2>
-    <p>At once: no model is asked, no tool runs, no job begins. What waits stays, over restarts too, until somebody resumes.</p>
-    <label>What for <input name="reason" maxlength="200" autocomplete="off"></label>
-    <p class="buttons"><button class="danger strong">Halt</button> <a class="button" href="${href(visit, '')}" data-close>Cancel</a></p></form>`;
 }
 
 function head(title: string): Html {

@@ -18,7 +18,7 @@ td [dir=auto] { overflow-wrap: anywhere; } .words { white-space: pre-wrap; } .ac
 .chat { display: flex; flex-direction: column; gap: .8rem; height: calc(100vh - 11rem); min-height: 22rem; } .chat > p { margin: 0; }
 .talk-scroll { flex: 1; overflow-y: auto; display: flex; flex-direction: column-reverse; min-height: 0; } .talk-scroll > * { padding: .2rem .3rem; }
 .say { display: flex; gap: .6rem; align-items: end; } .say textarea { min-height: 2.6rem; flex: 1; }
-@media (min-width: 75rem) { .part .facts { grid-template-columns: 7rem minmax(0, 1fr) 7rem minmax(0, 1fr); } }
+@media (min-width: 75rem) { .part .facts { grid-template-columns: 8.5rem minmax(0, 1fr) 8.5rem minmax(0, 1fr); } }
 @media (max-width: 34rem) {
   .waterfall li, .waterfall .axis { grid-template-columns: 5.2rem minmax(0, 1fr) 3.4rem; gap: .5rem; } .waterfall .ticks > :nth-child(even) { display: none; }
   .chat { height: calc(100vh - 12.5rem); }

@@ -82,7 +82,7 @@ function cells(visit: Visit, row: decision.Listed): (Html | string | null)[] {
     row.confidence === null ? null : row.confidence.toFixed(2),
     row.cost_nanousd === null ? null : usd(row.cost_nanousd),
     row.latency_ms === null ? null : spell(row.latency_ms),
-    html`<span class="nowrap">${pill(toneOf[row.state ?? ''] ?? 'plain', row.state ?? 'gone')}${
+    html`<span>${pill(toneOf[row.state ?? ''] ?? 'plain', row.state ?? 'gone')}${
       row.good === null ? '' : html` ${pill(row.good ? 'good' : 'bad', row.good ? 'liked' : 'disliked')}`
     }</span>`,
     html`${plain(row.conversation, 40)}${row.sender ? html` <span class="soft">${plain(row.sender, 30)}</span>` : ''}`,
