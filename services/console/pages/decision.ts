@@ -43,7 +43,7 @@ export const decision: Page = {
       return none('No turn and no decision has this id, or it is older than the house remembers.', visit);
     }
     const told = await factsOf(read, found.turn);
-    return { title: titleOf(told), body: whole(visit, told) };
+    return { title: `Turn ${found.turn.id.slice(0, 13)}`, body: whole(visit, told) };
   },
   actions: {
     /** Whatever core understands as a button's of a turn. */
@@ -62,10 +62,6 @@ function none(why: string, visit: Visit): Shown {
     title: 'No such decision',
     body: html`<p>${why} <a href="${href(visit, 'decisions')}">All decisions</a></p>`,
   };
-}
-
-function titleOf({ turn }: Facts): string {
-  return `Turn ${turn.id.slice(0, 13)}`;
 }
 
 function whole(visit: Visit, told: Facts): Html {
