@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import { Argument, type Command, Option } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
+import { about, grouped } from '#shared/base/count.ts';
 import { usd } from '#shared/base/money.ts';
 import { dayBefore } from '#shared/base/period.ts';
 import {
@@ -21,7 +22,6 @@ import * as answer_check from '#shared/tables/answer_check.ts';
 import * as quality from '#shared/tables/quality.ts';
 import { harmless } from './explain.ts';
 import { openHouse } from './house.ts';
-import { about, grouped } from './money.ts';
 import { table } from './table.ts';
 
 const DAYS = { day: 1, week: 7 } as const;

@@ -42,6 +42,15 @@ export async function page(
   response.end(method === 'HEAD' ? undefined : text);
 }
 
+/** A file to be kept, and never shown in place of a page. */
+export function file(response: ServerResponse, { name, text }: { name: string; text: string }): void {
+  response.writeHead(200, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-disposition': `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`,
+  });
+  response.end(text);
+}
+
 export function seeOther(response: ServerResponse, to: string, status: 303 | 307 = 303): void {
   response.writeHead(status, { location: to }).end();
 }

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { html } from 'hono/html';
 import * as consoleAction from '#shared/tables/console_action.ts';
 import type { Session } from '#shared/tables/console_session.ts';
-import { page as answerPage, guard, refuse, seeOther } from './answer.ts';
+import { page as answerPage, file, guard, refuse, seeOther } from './answer.ts';
 import { assets } from './asset.ts';
 import { BadForm, formOf } from './form.ts';
 import { gate } from './gate.ts';
@@ -85,6 +85,8 @@ export function router(ctx: Console): (incoming: IncomingMessage, response: Serv
     page: Page,
     session: Session,
   ): Promise<void> {
+    const saved = visit.query.has('save') ? await page.save?.(visit) : null;
+    if (saved) return file(response, saved);
     const shown = await page.show(visit);
     const notice = notices.get(visit.query.get('notice') ?? '');
     const told = notice && notice.session === session.path ? notice.done : null;

@@ -215,6 +215,13 @@ document.addEventListener('submit', async (event) => {
   await send(form, submitter);
 });
 
+/* A message is sent by Enter, as in every chat; Shift and Enter begin a line. */
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || !event.target.matches('textarea[data-enter]')) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
 document.addEventListener('click', (event) => {
   const opener = event.target.closest('[data-dialog]');
   if (opener && !event.ctrlKey && !event.metaKey) {

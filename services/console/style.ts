@@ -1,6 +1,7 @@
 /** How it looks: light and dark as the system is set, from a phone to a wide screen. */
 
 import { icons } from './icon.ts';
+import { turnStyle } from './turn-style.ts';
 
 const signs = Object.entries(icons)
   .map(([name, path]) => {
@@ -57,7 +58,7 @@ time, .nowrap { white-space: nowrap; }
 .pages a:hover { background: var(--ground); color: var(--ink); }
 .pages a[aria-current] { background: color-mix(in srgb, var(--accent) 11%, transparent); color: var(--accent); }
 .pages a::before { content: ''; width: 1.15rem; height: 1.15rem; flex: none; background: currentColor; -webkit-mask: var(--sign) center / contain no-repeat; mask: var(--sign) center / contain no-repeat; }
-.count { margin-left: auto; min-width: 1.35rem; padding: 0 .35rem; border-radius: 1rem; background: var(--bad); color: var(--on); font-size: .75rem; line-height: 1.35rem; font-weight: 650; text-align: center; }
+.count { position: relative; margin-left: auto; min-width: 1.35rem; padding: 0 .35rem; border-radius: 1rem; background: var(--bad); color: var(--on); font-size: .75rem; line-height: 1.35rem; font-weight: 650; text-align: center; }
 
 main { grid-area: main; padding: 1.5rem 1.6rem 2rem; max-width: 84rem; width: 100%; min-width: 0; }
 footer { grid-area: footer; padding: 0 1.6rem 1.4rem; font-size: .85rem; }
@@ -178,5 +179,6 @@ svg.plot .hit:hover { fill: color-mix(in srgb, var(--ink) 8%, transparent); filt
 }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } button, .button, .pages a { transition: background .12s, border-color .12s, color .12s; } }
 @media (forced-colors: active) { .pages a::before { background: LinkText; } .pill { border: 1px solid; } }
+${turnStyle}
 ${signs}
 `;

@@ -279,7 +279,15 @@ CREATE TABLE decision (
   at            INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX decision_action ON decision (action, at);
+
 CREATE INDEX decision_at ON decision (at);
+
+CREATE INDEX decision_conversation ON decision (conversation, at);
+
+CREATE INDEX decision_model ON decision (model, at) WHERE model IS NOT NULL;
+
+CREATE INDEX decision_tool ON decision (at) WHERE action >= 'tool ' AND action < 'tool!';
 
 CREATE INDEX decision_turn ON decision (turn_id);
 
@@ -1224,6 +1232,8 @@ CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
 CREATE INDEX turn_finished ON turn (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX turn_held ON turn (changed_at) WHERE state = 'held';
+
+CREATE INDEX turn_stuck ON turn (state, id) WHERE state IN ('held', 'dead');
 
 CREATE TABLE wish (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,
