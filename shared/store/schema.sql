@@ -1086,6 +1086,8 @@ CREATE INDEX task_conversation ON task (conversation, id);
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
 
+CREATE INDEX task_unfinished ON task (id) WHERE state IN ('running', 'paused', 'held');
+
 CREATE TABLE telling (
   incident_id  INTEGER NOT NULL,
   phase        TEXT NOT NULL CHECK (phase IN ('begun', 'over')),
@@ -1205,6 +1207,8 @@ CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running'
 CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
+
+CREATE INDEX turn_stuck ON turn (state, id) WHERE state IN ('held', 'dead');
 
 CREATE TABLE wish (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -33,7 +33,11 @@ async function scopeOf(store: Store, { memory_id, run_id }: Wished): Promise<str
 export async function known(store: Store, id: number): Promise<memories.Memory> {
   const [found] = await store.read(memories.of(id));
   if (found) return found;
-  throw new Misconfigured(`memory: there is no memory ${id}`, 'vigil memory list --status all shows them');
+  throw unknown(id);
+}
+
+export function unknown(id: number): Misconfigured {
+  return new Misconfigured(`memory: there is no memory ${id}`, 'vigil memory list --status all shows them');
 }
 
 export async function knownRun(store: Store, id: number): Promise<memory_run.Run> {
