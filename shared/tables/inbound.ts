@@ -265,10 +265,10 @@ export function among(conversation: string, refs: readonly string[]): Query<{ me
   };
 }
 
+export type Pending = Pick<Told, 'id' | 'conversation' | 'sender' | 'text' | 'received_at'>;
+
 /** What waits for a turn, the oldest first. */
-export function pending(
-  most: number,
-): Query<Pick<Told, 'id' | 'conversation' | 'sender' | 'text' | 'received_at'>> {
+export function pending(most: number): Query<Pending> {
   return {
     verb: 'inbound.pending',
     sql: `SELECT id, conversation, sender, substr(text, 1, 300) AS text, received_at FROM inbound INDEXED BY inbound_pending

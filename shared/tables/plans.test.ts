@@ -426,7 +426,7 @@ for (const { verb, sql, args } of verbs) {
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
       const own =
-        /^SCAN (c|w|l|e|t|q|name|lost|now|wanted|paired|hit|best|given|looked|compared|stretch|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
+        /^SCAN (c|w|l|e|later|earlier|t|q|name|lost|now|wanted|paired|hit|best|given|looked|compared|stretch|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
           detail,
         );
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));
