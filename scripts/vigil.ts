@@ -10,6 +10,7 @@ import { backup } from './cli/backup.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
+import { webConsole } from './cli/console.ts';
 import { cost } from './cli/cost.ts';
 import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
@@ -43,6 +44,7 @@ const verbs = [
   setup,
   status,
   doctor,
+  webConsole,
   alarm,
   upstream,
   chat,

@@ -1,6 +1,15 @@
 /** The pages, in the order of the navigation. */
 
 import type { Page } from './page.ts';
+import { access } from './pages/access.ts';
+import { halt } from './pages/halt.ts';
+import { overview } from './pages/overview.ts';
 import { queue } from './pages/queue.ts';
 
-export const pages: readonly Page[] = [queue];
+export const pages: readonly Page[] = [
+  overview,
+  queue,
+  // Reached from others alone.
+  halt,
+  access,
+];
