@@ -5,10 +5,12 @@ import { access } from './pages/access.ts';
 import { halt } from './pages/halt.ts';
 import { overview } from './pages/overview.ts';
 import { queue } from './pages/queue.ts';
+import { schedules } from './pages/schedules.ts';
 
 export const pages: readonly Page[] = [
   overview,
   queue,
+  schedules,
   // Reached from others alone.
   halt,
   access,
