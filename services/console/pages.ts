@@ -3,6 +3,7 @@
 import type { Page } from './page.ts';
 import { access } from './pages/access.ts';
 import { halt } from './pages/halt.ts';
+import { memory } from './pages/memory.ts';
 import { overview } from './pages/overview.ts';
 import { queue } from './pages/queue.ts';
 import { schedules } from './pages/schedules.ts';
@@ -11,6 +12,7 @@ export const pages: readonly Page[] = [
   overview,
   queue,
   schedules,
+  memory,
   // Reached from others alone.
   halt,
   access,

@@ -566,6 +566,8 @@ CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS 
 
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 
+CREATE INDEX memory_waiting ON memory (scope, id) WHERE status IN ('proposed', 'disputed', 'quarantined');
+
 CREATE TABLE memory_change (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id       INTEGER,

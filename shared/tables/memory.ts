@@ -281,6 +281,16 @@ export function listed({ scope, statuses, kind, conversation, most }: Filter): Q
   };
 }
 
+/** What waits for the word of whose memory it is: the latest first. */
+export function waiting(scope: string, most: number): Query<Memory> {
+  return {
+    verb: 'memory.waiting',
+    sql: `SELECT * FROM memory INDEXED BY memory_waiting WHERE status IN ('proposed', 'disputed', 'quarantined') AND scope = ?
+          ORDER BY id DESC LIMIT ?`,
+    args: [scope, most],
+  };
+}
+
 /** The latest first, before `before`, however many there are. */
 export function browsed({
   scope,

@@ -406,6 +406,7 @@ const verbs: (Op | Query<unknown>)[] = [
   task.open(9),
   task.unfinished,
   memory.browsed({ scope: 's', statuses: ['active'], kind: null, before_id: 9, most: 9 }),
+  memory.waiting('s', 9),
   memory.chain(1),
   memory_change.ofMemory(1),
   memory_change.ofRun(1),
