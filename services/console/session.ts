@@ -24,7 +24,6 @@ export type Sessions = {
   enter(token: string, agent: string): Promise<{ path: string; cookie: string } | null>;
   /** A person has done something: it lasts on from now. */
   seen(session: consoleSession.Session): Promise<void>;
-  leave(session: consoleSession.Session): Promise<void>;
   /** So much was wrong lately that no link is looked at for a while. */
   guessed(): boolean;
 };
@@ -68,9 +67,6 @@ export function sessions(store: Store, now: () => number): Sessions {
     async seen({ path, seen_at }) {
       // Each look would be a write otherwise.
       if (now() - seen_at >= 60_000) await store.commit([consoleSession.seen(path, now())], 'soon');
-    },
-    async leave({ path }) {
-      await store.commit([consoleSession.end(path, now())]);
     },
   };
 }

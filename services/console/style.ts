@@ -75,8 +75,8 @@ footer a { color: var(--soft); }
 .lamp { flex: none; display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; background: var(--soft); box-shadow: 0 0 0 4px color-mix(in srgb, currentColor 15%, transparent); }
 .lamp.good { color: var(--good); background: var(--good); } .lamp.warn { color: var(--warn); background: var(--warn); } .lamp.bad { color: var(--bad); background: var(--bad); } .lamp.calm { color: var(--calm); background: var(--calm); }
 
-.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; margin: 0 0 1rem; box-shadow: var(--shadow); }
-.stat { background: var(--card); padding: .8rem 1rem .75rem; margin: 0; min-width: 0; }
+.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; margin: 0 0 1rem; }
+.stat { padding: .8rem 1rem .75rem; margin: 0; min-width: 0; box-shadow: 1px 0 var(--line), 0 1px var(--line); }
 .stat dt { color: var(--soft); font-size: .82rem; font-weight: 520; }
 .stat dd { margin: .1rem 0 0; font-size: 1.5rem; font-weight: 640; letter-spacing: -.02em; line-height: 1.2; }
 .stat dd.note { font-size: .82rem; font-weight: 400; letter-spacing: 0; line-height: 1.4; margin-top: .25rem; }
@@ -102,7 +102,7 @@ tr > :last-child { padding-right: 0; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent) 4%, transparent); }
 .number { text-align: right; white-space: nowrap; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 td .pill { vertical-align: middle; }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) minmax(0, 1fr); gap: .3rem 1.2rem; margin: 0; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -136,7 +136,7 @@ svg.sparkline, svg.bars, svg.strip, svg.meter, svg.plot { display: block; width:
 svg.sparkline { height: 1.4rem; min-width: 4rem; } svg.sparkline polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round; stroke-linecap: round; }
 svg.bars { height: 5.5rem; } svg.strip { height: 1.15rem; min-width: 8rem; } svg.meter { height: .5rem; border-radius: 1rem; overflow: hidden; }
 svg rect { fill: var(--accent); } svg rect.good { fill: var(--good); } svg rect.warn { fill: var(--warn); } svg rect.bad { fill: var(--bad); } svg rect.calm { fill: var(--calm); }
-svg.strip rect.good { opacity: .85; } svg.strip rect.plain { fill: var(--line); }
+svg.strip rect.good { opacity: .8; } svg.strip rect.plain { fill: var(--line); } svg.strip .gaps { stroke: var(--card); stroke-width: 10; fill: none; pointer-events: none; }
 svg.meter .ground { fill: var(--line); } svg.meter .mark { fill: var(--ink); }
 svg.bars rect:hover, svg.strip rect:hover, svg.plot .hit:hover { filter: brightness(1.25); }
 .chart { margin: 0; display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem .6rem; }
@@ -148,6 +148,15 @@ svg.plot .area { fill: color-mix(in srgb, var(--accent) 14%, transparent); } svg
 svg.plot .guess { fill: none; stroke: var(--accent); stroke-width: 1.6; stroke-dasharray: 4 4; vector-effect: non-scaling-stroke; }
 svg.plot .limit { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 2 3; vector-effect: non-scaling-stroke; } svg.plot .hit { fill: transparent; }
 svg.plot .hit:hover { fill: color-mix(in srgb, var(--ink) 8%, transparent); filter: none; }
+
+.budgets { display: grid; gap: .5rem; margin: .9rem 0 0; font-size: .9rem; }
+.budgets > div { display: grid; grid-template-columns: 3.2rem minmax(3rem, 1fr) max-content; gap: 0 .8rem; align-items: center; }
+.budgets .note { grid-column: 2 / -1; font-size: .82rem; }
+.memory { display: grid; grid-template-columns: 4.5rem max-content; gap: .6rem; align-items: center; white-space: nowrap; }
+.troubles { list-style: none; margin: 0; padding: 0; display: grid; gap: .7rem; }
+.troubles li { display: grid; grid-template-columns: max-content minmax(0, 1fr) max-content; gap: .1rem .7rem; align-items: baseline; }
+.troubles .what { overflow-wrap: anywhere; } .troubles .note { grid-column: 2; grid-row: 2; font-size: .82rem; }
+.troubles form { grid-column: 3; grid-row: 1; }
 
 .door { display: block; } .door main { max-width: 30rem; margin: 12vh auto 0; padding: 1.5rem; }
 .door .brand { margin-bottom: 1.6rem; font-size: 1.2rem; }
