@@ -36,7 +36,7 @@ export function table(
 ): Html {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const kind = ({ number, minor }: Column) => `${number ? 'number' : ''} ${minor ? 'minor' : ''}`.trim();
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="table"><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="table"><table>
     <thead><tr>${columns.map((column) => html`<th scope="col" class="${kind(column)}">${column.head}</th>`)}</tr></thead>
     <tbody>${rows.map(
       (cells) =>

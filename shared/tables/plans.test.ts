@@ -397,7 +397,7 @@ const verbs: (Op | Query<unknown>)[] = [
   message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
   profile.of('s'),
   turn.held,
-  turn.inWork(9),
+  turn.unended(9),
   turn.stuck('dead', null, 9),
   turn.pace(1),
   inbound.pending(9),

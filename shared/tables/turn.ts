@@ -345,9 +345,9 @@ const ASKED = `turn.*, (SELECT substr(m.text, 1, 300) FROM message m WHERE m.tur
     ORDER BY m.id LIMIT 1) AS asked`;
 
 /** What is in work, then what waits: the next due first. Without canaries. */
-export function inWork(most: number): Query<Asked> {
+export function unended(most: number): Query<Asked> {
   return {
-    verb: 'turn.inWork',
+    verb: 'turn.unended',
     sql: `SELECT ${ASKED} FROM turn INDEXED BY turn_due WHERE ${OPEN} AND channel <> 'canary'
           ORDER BY state, due_at, id LIMIT ?`,
     args: [most],

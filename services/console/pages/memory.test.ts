@@ -4,7 +4,8 @@ import { prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import type { Op, Value } from '#shared/tables/op.ts';
-import { buildHouse } from '#shared/testing/house.ts';
+import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
+import { buildHouse, type House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { acted, shown, visiting } from '../visiting.ts';
 import { memory } from './memory.ts';
@@ -46,6 +47,10 @@ async function opened(t: TestContext) {
   const house = await buildHouse({ telegram: false });
   t.after(() => house.close());
   prepareHome(house.home);
+  return visited(t, house);
+}
+
+async function visited(t: TestContext, house: House) {
   const as = async (principal: string) => {
     const store = await openStore({ directory: house.home.state, principal, flush: 'normal' });
     t.after(() => store.close());
@@ -61,8 +66,14 @@ async function opened(t: TestContext) {
 }
 
 /** A little that is remembered, and where it is from. */
-async function remembering(t: TestContext, text = 'Lives in Bonn', outcome = 'So it is') {
+async function remembering(t: TestContext, text?: string, outcome?: string) {
   const opening = await opened(t);
+  await remember(t, opening.house, text, outcome);
+  return opening;
+}
+
+async function remember(t: TestContext, house: House, text = 'Lives in Bonn', outcome = 'So it is') {
+  const opening = await visited(t, house);
   const [keeper, core] = [await opening.as('memory'), await opening.as('core')];
   await core.commit([
     ...said(1, 'I live in Kassel'),
@@ -98,7 +109,6 @@ async function remembering(t: TestContext, text = 'Lives in Bonn', outcome = 'So
       outcome,
     }),
   ]);
-  return opening;
 }
 
 test('what is in force is listed, what waits for a word stands above it, and the rest is a choice away', async (t) => {
@@ -244,4 +254,50 @@ test('what is remembered never becomes markup', async (t) => {
     assert.doesNotMatch(page, /<img|"onfocus/, address);
     assert.ok(page.includes('&lt;img'), address);
   }
+});
+
+test('memory in a browser: read, told, edited and forgotten', { skip: noBrowser }, async (t) => {
+  const { page, base, faults } = await consoleOf(t, async (house) => {
+    await remember(t, house);
+    const serving = await house.serve('memory');
+    t.after(() => serving.stop());
+  });
+  const fine = async (name: string) => {
+    await shots(page, name);
+    assert.deepEqual(await axe(page), [], name);
+    assert.equal(await sideways(page), 0, name);
+  };
+  await page.goto(`${base}/memory`);
+  await fine('memory');
+  await page.getByRole('button', { name: 'Keep #4' }).click();
+  await page.getByRole('button', { name: 'Keep #4' }).waitFor({ state: 'detached' });
+  await page.getByLabel('What', { exact: true }).fill('My sister is called Ida');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.locator('#memory-list').getByText('Ida').waitFor();
+  await page.getByRole('searchbox', { name: 'Search' }).fill('where do I live');
+  await page.keyboard.press('Enter');
+  await page.getByText('What bears on').waitFor();
+  await fine('memory-search');
+  await page.getByRole('link', { name: '#2', exact: true }).first().click();
+  await page.getByText('Rests on').waitFor();
+  await fine('memory-one');
+  await page.getByRole('button', { name: 'Pin #2' }).click();
+  await page.getByRole('button', { name: 'Unpin #2' }).waitFor();
+  await page.getByRole('link', { name: 'Passes over what was said' }).click();
+  await fine('memory-runs');
+  await page.getByRole('link', { name: '7', exact: true }).click();
+  await page.getByText('What it changed').waitFor();
+  await fine('memory-run');
+  await page.getByRole('link', { name: 'What the model is told beforehand' }).click();
+  await fine('memory-profile');
+  await page.goto(`${base}/memory/forget?words=tea`);
+  await fine('memory-forget');
+  await page.getByRole('button', { name: /^Forget 1 memory/ }).click();
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Forget/ })
+    .click();
+  await page.getByText('Likes tea').waitFor({ state: 'detached' });
+  assert.deepEqual(faults, []);
 });

@@ -8,7 +8,8 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { buildHouse } from '#shared/testing/house.ts';
+import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
+import { buildHouse, type House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import type { Visit } from '../page.ts';
 import { acted, shown, visiting } from '../visiting.ts';
@@ -16,11 +17,15 @@ import { queue, whyOf } from './queue.ts';
 
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&</td><script>alert(2)</script>';
 
-/** A house whose turns a test makes itself, as core would. */
 async function opened(t: TestContext) {
   const house = await buildHouse({ telegram: false });
   t.after(() => house.close());
   prepareHome(house.home);
+  return crowd(t, house);
+}
+
+/** The turns of a house, made by a test as core would. */
+async function crowd(t: TestContext, house: House) {
   const store = await openStore({ directory: house.home.state, principal: 'core' });
   t.after(() => store.close());
   const now = Date.now();
@@ -213,4 +218,40 @@ test('core retries, drops and stops what the console asks it to', async (t) => {
     `SELECT DISTINCT sender AS by FROM press WHERE source = 'console'`,
   );
   assert.equal(by, 'console test');
+});
+
+test('the queue in a browser: seen at every width, and worked with the keyboard', {
+  skip: noBrowser,
+}, async (t) => {
+  const turns: string[] = [];
+  const { house, page, base, faults } = await consoleOf(t, async (house) => {
+    const { held, begin, store, now, receive } = await crowd(t, house);
+    turns.push(
+      await held('terminal:a', 'Which of the two flights is cheaper?', 'the model refused three times'),
+    );
+    turns.push(await held('terminal:b', 'Summarise the attached report', 'the file could not be read'));
+    const away = await begin(
+      'telegram:4242',
+      'What does my calendar say about tomorrow, and is there time for the dentist?',
+    );
+    const error = 'anthropic: 529 overloaded';
+    await store.commit([turn.wait(away, { now, due_at: now + 90_000, because: 'away', told: true, error })]);
+    await begin('terminal:main', 'Please tidy the notes of last week');
+    await receive('terminal:main', 'And send them to Ann');
+  });
+  await page.goto(`${base}/queue`);
+  await shots(page, 'queue');
+  assert.deepEqual(await axe(page), []);
+  assert.equal(await sideways(page), 0);
+  const core = await house.serve('core');
+  t.after(() => core.stop());
+  await page.getByRole('button', { name: 'Drop the turn in terminal:a' }).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Shift+Tab'); // from Cancel to what it asks for
+  await page.keyboard.press('Enter');
+  await page.getByText('It is left unanswered.').waitFor();
+  await page.getByRole('button', { name: 'Drop the turn in terminal:a' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Retry the turn in terminal:b' }).click();
+  await page.getByText('It is tried once more.').waitFor();
+  assert.deepEqual(faults, []);
 });

@@ -25,7 +25,7 @@ export const queue: Page = {
     const { read } = visit.ctx.store;
     const before = visit.query.get('before');
     const [open, held, waiting, unsent, calls, tasks, dead] = await Promise.all([
-      read(turn.inWork(MOST)),
+      read(turn.unended(MOST)),
       read(turn.stuck('held', null, MOST)),
       read(inbound.pending(MOST)),
       read(outbound.unsent(MOST)),

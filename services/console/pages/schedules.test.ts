@@ -4,6 +4,7 @@ import { prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
 import * as schedule from '#shared/tables/schedule.ts';
 import * as slot from '#shared/tables/slot.ts';
+import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
 import { buildHouse } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { acted, shown, visiting } from '../visiting.ts';
@@ -208,4 +209,72 @@ test('older times of a job are a page away', async (t) => {
   const [, before] = /before=(\d+)/.exec(first) ?? [];
   const second = await show(`x?before=${before}`);
   assert.ok(second.includes('reason 1.') && !second.includes('reason 2.'));
+});
+
+test('schedules in a browser: set up with the keyboard, previewed, and saved', {
+  skip: noBrowser,
+}, async (t) => {
+  const { house, page, base, faults } = await consoleOf(t, async (house) => {
+    const store = await house.store();
+    const to = {
+      channel: 'terminal',
+      chat: null,
+      conversation: 'terminal:main',
+      given_by: 'ann',
+      at: 1,
+    } as const;
+    await store.commit([
+      schedule.put({
+        ...to,
+        name: 'disk',
+        state: 'active',
+        spec: 'every 1h',
+        kind: 'command',
+        prompt: 'df -h /',
+      }),
+      schedule.put({
+        ...to,
+        name: 'weekly review',
+        state: 'paused',
+        spec: '0 18 * * 5',
+        prompt: 'Review my week',
+      }),
+    ]);
+    const cron = await house.serve('cron');
+    t.after(() => cron.stop());
+  });
+  await page.goto(`${base}/schedules`);
+  await shots(page, 'schedules');
+  assert.deepEqual(await axe(page), []);
+  assert.equal(await sideways(page), 0);
+
+  await page.getByText('Have the agent told something').focus();
+  await page.keyboard.press('Enter');
+  for (const text of ['news', '0 8 * * 1-5', 'Europe/Berlin']) {
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(text);
+  }
+  await page.getByLabel('What is to be done').fill('Tell me the news in five lines');
+  await page.getByLabel('When').press('Enter'); // previews, and saves nothing
+  await page.getByText('Time of Europe/Berlin').waitFor();
+  assert.equal(await page.locator('.fires li').count(), 5);
+  assert.deepEqual(await (await house.store()).read(schedule.named('news')), []);
+  await shots(page, 'schedules-preview');
+  assert.deepEqual(await axe(page), []);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('"news" is saved: next').waitFor();
+  assert.equal(await page.locator('h1').textContent(), 'news');
+
+  await page.getByRole('button', { name: 'Run now: news' }).click();
+  await page.getByText('"news" runs as soon as it can.').waitFor();
+  await page.getByText('wanted by console').waitFor(); // by itself
+  await shots(page, 'schedule');
+  assert.deepEqual(await axe(page), []);
+  assert.equal(await sideways(page), 0);
+  await page.getByRole('button', { name: 'Pause: news' }).click();
+  await page.getByText('"news" rests.').waitFor();
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('"news" is deleted.').waitFor();
+  assert.deepEqual(faults, []);
 });
