@@ -117,8 +117,8 @@ if (base) {
       const stream = new EventSource(base + '/live');
       stream.addEventListener('change', () => tell('change'));
       stream.onopen = () => {
-        if (lost) tell('change');
         lost = false;
+        tell('change');
       };
       stream.onerror = () => {
         if (!lost) tell('lost');
@@ -129,6 +129,8 @@ if (base) {
     };
     follow();
   }));
+  /* What came to pass between the page and the ear for it. */
+  setTimeout(renew, 300);
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && stale) renew();
   });
