@@ -117,7 +117,7 @@ export function fires(spec: ReturnType<typeof readSpec>, zone: string | null, no
   if (next.length === 0) return html`<p class="empty">It is never due any more.</p>`;
   return html`<ol class="fires">${next.map(
     ({ at, wall, changed }) =>
-      html`<li><time datetime="${new Date(at).toISOString()}">${wall}</time>${changed === null ? '' : html` <small>(${changed})</small>`}</li>`,
+      html`<li><time datetime="${new Date(at).toISOString()}">${wall}</time>${changed === null ? '' : html` <small class="soft">(${changed})</small>`}</li>`,
   )}</ol><p class="note">${zone === null ? 'Local time' : `Time of ${zone}`}.</p>`;
 }
 

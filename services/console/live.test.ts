@@ -139,7 +139,10 @@ test('who was sent away is told how to come in again, and asks no more', { skip:
   await other.page.goto(`${other.base}/access`);
   const row = other.page.locator('#browsers tr', { hasNot: other.page.getByText('this browser') });
   await row.getByRole('button', { name: /End/ }).first().click();
-  await other.page.locator('#notice').getByText(/is over\.$/).waitFor();
+  await other.page
+    .locator('#notice')
+    .getByText(/is over\.$/)
+    .waitFor();
   const { store, open } = await trouble(house);
   t.after(() => store.close());
   await open('a change');

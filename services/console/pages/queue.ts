@@ -38,9 +38,9 @@ export const queue: Page = {
         ${card('In work, and waiting', inWork(visit, open), { id: 'queue-open' })}
         ${card('Held until you decide', heldTurns(visit, held), { id: 'queue-held', ...(held.length > 1 && { aside: all(visit) }) })}
         ${card('Messages that no turn has taken up', messages(visit, waiting), { id: 'queue-messages' })}
-        ${card('On its way out', leaving(visit, unsent), { id: 'queue-outbound' })}
+        <div class="grid">${card('On its way out', leaving(visit, unsent), { id: 'queue-outbound' })}
         ${card('Calls of tools', toolCalls(visit, calls), { id: 'queue-tools' })}
-        ${card('Tasks', openTasks(visit, tasks), { id: 'queue-tasks' })}
+        ${card('Tasks', openTasks(visit, tasks), { id: 'queue-tasks' })}</div>
         ${card('Given up', deadTurns(visit, dead), { id: 'queue-dead' })}`,
     };
   },
@@ -68,7 +68,7 @@ async function figures({ ctx }: Visit, open: readonly turn.Turn[], unsent: numbe
     ...open.map(({ created_at }) => created_at),
     ...(backlog?.oldest_at == null ? [] : [backlog.oldest_at]),
   ];
-  const oldest = since.length > 0 ? ago(Math.min(...since), now) : 'nothing waits';
+  const oldest = since.length > 0 ? html`the oldest ${ago(Math.min(...since), now)}` : 'nothing waits';
   return html`<dl class="stats" id="queue-figures" data-live>
     ${stat('Waiting', more(waiting + (backlog?.count ?? 0)), oldest)}
     ${stat('In work', more(running))}
@@ -82,11 +82,10 @@ const more = (count: number) => (count >= MOST ? `${count}+` : String(count));
 function inWork(visit: Visit, rows: readonly turn.Asked[]): Html {
   const now = visit.ctx.clock.now();
   return table(
-    [{ head: 'Turn' }, { head: 'State' }, { head: 'Why' }, { head: 'Since', minor: true }, { head: 'Do' }],
+    [{ head: 'Turn' }, { head: 'State' }, { head: 'Since', minor: true }, { head: 'Do' }],
     rows.map((row) => [
       asked(visit, row),
-      row.state === 'running' ? pill('good', 'running') : pill(row.failures > 0 ? 'warn' : 'calm', 'waiting'),
-      html`${whyOf(row)}${row.state === 'waiting' && row.due_at > now && row.due_at < Number.MAX_SAFE_INTEGER ? html`, due ${when(row.due_at)}` : ''}`,
+      html`${row.state === 'running' ? pill('good', 'running') : pill(row.failures > 0 ? 'warn' : 'calm', 'waiting')} ${whyOf(row)}${row.state === 'waiting' && row.due_at > now && row.due_at < Number.MAX_SAFE_INTEGER ? html`, due ${when(row.due_at)}` : ''}`,
       ago(row.created_at, now),
       button(visit, to('stop', row.id), 'Stop', { about: `Stop the turn in ${row.conversation}` }),
     ]),
@@ -129,8 +128,8 @@ function heldTurns(visit: Visit, rows: readonly turn.Asked[]): Html {
 }
 
 function all(visit: Visit): Html {
-  return html`${button(visit, { page: 'queue', action: 'retry-all' }, 'Retry all', { confirm: 'Try all of them again?' })}
-    ${button(visit, { page: 'queue', action: 'drop-all' }, 'Drop all', { tone: 'danger', confirm: 'Leave all of them unanswered?' })}`;
+  return html`<span>${button(visit, { page: 'queue', action: 'retry-all' }, 'Retry all', { confirm: 'Try all of them again?' })}
+    ${button(visit, { page: 'queue', action: 'drop-all' }, 'Drop all', { tone: 'danger', confirm: 'Leave all of them unanswered?' })}</span>`;
 }
 
 function messages(visit: Visit, rows: readonly inbound.Pending[]): Html {
@@ -156,11 +155,10 @@ const LEAVING = {
 function leaving(visit: Visit, rows: readonly outbound.Outbound[]): Html {
   const now = visit.ctx.clock.now();
   return table(
-    [{ head: 'Message' }, { head: 'State' }, { head: 'Why' }, { head: 'Since', minor: true }],
+    [{ head: 'Message' }, { head: 'State' }, { head: 'Since', minor: true }],
     rows.map(({ conversation, text, state, error, failures, urgency, attempt, due_at, created_at }) => [
       said(conversation, text),
-      pill(LEAVING[state], state),
-      html`${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${failures} times)` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
+      html`${pill(LEAVING[state], state)} ${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${failures} times)` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
       ago(created_at, now),
     ]),
     'Everything is sent.',
@@ -191,7 +189,7 @@ function openTasks(visit: Visit, rows: readonly task.Task[]): Html {
   return table(
     [{ head: 'Task' }, { head: 'State' }, { head: 'So far', minor: true }, { head: 'Until' }, { head: 'Do' }],
     rows.map((row) => [
-      html`${row.id}. ${row.goal}${row.note === null ? '' : html`<br><small>${row.note}</small>`}`,
+      html`${row.id}. ${row.goal}${row.note === null ? '' : html`<br><small class="soft">${row.note}</small>`}`,
       pill(row.state === 'running' ? 'good' : row.state === 'held' ? 'warn' : 'calm', row.state),
       `${Math.min(row.iteration, row.most_iterations)} of ${row.most_iterations}, ${usd(row.spent_nanousd)} of ${usd(row.budget_nanousd)}`,
       when(row.until_at),
@@ -213,11 +211,11 @@ function deadTurns(visit: Visit, rows: readonly turn.Asked[]): Html {
 
 /** What somebody said, as it is told apart in a list. */
 function said(conversation: string | null, text: string | null): Html {
-  return html`${text?.trim() ? cut(text) : 'without words'}<br><small>${conversation}</small>`;
+  return html`${text?.trim() ? cut(text) : 'without words'}<br><small class="soft">${conversation}</small>`;
 }
 
 function asked(visit: Visit, { id, conversation, asked: text }: turn.Asked): Html {
-  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? cut(text) : conversation}</a><br><small>${conversation}</small>`;
+  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? cut(text) : conversation}</a><br><small class="soft">${conversation}</small>`;
 }
 
 function turnAt(visit: Visit, id: string): string {

@@ -16,6 +16,8 @@ import type { Action, Done, Html, Page, Shown, Visit } from '../page.ts';
 import { ago, button, card, facts, href, next, pill, spell, type Tone, table } from '../ui.ts';
 
 const PAGE = 40;
+/** So few say nothing as a picture. */
+const FEW = 5;
 
 export const schedules: Page = {
   path: 'schedules',
@@ -77,8 +79,8 @@ function jobs(visit: Visit, rows: readonly { job: schedule.Schedule; last: slot.
   return table(
     [{ head: 'What' }, { head: 'When' }, { head: 'Next' }, { head: 'Last' }, { head: 'Do' }],
     rows.map(({ job, last }) => [
-      html`<a href="${at(visit, job.name)}">${job.name}</a>${job.prompt === '' ? '' : html`<br><small>${cut(job.prompt)}</small>`}`,
-      html`${inWords(job.spec)}${job.zone === null ? '' : html`<br><small>${job.zone}</small>`}`,
+      html`<a href="${at(visit, job.name)}">${job.name}</a>${job.prompt === '' ? '' : html`<br><small class="soft">${cut(job.prompt)}</small>`}`,
+      html`${inWords(job.spec)}${job.zone === null ? '' : html`<br><small class="soft">${job.zone}</small>`}`,
       nextOf(job, now),
       last && html`${pill(TONES[last.state], last.state)} ${ago(last.due_at, now)}`,
       buttons(visit, job),
@@ -95,7 +97,7 @@ function nextOf(job: schedule.Schedule, now: number): Html {
       ? html`<time datetime="${new Date(first.at).toISOString()}">${first.wall}</time>`
       : html`never`;
   } catch (error) {
-    return html`${pill('bad', 'unreadable')} <small>${messageOf(error)}</small>`;
+    return html`${pill('bad', 'unreadable')} <small class="soft">${messageOf(error)}</small>`;
   }
 }
 
@@ -130,7 +132,7 @@ async function ofOne(visit: Visit, name: string): Promise<Shown> {
   const house = job.kind === 'house';
   return {
     title: name,
-    body: html`<div class="grid">${card('What it is', about(job), { id: 'schedule-about', aside: html`${buttons(visit, job)} ${house ? '' : remove}` })}
+    body: html`<div class="grid">${card('What it is', about(job), { id: 'schedule-about', aside: html`<span>${buttons(visit, job)} ${house ? '' : remove}</span>` })}
       ${card('Next', job.state === 'active' ? nextTimes(job, now) : html`<p>${pill('warn', job.state)}</p>`, { id: 'schedule-next' })}</div>
       ${card('What came of it', history(visit, slots, turns), { id: 'schedule-history' })}
       ${
@@ -162,7 +164,7 @@ function about(job: schedule.Schedule): Html {
     job.grants_json ?? '{}',
   );
   return facts([
-    ['when', html`${inWords(job.spec)}<br><small><code>${job.spec}</code> ${job.zone}</small>`],
+    ['when', html`${inWords(job.spec)}<br><small class="soft"><code>${job.spec}</code> ${job.zone}</small>`],
     job.kind === 'house'
       ? ['done by', job.service]
       : [job.kind, html`<span class="said">${job.prompt}</span>`],
@@ -193,14 +195,14 @@ function history(
   });
   const failed = slots.filter(({ state }) => state === 'failed').length;
   const last = slots.length === PAGE ? String(slots.at(-1)?.id) : null;
-  return html`${strip(boxes, `the last ${slots.length} times, ${failed} of them failed`)}
+  return html`${slots.length < FEW ? '' : strip(boxes, `the last ${slots.length} times, ${failed} of them failed`)}
     ${table(
       [{ head: 'Due' }, { head: 'Result' }, { head: 'Took', number: true }, { head: 'Why' }],
       slots.map((one, nth) => {
         const due = html`<time datetime="${new Date(one.due_at).toISOString()}">${new Date(one.due_at).toLocaleString('sv').slice(0, 16)}</time>`;
         const turn_id = turns[nth];
         return [
-          html`${turn_id ? html`<a href="${href(visit, `decisions/${turn_id}`)}">${due}</a>` : due}${one.wanted_by === null ? '' : html`<br><small>wanted by ${one.wanted_by}</small>`}`,
+          html`${turn_id ? html`<a href="${href(visit, `decisions/${turn_id}`)}">${due}</a>` : due}${one.wanted_by === null ? '' : html`<br><small class="soft">wanted by ${one.wanted_by}</small>`}`,
           pill(TONES[one.state], one.state),
           one.started_at !== null && one.finished_at !== null
             ? spell(one.finished_at - one.started_at)

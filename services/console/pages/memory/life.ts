@@ -25,7 +25,7 @@ export async function life(visit: Visit, id: number): Promise<Shown> {
     };
   }
   const { memory } = found;
-  const aside = html`${words(visit, memory)} <a href="${href(visit, `memory/forget?ids=${id}`)}" aria-label="Forget #${id}">Forget</a>`;
+  const aside = html`<span>${words(visit, memory)} <a href="${href(visit, `memory/forget?ids=${id}`)}" aria-label="Forget #${id}">Forget</a></span>`;
   return {
     title: `Memory #${id}`,
     body: html`${parts(visit)}
@@ -74,7 +74,7 @@ function sources(visit: Visit, { sources: rows }: Life): Html {
   return table(
     [{ head: 'Words' }, { head: 'By' }, { head: 'Said' }, { head: 'Trust', number: true, minor: true }],
     rows.map((row) => [
-      html`<q>${cut(quoteOf(row))}</q><br><small><a href="${href(visit, `decisions/${row.turn_id}`)}">${row.conversation}</a></small>`,
+      html`<q>${cut(quoteOf(row))}</q><br><small class="soft"><a href="${href(visit, `decisions/${row.turn_id}`)}">${row.conversation}</a></small>`,
       speakerOf(row),
       when(row.at),
       row.trust,

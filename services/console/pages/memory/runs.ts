@@ -79,7 +79,7 @@ async function drawn(visit: Visit, rows: readonly memory_run.Run[]): Promise<Htm
         html`<a href="${href(visit, `memory/run-${row.id}`)}">${row.id}</a>`,
         when(row.created_at),
         row.how,
-        html`${pill(TONES[row.state], row.state)}${row.problem === null ? '' : html`<br><small>${cut(row.problem)}</small>`}`,
+        html`${pill(TONES[row.state], row.state)}${row.problem === null ? '' : html`<br><small class="soft">${cut(row.problem)}</small>`}`,
         row.period === null ? row.conversation : html`a ${row.period} of ${row.scope}`,
         learnt,
         changed,
