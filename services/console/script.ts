@@ -5,6 +5,7 @@
 
 export const script: string = `'use strict';
 const base = document.body.dataset.base;
+let shown = location.pathname;
 
 /* Renewal in place: focus, scroll, what is open and what is being typed stay as they are. */
 const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key || '' : '');
@@ -164,6 +165,7 @@ async function send(form, submitter) {
       if (!there.search && location.search) renew();
     } else {
       history.pushState(null, '', there);
+      shown = there.pathname;
       document.title = now.title;
       for (const part of ['.pages', '.top', 'main']) document.querySelector(part).replaceWith(now.querySelector(part));
       document.getElementById('main').focus();
@@ -230,7 +232,10 @@ document.addEventListener('click', (event) => {
     closer.closest('dialog').close();
   }
 });
-addEventListener('popstate', () => location.reload());
+/* Back from where a form had led; a mark within the page is no other page. */
+addEventListener('popstate', () => {
+  if (location.pathname !== shown) location.reload();
+});
 
 /* What waits for nothing but a script. */
 for (const form of document.querySelectorAll('form[data-auto]')) form.requestSubmit();

@@ -1,7 +1,9 @@
 /** The console in a real browser. */
 
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { PERIODS, periodOf } from '#shared/base/period.ts';
 import { version } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { openStore } from '#shared/store/store.ts';
@@ -59,17 +61,29 @@ async function aDay({ home }: House): Promise<void> {
     ...Array.from({ length: 24 * 8 }, (_, nth) =>
       total.add({ ...dimensions, hour_at: hour_at - nth * HOUR_ms }, bill(2e7 + 1e7 * (nth % 7))),
     ),
-    spend.hold(
-      {
-        id: spend.windowId('day', 'day', now),
-        budget: 'day',
-        starts_at: now - HOUR_ms,
-        ends_at: now + HOUR_ms,
-        limit_nanousd: null,
-        limit_calls: null,
-      },
-      0,
-    ),
+    ...PERIODS.flatMap((kind): Op[] => {
+      const { starts_at, ends_at } = periodOf(kind, now);
+      const id = spend.windowId(kind, kind, now);
+      const window = { id, budget: kind, starts_at, ends_at, limit_nanousd: null, limit_calls: null };
+      const spent = { hour: 4e7, day: 9e8, month: 1.7e10 }[kind];
+      return [spend.hold(window, spent), spend.settle(JSON.stringify([id]), spent, spent)];
+    }),
+    ...Array.from({ length: 40 }, (_, nth): Op => {
+      const latency_ms = 700 + ((nth * 977) % 5200);
+      return {
+        verb: 'test',
+        sql: `INSERT INTO call (id, kind, caller, provider, model, target, state, worker, owner, opened_at, closed_at,
+                outcome, latency_ms, reason_json, windows_json, stream, attempt, hold_nanousd, price_rev, unasked)
+              VALUES (?, 'message', 'core', 'p', 'm', 't', 'settled', 0, 'o', ?, ?, ?, ?, '{}', '[]', 1, 1, 0, '', 0)`,
+        args: [
+          `call ${nth}`,
+          now - nth * 60_000,
+          now - nth * 60_000,
+          nth % 13 === 5 ? 'refused' : 'ok',
+          latency_ms,
+        ],
+      };
+    }),
     incident.open({
       cause: 'breaker anthropic/claude',
       service: 'router',
@@ -105,4 +119,92 @@ test('the overview tells how all is, in a browser of any width, light and dark',
   assert.deepEqual(await axe(page), []);
   assert.equal(await sideways(page), 0);
   assert.deepEqual(faults, []);
+});
+
+test('the first load is small: page, style, script and sign together below 60 KB', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page } = await consoleOf(t, aDay);
+  let bytes = 0;
+  page.on('response', async (answer) => {
+    if (!answer.url().endsWith('/live')) bytes += (await answer.body()).length;
+  });
+  await page.context().clearCookies({ name: 'none' });
+  await page.goto(page.url(), { waitUntil: 'load' });
+  t.diagnostic(`${(bytes / 1000).toFixed(1)} KB`);
+  assert.ok(bytes > 10_000 && bytes < 60_000, `${bytes} bytes`);
+});
+
+test('all is halted and resumed from any page, asked before', { skip: noBrowser }, async (t) => {
+  const { page, base, house, faults } = await consoleOf(t);
+  await page.goto(`${base}/access`);
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await shots(page, 'halting');
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  assert.equal(existsSync(house.home.halted), false);
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.getByLabel('What for').fill('dinner');
+  await page.getByRole('dialog').getByRole('button', { name: 'Halt' }).click();
+  await page.locator('#notice').getByText('All is halted.').waitFor();
+  assert.match(readFileSync(house.home.halted, 'utf8'), /by console [\w-]{6} – dinner/);
+  assert.equal(await page.locator('#standing').innerText(), 'halted');
+  await shots(page, 'halted');
+  assert.deepEqual(await axe(page), []);
+  await page.goto(`${base}/access`);
+  await shots(page, 'access');
+  assert.deepEqual(await axe(page), []);
+  assert.equal(await sideways(page), 0);
+  await page.locator('header').getByRole('button', { name: 'Resume' }).click();
+  await page.locator('#notice').getByText('Resumed').waitFor();
+  assert.equal(existsSync(house.home.halted), false);
+  const done = await house.read<{ action: string; outcome: string }>(
+    'SELECT action, outcome FROM console_action ORDER BY id',
+  );
+  assert.deepEqual(
+    done.map(({ action, outcome }) => `${action}: ${outcome}`),
+    ['halt: All is halted.', 'resume: Resumed: what waits goes on.'],
+  );
+  assert.deepEqual(faults, []);
+});
+
+test('without a script one gets in, reads, halts and resumes', { skip: noBrowser }, async (t) => {
+  const { house, enter, base } = await consoleOf(t, aDay);
+  const { page } = await enter({ javaScriptEnabled: false });
+  assert.notEqual(page.url(), `${base}/`);
+  assert.ok(await page.getByText('Cost of today').isVisible());
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.waitForURL(/halt$/);
+  await page.getByRole('main').getByLabel('What for').fill('no script');
+  await page.getByRole('main').getByRole('button', { name: 'Halt' }).click();
+  await page.getByRole('main').getByText('All is halted.').waitFor();
+  assert.match(readFileSync(house.home.halted, 'utf8'), /no script/);
+  await page.locator('header').getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('Resumed').waitFor();
+  assert.equal(existsSync(house.home.halted), false);
+});
+
+test('with the keyboard alone one skips to the page, and asks for the halt', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page } = await consoleOf(t);
+  await page.reload();
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate('document.activeElement.className'), 'skip');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate('document.activeElement.id'), 'main');
+  await page.getByRole('link', { name: 'Halt' }).focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate('halting.open && halting.contains(document.activeElement)'), true);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.evaluate('halting.open'), false);
+});
+
+test('who is not in is told how to come in', { skip: noBrowser }, async (t) => {
+  const { browser, origin } = await consoleOf(t);
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${origin.replace('127.0.0.1', 'localhost')}/`);
+  assert.equal(page.url(), `${origin}/`);
+  assert.ok(await page.getByText('scripts/vigil console').isVisible());
+  await shots(page, 'door');
+  assert.deepEqual(await axe(page), []);
 });

@@ -37,7 +37,12 @@ export function table(
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const kind = ({ number, minor }: Column) => `${number ? 'number' : ''} ${minor ? 'minor' : ''}`.trim();
   return html`<div class="scroll" tabindex="0" role="group" aria-label="table"><table>
-    <thead><tr>${columns.map((column) => html`<th scope="col" class="${kind(column)}">${column.head}</th>`)}</tr></thead>
+    <thead><tr>${columns.map((column) =>
+      // A heading without a word is none.
+      column.head === ''
+        ? html`<td></td>`
+        : html`<th scope="col" class="${kind(column)}">${column.head}</th>`,
+    )}</tr></thead>
     <tbody>${rows.map(
       (cells) =>
         html`<tr>${cells.map((cell, nth) => html`<td class="${kind(columns[nth] ?? { head: '' })}">${cell ?? '–'}</td>`)}</tr>`,

@@ -19,6 +19,7 @@ import * as total from '#shared/tables/total.ts';
 import { grown, type Hour, pace } from '../burn.ts';
 import { framed, meter, plot, sparkline, strip } from '../chart.ts';
 import type { Console, Html, Page, Visit } from '../page.ts';
+import { since } from '../shell.ts';
 import { ago, button, bytes, card, count, pill, spell, stat, stats, type Tone, table } from '../ui.ts';
 
 const HOUR_ms = 3_600_000;
@@ -80,7 +81,7 @@ export function state(
   stood: readonly Standing[],
   open: readonly incident.Incident[],
 ): { tone: Tone; say: string } {
-  if (halted !== null) return { tone: 'bad', say: `All is halted since ${halted}.` };
+  if (halted !== null) return { tone: 'bad', say: `All is halted${since(halted)}.` };
   const down = stood.filter(({ state }) => TONE[state] === 'bad').map(({ service }) => service);
   const trouble = open.filter(({ severity }) => severity !== 'info');
   const critical = trouble.some(({ severity }) => severity === 'critical');
