@@ -1,22 +1,11 @@
-/** A visit that no browser makes: for tests of pages. */
+/** A page looked at and worked by a test, without a browser. */
 
-import { systemClock } from '#shared/base/clock.ts';
-import type { Home } from '#shared/runtime/home.ts';
-import type { Store } from '#shared/store/store.ts';
-import type { Console, Page, Visit } from './page.ts';
+import type { Done, Page, Visit } from './page.ts';
 
 /** @param address what follows the page's path: `12?kind=fact` */
-export function visiting({ home, store }: { home: Home; store: Store }, address = ''): Visit {
+export function turned(visit: Visit, address: string): Visit {
   const [id = '', query = ''] = address.split('?');
-  // The rest of a context is for the service itself.
-  const ctx = { home, store, clock: systemClock, signal: new AbortController().signal } as Console;
-  return {
-    ctx,
-    base: '/c/test',
-    by: 'console test',
-    id: id === '' ? null : id,
-    query: new URLSearchParams(query),
-  };
+  return { ...visit, id: id === '' ? null : id, query: new URLSearchParams(query) };
 }
 
 /** The page as text. */
@@ -29,7 +18,7 @@ export async function acted(
   visit: Visit,
   action: string,
   fields: Record<string, string | number> = {},
-) {
+): Promise<Done> {
   const act = page.actions?.[action];
   if (!act) throw new Error(`${page.name} has no action ${action}`);
   return act(visit, new Map(Object.entries(fields).map(([name, value]) => [name, String(value)])));

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { prepareHome } from '#shared/runtime/home.ts';
-import { openStore } from '#shared/store/store.ts';
 import type { Memory } from '#shared/tables/memory.ts';
 import type { Op, Value } from '#shared/tables/op.ts';
 import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
-import { acted, shown, visiting } from '../visiting.ts';
+import { visitTo } from '#shared/testing/visit.ts';
+import { config } from '../config.ts';
+import { acted, shown, turned } from '../visiting.ts';
 import { memory } from './memory.ts';
 
 const HOSTILE = '</textarea><img src=x onerror=alert(1)>"onfocus=alert(2)';
@@ -51,13 +52,10 @@ async function opened(t: TestContext) {
 }
 
 async function visited(t: TestContext, house: House) {
-  const as = async (principal: string) => {
-    const store = await openStore({ directory: house.home.state, principal, flush: 'normal' });
-    t.after(() => store.close());
-    return store;
-  };
-  const store = await as('console');
-  const visit = (address?: string) => visiting({ home: house.home, store }, address);
+  const visiting = await visitTo(t, config, { home: house.home });
+  const { as } = visiting;
+  const { store } = visiting.visit.ctx;
+  const visit = (address = '') => turned(visiting.visit, address);
   return {
     ...{ house, store, as },
     show: (address?: string) => shown(memory, visit(address)),
@@ -214,7 +212,7 @@ test('memory does what the console wishes, and its word is told', async (t) => {
   const later = await row('Trier');
   assert.equal(later?.status, 'active');
   assert.match(await show(String(later?.id)), /Before and after[\s\S]*born in Ulm/);
-  assert.match(await show(), /Asked of memory[\s\S]*console test/);
+  assert.match(await show(), /Asked of memory[\s\S]*console AAAAAA/);
 
   const targets = JSON.stringify({ memories: [id, later?.id], turns: [] });
   const gone = await act('forget', { targets, scope: 'owner' });

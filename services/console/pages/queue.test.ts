@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { uuid } from '#shared/base/ids.ts';
 import { prepareHome } from '#shared/runtime/home.ts';
-import { openStore } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
@@ -11,8 +10,9 @@ import * as turn from '#shared/tables/turn.ts';
 import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
 import { buildHouse, type House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
-import type { Visit } from '../page.ts';
-import { acted, shown, visiting } from '../visiting.ts';
+import { visitTo } from '#shared/testing/visit.ts';
+import { config } from '../config.ts';
+import { acted, shown, turned } from '../visiting.ts';
 import { queue, whyOf } from './queue.ts';
 
 const HOSTILE = '<img src=x onerror=alert(1)>"\'&</td><script>alert(2)</script>';
@@ -26,8 +26,8 @@ async function opened(t: TestContext) {
 
 /** The turns of a house, made by a test as core would. */
 async function crowd(t: TestContext, house: House) {
-  const store = await openStore({ directory: house.home.state, principal: 'core' });
-  t.after(() => store.close());
+  const visiting = await visitTo(t, config, { home: house.home });
+  const store = await visiting.as('core');
   const now = Date.now();
   const lease = { owner: 'test', boot_id: 'test', now, until_at: now + 60_000 };
   async function receive(conversation: string, text: string) {
@@ -59,9 +59,7 @@ async function crowd(t: TestContext, house: House) {
     await store.commit([turn.hold(one, { now, error })]);
     return one.id;
   };
-  const visit = (address?: string): Visit => visiting({ home: house.home, store: reading }, address);
-  const reading = await openStore({ directory: house.home.state, principal: 'console' });
-  t.after(() => reading.close());
+  const visit = (address = '') => turned(visiting.visit, address);
   const stateOf = async (id: string) => (await store.read(turn.of(id)))[0]?.state;
   return { house, store, now, begin, receive, held, visit, stateOf };
 }
@@ -217,7 +215,7 @@ test('core retries, drops and stops what the console asks it to', async (t) => {
   const [{ by } = { by: '' }] = await house.read<{ by: string }>(
     `SELECT DISTINCT sender AS by FROM press WHERE source = 'console'`,
   );
-  assert.equal(by, 'console test');
+  assert.equal(by, 'console AAAAAA');
 });
 
 test('the queue in a browser: seen at every width, and worked with the keyboard', {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { prepareHome } from '#shared/runtime/home.ts';
-import { openStore } from '#shared/store/store.ts';
 import * as schedule from '#shared/tables/schedule.ts';
 import * as slot from '#shared/tables/slot.ts';
 import { axe, consoleOf, noBrowser, shots, sideways } from '#shared/testing/browser.ts';
 import { buildHouse } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
-import { acted, shown, visiting } from '../visiting.ts';
+import { visitTo } from '#shared/testing/visit.ts';
+import { config } from '../config.ts';
+import { acted, shown, turned } from '../visiting.ts';
 import { schedules } from './schedules.ts';
 
 const HOSTILE = '</textarea><script>alert(1)</script>"onfocus=alert(2)';
@@ -16,14 +17,14 @@ async function opened(t: TestContext) {
   const house = await buildHouse({ telegram: false });
   t.after(() => house.close());
   prepareHome(house.home);
-  const store = await openStore({ directory: house.home.state, principal: 'console' });
-  t.after(() => store.close());
-  const visit = (address?: string) => visiting({ home: house.home, store }, address);
+  const visiting = await visitTo(t, config, { home: house.home });
+  const { store } = visiting.visit.ctx;
+  const visit = (address = '') => turned(visiting.visit, address);
   const show = (address?: string) => shown(schedules, visit(address));
   const act = (action: string, fields?: Record<string, string>, address?: string) =>
     acted(schedules, visit(address), action, fields);
   const of = async (name: string) => (await store.read(schedule.named(name)))[0];
-  return { house, store, show, act, of };
+  return { house, store, show, act, of, as: visiting.as };
 }
 
 const news = {
@@ -46,15 +47,15 @@ test('a schedule is set up, shown, changed, paused, resumed and deleted', async 
     { spec, chat, channel, conversation, run_nanousd, given_by, kind },
     {
       ...{ spec: '0 8 * * 1-5', chat: '4242', channel: 'telegram', conversation: 'telegram:4242' },
-      ...{ run_nanousd: 5e8, given_by: 'console test', kind: 'prompt' },
+      ...{ run_nanousd: 5e8, given_by: 'console AAAAAA', kind: 'prompt' },
     },
   );
   assert.match(
     await show(),
-    /news[\s\S]*at 08:00, on Monday to Friday[\s\S]*08:00[\s\S]*Run now[\s\S]*Pause/,
+    /news[\s\S]* 08:00<[\s\S]*at 08:00, on Monday to Friday[\s\S]*Run now[\s\S]*Pause/,
   );
   const one = await show('news');
-  assert.match(one, /Tell me the news[\s\S]*\$0\.50 a run[\s\S]*chat 4242[\s\S]*console test/);
+  assert.match(one, /Tell me the news[\s\S]*\$0\.50 a run[\s\S]*chat 4242[\s\S]*console AAAAAA/);
   assert.equal(one.match(/<li><time/g)?.length, 5, 'its next five times');
 
   const changed = { ...news, when: '30 9 * * *', chat: '4242', day_usd: '2' };
@@ -134,10 +135,10 @@ test('cron runs what the console wants run now, and tells what came of it', asyn
     const [found] = await store.read(slot.ofJob('never alone', 1));
     return found?.state === 'started' && found;
   });
-  assert.equal(first.wanted_by, 'console test');
+  assert.equal(first.wanted_by, 'console AAAAAA');
   assert.equal((await act('run', { name: 'never alone' })).say, '"never alone" runs as soon as it can.');
   await until('it waits its turn', async () => (await store.read(slot.ofJob('never alone', 9))).length === 2);
-  assert.match(await show('never alone'), /wanted by console test[\s\S]*started/);
+  assert.match(await show('never alone'), /wanted by console AAAAAA[\s\S]*started/);
 
   // The house's own are there once cron is.
   assert.match(await show(), /The house(&#39;|')s own[\s\S]*daily backup/);
@@ -148,9 +149,8 @@ test('cron runs what the console wants run now, and tells what came of it', asyn
 });
 
 test('what a job says and how it failed never becomes markup', async (t) => {
-  const { house, show } = await opened(t);
-  const store = await openStore({ directory: house.home.state, principal: 'cron' });
-  t.after(() => store.close());
+  const { as, show } = await opened(t);
+  const store = await as('cron');
   const to = { conversation: HOSTILE, channel: 'terminal', chat: null, given_by: HOSTILE, at: 1 } as const;
   await store.commit([
     schedule.put({ ...to, name: 'x', state: 'active', spec: HOSTILE, prompt: HOSTILE, zone: HOSTILE }),
@@ -179,9 +179,8 @@ test('what a job says and how it failed never becomes markup', async (t) => {
 });
 
 test('older times of a job are a page away', async (t) => {
-  const { house, show } = await opened(t);
-  const store = await openStore({ directory: house.home.state, principal: 'cron' });
-  t.after(() => store.close());
+  const { as, show } = await opened(t);
+  const store = await as('cron');
   const to = {
     conversation: 'terminal:main',
     channel: 'terminal',

@@ -77,11 +77,10 @@ async function listed(visit: Visit): Promise<Shown> {
 function jobs(visit: Visit, rows: readonly { job: schedule.Schedule; last: slot.Slot | null }[]): Html {
   const now = visit.ctx.clock.now();
   return table(
-    [{ head: 'What' }, { head: 'When' }, { head: 'Next' }, { head: 'Last' }, { head: 'Do' }],
+    [{ head: 'What' }, { head: 'Next' }, { head: 'Last', minor: true }, { head: 'Do' }],
     rows.map(({ job, last }) => [
       html`<a href="${at(visit, job.name)}">${job.name}</a>${job.prompt === '' ? '' : html`<br><small class="soft">${cut(job.prompt)}</small>`}`,
-      html`${inWords(job.spec)}${job.zone === null ? '' : html`<br><small class="soft">${job.zone}</small>`}`,
-      nextOf(job, now),
+      html`${nextOf(job, now)}<br><small class="soft">${inWords(job.spec)} ${job.zone}</small>`,
       last && html`${pill(TONES[last.state], last.state)} ${ago(last.due_at, now)}`,
       buttons(visit, job),
     ]),
