@@ -394,8 +394,9 @@ CREATE TABLE fire (
 
 CREATE TABLE fold (
   source     TEXT PRIMARY KEY,
-  upto       INTEGER NOT NULL,    -- the rowid of the last
-  keys_json  TEXT NOT NULL        -- of the last ones: rowids are given anew by a VACUUM, and after the last rows were removed
+  upto       INTEGER NOT NULL,    -- the rowid of the last row that is folded
+  since      INTEGER NOT NULL,    -- and of the first of those whose keys are known:
+  keys_json  TEXT NOT NULL        -- rowids are given anew by a VACUUM, and when the last rows were removed
 ) STRICT;
 
 CREATE TABLE fold_open (
@@ -823,7 +824,7 @@ CREATE TABLE presence (
   up         INTEGER NOT NULL,
   rss_bytes  INTEGER NOT NULL,
   delay_ms   REAL NOT NULL,
-  PRIMARY KEY (service, slot_at)
+  PRIMARY KEY (slot_at, service)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE press (

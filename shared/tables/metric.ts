@@ -1,6 +1,6 @@
 /** metric: counters that only grow, over restarts too: folded from the rows of others. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'metric',
@@ -37,5 +37,15 @@ export function family(name: string): Query<Metric> {
     verb: 'metric.family',
     sql: 'SELECT name, labels, value FROM metric WHERE name = ? ORDER BY labels',
     args: [name],
+  };
+}
+
+/** What each counter grows by. One may be there several times. */
+export function add(growth: readonly Metric[]): Op {
+  return {
+    verb: 'metric.add',
+    sql: `INSERT INTO metric (name, labels, value) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+          ON CONFLICT DO UPDATE SET value = value + excluded.value`,
+    args: [JSON.stringify(growth.map(({ name, labels, value }) => [name, labels, value]))],
   };
 }
