@@ -10,10 +10,8 @@ import type { Command } from 'commander';
 import { hashOf } from '#shared/base/access.ts';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
-import { readConfig } from '#shared/runtime/config.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
 import * as consoleLink from '#shared/tables/console_link.ts';
-import { config } from '../../services/console/config.ts';
 import { openHouse } from './house.ts';
 
 const LINK_ms = 60_000;
@@ -31,9 +29,9 @@ export function webConsole(program: Command): void {
         const made_by = userInfo().username;
         if (options.end) {
           const hash = `end ${randomBytes(8).toString('hex')}`;
-          // It is kept as long as a session can last that it ends.
-          const expires_at = made_at;
-          await store.commit([consoleLink.make({ hash, kind: 'end', made_by, made_at, expires_at })]);
+          await store.commit([
+            consoleLink.make({ hash, kind: 'end', made_by, made_at, expires_at: made_at }),
+          ]);
           process.stdout.write('whoever was in the console is out\n');
           return;
         }
@@ -41,9 +39,8 @@ export function webConsole(program: Command): void {
         const token = randomBytes(32).toString('base64url');
         const link = { hash: hashOf(token), kind: 'in', made_by, made_at } as const;
         await store.commit([consoleLink.make({ ...link, expires_at: made_at + LINK_ms })]);
-        const { port } = readConfig(home.config, { name: 'console', section: config }).own;
         // By number: `localhost` may lead to another program, at [::1].
-        const address = `http://127.0.0.1:${port}/login?link=${token}`;
+        const address = `http://127.0.0.1:${await portOf(home)}/login?link=${token}`;
         process.stdout.write(`${address}\n`);
         if (options.open) await show(home, address);
       } finally {
@@ -59,6 +56,12 @@ async function demandConsole(home: Home): Promise<void> {
     `the console is not running on ${home.directory}`,
     'start Vigil: scripts/start --no-chat; scripts/vigil status says what keeps it down',
   );
+}
+
+async function portOf(home: Home): Promise<number> {
+  const { readConfig } = await import('#shared/runtime/config.ts');
+  const { config } = await import('../../services/console/config.ts');
+  return readConfig(home.config, { name: 'console', section: config }).own.port;
 }
 
 /** By a file that only its owner can read: what stands in a command line everybody on this machine can. */

@@ -1,11 +1,11 @@
 /** What is around every page: where one is, how the house is, and the halt. */
 
 import { html } from 'hono/html';
-import { stamp } from '#shared/base/period.ts';
 import { haltedBecause } from '#shared/runtime/halt.ts';
 import * as approval from '#shared/tables/approval.ts';
 import * as incident from '#shared/tables/incident.ts';
 import { addresses } from './asset.ts';
+import { haltForm, since } from './halting.ts';
 import type { Done, Html, Shown, Visit } from './page.ts';
 import { pages } from './pages.ts';
 import { button, href, pill } from './ui.ts';
@@ -57,27 +57,11 @@ export async function shell(
 </body></html>`;
 }
 
-/** What the halt's file says, its time as people read it: ` since 2026-11-22 03:12, by …`. */
-export function since(halted: string): string {
-  const [, at = '', why = halted] = /^(\d{4}-\d\d-\d\dT\S+) (.*)$/s.exec(halted) ?? [];
-  const when = at === '' ? '' : ` since ${stamp(Date.parse(at))}`;
-  return why === '' ? when : `${when}, ${why}`;
-}
-
 /** For those who are not in: no navigation, nothing of the house. */
 export function door(title: string, body: Html): Html {
   return html`<!doctype html>
 <html lang="en"><head>${head(`${title} · Vigil`)}</head>
 <body class="door"><main id="main"><p class="brand">${EYE}<span>Vigil</span></p><h1>${title}</h1>${body}</main></body></html>`;
-}
-
-/** The way back has the focus: the key that opened a dialog is still being pressed, and would send the form. */
-export function haltForm(visit: Pick<Visit, 'base'>): Html {
-  return html`<form method="post" action="${href(visit, 'halt/do/halt')}" class="halting">
-    <h2 id="halting-title">Halt everything?</h2>
-    <p>At once: no model is asked, no tool runs, no job begins. What waits stays, over restarts too, until somebody resumes.</p>
-    <label>What for <input name="reason" maxlength="200" autocomplete="off"></label>
-    <p class="buttons"><button class="danger strong">Halt</button> <a class="button" href="${href(visit, '')}" data-close autofocus>Cancel</a></p></form>`;
 }
 
 function head(title: string): Html {

@@ -9,6 +9,7 @@ export const table: Table = {
   name: 'console_link',
   about: 'links into the console, each for one use',
   pen: { mailbox: 'console' },
+  // Longer than any session lasts that one could have ended.
   keeps: { days: 1, since: 'expires_at' },
 };
 

@@ -13,6 +13,9 @@ import * as backup from './backup.ts';
 import * as backup_request from './backup_request.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as console_action from './console_action.ts';
+import * as console_link from './console_link.ts';
+import * as console_session from './console_session.ts';
 import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
 import * as draft from './draft.ts';
@@ -136,6 +139,13 @@ const verbs: (Op | Query<unknown>)[] = [
   attachment.placesOf('c', 9),
   attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
   attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
+  call.paces(1, 1),
+  console_action.begin({ session: '', by: '', page: '', action: '', fields: '', at: 1 }),
+  console_action.end(1, '', null),
+  console_link.use('h', 1),
+  console_session.of('p', 1),
+  console_session.seen('p', 1),
+  console_session.end('p', 1),
   backup.present,
   backup.latest,
   backup.removed(['b'], 1),

@@ -2,8 +2,8 @@
 
 import { html } from 'hono/html';
 import { halt as haltAll, haltedBecause, resume } from '#shared/runtime/halt.ts';
+import { haltForm } from '../halting.ts';
 import type { Page } from '../page.ts';
-import { haltForm } from '../shell.ts';
 import { button, card } from '../ui.ts';
 
 export const halt: Page = {

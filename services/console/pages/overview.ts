@@ -2,7 +2,7 @@
 
 import { html } from 'hono/html';
 import { NANO, usd } from '#shared/base/money.ts';
-import { PERIODS, periodOf } from '#shared/base/period.ts';
+import { PERIODS, periodOf, stamp } from '#shared/base/period.ts';
 import { serviceOf } from '#shared/manifest.ts';
 import { budgetsOf, gaugesOf } from '#shared/metrics/gauges.ts';
 import { type Standing, type State, standings } from '#shared/metrics/standing.ts';
@@ -18,8 +18,8 @@ import * as presence from '#shared/tables/presence.ts';
 import * as total from '#shared/tables/total.ts';
 import { grown, type Hour, pace } from '../burn.ts';
 import { framed, meter, plot, sparkline, strip } from '../chart.ts';
+import { since } from '../halting.ts';
 import type { Console, Html, Page, Visit } from '../page.ts';
-import { since } from '../shell.ts';
 import { ago, button, bytes, card, count, pill, spell, stat, stats, type Tone, table } from '../ui.ts';
 
 const HOUR_ms = 3_600_000;
@@ -67,6 +67,7 @@ export const overview: Page = {
   actions: {
     async acknowledge({ ctx, by }, form) {
       const id = form.get('incident') ?? '';
+      if (!/^\d+$/.test(id)) return { say: 'It was not said what was seen.', refused: true };
       await ctx.store.commit([
         alertWish.post({ kind: 'acknowledge', about: id, given_by: by, now: ctx.clock.now() }),
       ]);
@@ -238,7 +239,9 @@ async function money(
       top,
       guess,
       limit,
-      says: values.map((value, nth) => `by ${String(nth + 1).padStart(2, '0')}:00 ${usd(value)}`),
+      says: values.map(
+        (value, nth) => `by ${stamp(starts_at + (nth + 1) * HOUR_ms).slice(11)} ${usd(value)}`,
+      ),
     },
     `Cost of today so far: ${usd(values.at(-1) ?? 0)}${guess === undefined ? '' : `; at this pace ${usd(guess)} by midnight`}`,
   );
