@@ -151,12 +151,12 @@ test('one memory tells where it is from, what it replaced and when it was recall
   const page = await show('2');
   for (const expected of [
     /<q>I live in Bonn now<\/q>/,
-    /decisions\/turn-2/,
+    /decision\/turn-2/,
     /the owner&#39;s own words/,
     /run-7">a rule, in run 7 over terminal:main/,
     /Before and after[\s\S]*Lives in Kassel[\s\S]*#2, this one/,
     /owner\.city/,
-    /decisions\/turn-9[\s\S]*3\.50[\s\S]*text 3\.50, age -0\.20/,
+    /decision\/turn-9[\s\S]*3\.50[\s\S]*text 3\.50, age -0\.20/,
   ])
     assert.match(page, expected);
   assert.match(await show('1'), /replaced by #2/);

@@ -219,7 +219,7 @@ function asked(visit: Visit, { id, conversation, asked: text }: turn.Asked): Htm
 }
 
 function turnAt(visit: Visit, id: string): string {
-  return href(visit, `decisions/${id}`);
+  return href(visit, `decision/${id}`);
 }
 
 function cut(text: string): string {

@@ -201,7 +201,7 @@ function history(
         const due = html`<time datetime="${new Date(one.due_at).toISOString()}">${new Date(one.due_at).toLocaleString('sv').slice(0, 16)}</time>`;
         const turn_id = turns[nth];
         return [
-          html`${turn_id ? html`<a href="${href(visit, `decisions/${turn_id}`)}">${due}</a>` : due}${one.wanted_by === null ? '' : html`<br><small class="soft">wanted by ${one.wanted_by}</small>`}`,
+          html`${turn_id ? html`<a href="${href(visit, `decision/${turn_id}`)}">${due}</a>` : due}${one.wanted_by === null ? '' : html`<br><small class="soft">wanted by ${one.wanted_by}</small>`}`,
           pill(TONES[one.state], one.state),
           one.started_at !== null && one.finished_at !== null
             ? spell(one.finished_at - one.started_at)

@@ -95,7 +95,7 @@ async function found(visit: Visit, scope: string, text: string): Promise<Html> {
       row.score.toFixed(2),
       row.kind === 'memory'
         ? linkTo(visit, row.id)
-        : html`<a href="${href(visit, `decisions/${turns.get(row.id) ?? ''}`)}">said</a> ${ago(row.at, question.now)}`,
+        : html`<a href="${href(visit, `decision/${turns.get(row.id) ?? ''}`)}">said</a> ${ago(row.at, question.now)}`,
       html`${cut(row.text)}${row.unclear ? html` ${pill('warn', 'unclear')}` : ''}`,
       row.author ?? row.role,
       row.trust,

@@ -74,7 +74,7 @@ function sources(visit: Visit, { sources: rows }: Life): Html {
   return table(
     [{ head: 'Words' }, { head: 'By' }, { head: 'Said' }, { head: 'Trust', number: true, minor: true }],
     rows.map((row) => [
-      html`<q>${cut(quoteOf(row))}</q><br><small class="soft"><a href="${href(visit, `decisions/${row.turn_id}`)}">${row.conversation}</a></small>`,
+      html`<q>${cut(quoteOf(row))}</q><br><small class="soft"><a href="${href(visit, `decision/${row.turn_id}`)}">${row.conversation}</a></small>`,
       speakerOf(row),
       when(row.at),
       row.trust,
@@ -116,7 +116,7 @@ function recalled(visit: Visit, { recalled: rows }: Life): Html {
   return table(
     [{ head: 'Turn' }, { head: 'Score', number: true }, { head: 'Why', minor: true }],
     rows.map(({ turn_id, at, score, why_json }) => [
-      html`<a href="${href(visit, `decisions/${turn_id}`)}">${when(at)}</a>`,
+      html`<a href="${href(visit, `decision/${turn_id}`)}">${when(at)}</a>`,
       score.toFixed(2),
       reasonsOf(JSON.parse(why_json)),
     ]),
