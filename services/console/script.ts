@@ -50,7 +50,12 @@ function morph(old, now) {
   }
 }
 
-const parsed = (text) => new DOMParser().parseFromString(text, 'text/html');
+/* Parsed so, what stands for a missing script is markup like any other; here it would be a field that must be filled in, unseen. */
+function parsed(text) {
+  const page = new DOMParser().parseFromString(text, 'text/html');
+  for (const one of page.querySelectorAll('noscript')) one.remove();
+  return page;
+}
 
 function signedOut() {
   say('You are not in any more: scripts/vigil console makes a new link.', 'bad');
