@@ -22,3 +22,12 @@ export const all: Query<Metric> = {
   sql: 'SELECT name, labels, value FROM metric ORDER BY name, labels',
   args: [],
 };
+
+/** The values that a label of a family has. */
+export function labelsOf(name: string, label: string): Query<{ value: string }> {
+  return {
+    verb: 'metric.labelsOf',
+    sql: `SELECT DISTINCT json_extract(labels, '$.' || json_quote(?)) AS value FROM metric WHERE name = ? ORDER BY 1`,
+    args: [label, name],
+  };
+}

@@ -249,3 +249,10 @@ export function spentBy(job: string, from_at: number): Query<{ cost_nanousd: num
     args: [job, from_at, from_at],
   };
 }
+
+/** How many have not begun. */
+export const backlog: Query<{ count: number }> = {
+  verb: 'slot.backlog',
+  sql: `SELECT count(*) AS count FROM slot INDEXED BY slot_open WHERE ${OPEN} AND state = 'due'`,
+  args: [],
+};

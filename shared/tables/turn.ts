@@ -389,3 +389,12 @@ export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
         WHERE state IN ('running', 'waiting') AND channel = 'telegram' AND chat IS NOT NULL`,
   args: [],
 };
+
+/** What is in work, and what of it waits for nothing but a model: since when. */
+export const inWork: Query<{ count: number; waiting: number; since_at: number | null }> = {
+  verb: 'turn.inWork',
+  sql: `SELECT count(*) AS count, count(*) FILTER (WHERE waits) AS waiting, min(created_at) FILTER (WHERE waits) AS since_at
+        FROM (SELECT created_at, coalesce(waits_for, 'model') = 'model' AS waits FROM turn INDEXED BY turn_due
+              WHERE ${OPEN} AND channel <> 'canary')`,
+  args: [],
+};
