@@ -14,7 +14,11 @@ export const config = section({
   error_percent: setting(z.number().check(z.gte(0), z.lte(100)), 5, 'More failed model calls are told …'),
   error_calls: setting(integer(1, 100_000), 10, '… where there were so many at least.'),
   latency_s: setting(seconds, 10, 'When 5 in 100 answers of models take longer, it is told.'),
-  model_latency_s: setting(seconds, 5, 'A model that takes longer to begin its answers, on average, is told.'),
+  model_latency_s: setting(
+    seconds,
+    5,
+    'A model that takes longer to begin its answers, on average, is told.',
+  ),
   token_factor: setting(
     z.number().check(z.gte(1), z.lte(1000)),
     2,

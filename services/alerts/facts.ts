@@ -35,17 +35,25 @@ function endedOf({ model, kind, stream, closed_at, outcome, latency_ms, first_by
   };
 }
 
-/** Of the last day, and of an average one of the week before: of its days alone that are known. */
 export async function tokensOf(read: Read, now: number): Promise<Facts['tokens']> {
-  const day_at = now - DAY_ms;
   const [[first], hours] = await Promise.all([
     read(total.first),
     read(total.tokens(now - 8 * DAY_ms, now + HOUR_ms)),
   ]);
-  const days = Math.min(7, (day_at - (first?.hour_at ?? now)) / DAY_ms);
+  return comparedOf(hours, first?.hour_at ?? now, now);
+}
+
+/** The last day, and an average one of the week before: of those of its days that are known. */
+export function comparedOf(
+  hours: readonly { hour_at: number; tokens: number }[],
+  first_at: number,
+  now: number,
+): Facts['tokens'] {
+  const day_at = now - DAY_ms;
+  const days = Math.min(7, (day_at - first_at) / DAY_ms);
   const sum = (from_at: number, to_at: number) =>
     hours
       .filter(({ hour_at }) => hour_at >= from_at && hour_at < to_at)
       .reduce((all, { tokens }) => all + tokens, 0);
-  return { last_day: sum(day_at, Number.POSITIVE_INFINITY), usual_day: sum(0, day_at) / days, days };
+  return { last_day: sum(day_at, now + HOUR_ms), usual_day: sum(day_at - 7 * DAY_ms, day_at) / days, days };
 }

@@ -5,9 +5,10 @@
  * A rule's cause is the word by which whoever else sees the same trouble has an incident of it, so that it is told once.
  */
 
-import { type PeriodKind, PERIODS } from '#shared/base/period.ts';
+import { PERIODS, type PeriodKind } from '#shared/base/period.ts';
 import type { CounterName, GaugeName, HistogramName, Labels } from '#shared/metrics/families.ts';
 import * as spend from '#shared/tables/spend.ts';
+import type { Limits } from './limits.ts';
 
 /** How the number is had that is held against the bound. */
 export type Measure =
@@ -49,24 +50,6 @@ export type Rule = {
   cause(labels: Labels, now: number): string;
   /** Of an incident of such a cause this is but another sign. */
   sign?: RegExp;
-};
-
-export type Limits = {
-  window_s: number;
-  calm_s: number;
-  error_percent: number;
-  error_calls: number;
-  latency_s: number;
-  model_latency_s: number;
-  token_factor: number;
-  cost_factor: number;
-  unresponsive_s: number;
-  queue_depth: number;
-  backup_hours: number;
-  /** These are settings of the watchdog's, which sees the same. */
-  queue_s: number;
-  memory_percent: number;
-  disk_free_mb: number;
 };
 
 /** What makes the calls of models fail, or slow. */

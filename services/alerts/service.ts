@@ -9,11 +9,13 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { rules } from './engine.ts';
 
 export const alerts = service({
   name: 'alerts',
   config,
   async start(ctx) {
+    rules(ctx);
     ctx.doing('watching');
   },
 });

@@ -2,7 +2,7 @@
 
 import { NANO, nanousdOf } from '../base/money.ts';
 import { PERIODS } from '../base/period.ts';
-import { serviceOf } from '../manifest.ts';
+import { houseJobs, serviceOf } from '../manifest.ts';
 import * as attachment from '../tables/attachment.ts';
 import * as backup from '../tables/backup.ts';
 import * as breaker from '../tables/breaker.ts';
@@ -16,6 +16,7 @@ import * as outbound from '../tables/outbound.ts';
 import * as press from '../tables/press.ts';
 import * as slot from '../tables/slot.ts';
 import * as spend from '../tables/spend.ts';
+import * as telling from '../tables/telling.ts';
 import * as tool_call from '../tables/tool_call.ts';
 import * as turn from '../tables/turn.ts';
 import { BREAKER, type GaugeName, type Labels, QUEUES } from './families.ts';
@@ -51,6 +52,7 @@ export async function gaugesOf(read: Read, facts: Facts, now: number): Promise<S
     ofMoney(read, facts, now),
     ofTargets(read, now),
     ofHouse(read),
+    ofTrouble(read, now),
   ]);
   const { halted, disk_free_bytes, store_bytes, wal_bytes } = facts;
   return [
@@ -214,5 +216,18 @@ async function ofHouse(read: Read): Promise<Sample[]> {
         severity,
       }),
     ),
+  ];
+}
+
+async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
+  const [jobs, [unpaid], [untold]] = await Promise.all([
+    read(slot.lastOf(houseJobs.map(({ name }) => name))),
+    read(turn.unpaid),
+    read(telling.inVain),
+  ]);
+  return [
+    ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { job })),
+    one('agent_budget_waiting', unpaid?.count ?? 0),
+    one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
   ];
 }

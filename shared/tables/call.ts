@@ -167,7 +167,7 @@ export function endedAfter(at: number): Query<Ended> {
   return {
     verb: 'call.endedAfter',
     sql: `SELECT model, kind, stream, closed_at, outcome, first_byte_ms, latency_ms FROM call INDEXED BY call_closed
-          WHERE closed_at > ?`,
+          WHERE closed_at IS NOT NULL AND closed_at > ?`,
     args: [at],
   };
 }

@@ -390,6 +390,14 @@ export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
   args: [],
 };
 
+/** Those that wait for room in a budget other than their own. */
+export const unpaid: Query<{ count: number }> = {
+  verb: 'turn.unpaid',
+  sql: `SELECT count(*) AS count FROM turn INDEXED BY turn_due
+        WHERE ${OPEN} AND waits_for = 'budget' AND spend_id NOT LIKE 'turn %'`,
+  args: [],
+};
+
 /** What is in work, and what of it waits for nothing but a model: since when. */
 export const inWork: Query<{ count: number; waiting: number; since_at: number | null }> = {
   verb: 'turn.inWork',
