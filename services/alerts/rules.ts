@@ -43,7 +43,7 @@ export type Rule = {
   /** How often it is looked at, where that is not each time. */
   every_s?: number;
   /** Of work, which rests while all is halted. */
-  work?: true;
+  work?: boolean;
   /** What is told: `{value}`, `{window}`, and the labels by their names. The first words name it. */
   text: string;
   cure: string;
