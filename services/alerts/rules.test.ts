@@ -9,7 +9,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '#shared/base/root.ts';
-import { services } from '#shared/manifest.ts';
 import { families, familyOf, type Labels } from '#shared/metrics/families.ts';
 import type { Alert } from '#shared/tables/alert.ts';
 import { scratch } from '#shared/testing/scratch.ts';
@@ -69,24 +68,29 @@ function firing(rule: Rule, scenario: Scenario): Labels[][] {
 
 const lastOf = ({ checks }: Scenario) => Math.max(...checks.map(({ at }) => at));
 
+const wantedOf = ({ checks }: Scenario) => checks.map(({ fires }) => [...fires]);
+
 test('every rule fires beyond its bound, when it has lasted, and never on this side of it', () => {
   for (const rule of ours) {
     for (const scenario of scenariosOf(rule)) {
-      const wanted = scenario.checks.map(({ fires }) => [...fires]);
-      assert.deepEqual(firing(rule, scenario), wanted, `${rule.name}: ${scenario.what}`);
+      assert.deepEqual(firing(rule, scenario), wantedOf(scenario), `${rule.name}: ${scenario.what}`);
     }
   }
 });
 
+/** The scenarios in which the wrong rule shows itself to us; all of those of a rule that we have no eyes for. */
+function tellTale(rule: Rule, wrong: Rule): Scenario[] {
+  return scenariosOf(rule).filter(
+    (scenario) =>
+      rule.measure.kind === 'absent' ||
+      JSON.stringify(firing(wrong, scenario)) !== JSON.stringify(wantedOf(scenario)),
+  );
+}
+
 test('a rule that is a little wrong is caught', () => {
   const survivors = ours.flatMap((rule) =>
     mutantsOf(rule)
-      .filter(({ rule: wrong }) =>
-        scenariosOf(rule).every((scenario) => {
-          const wanted = scenario.checks.map(({ fires }) => [...fires]);
-          return JSON.stringify(firing(wrong, scenario)) === JSON.stringify(wanted);
-        }),
-      )
+      .filter((mutant) => tellTale(rule, mutant.rule).length === 0)
       .map(({ what }) => `${rule.name}: ${what}`),
   );
   assert.deepEqual(survivors, []);
@@ -114,7 +118,8 @@ test('Prometheus finds the same at the same moments, and catches the same wrong 
   for (const rule of rules) {
     right.push(written(folder, rule.name, rule, scenariosOf(rule)));
     for (const mutant of mutantsOf(rule)) {
-      wrong.push(written(folder, `${rule.name} ${mutant.what}`, mutant.rule, scenariosOf(rule)));
+      const shows = tellTale(rule, mutant.rule).slice(0, 1);
+      wrong.push(written(folder, `${rule.name} ${mutant.what}`, mutant.rule, shows));
     }
   }
   const { stdout, stderr } = spawnSync('promtool', ['test', 'rules', ...right], { encoding: 'utf8' });
@@ -226,5 +231,4 @@ test('what the rules are made of is there, and every word of theirs is filled', 
     assert.match(rule.text, /^[A-Z{].*\.$/);
   }
   assert.equal(new Set(rules.map(({ name }) => name)).size, rules.length);
-  assert.ok(services.length > 0);
 });

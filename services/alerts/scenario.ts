@@ -196,7 +196,7 @@ function ofQuantile(rule: Rule, { q, floor }: Extract<Measure, { kind: 'quantile
     {
       ...never,
       what: 'as many are too slow as may be',
-      calls: (t) => (t >= FROM ? mixed(rare, bound + 1, bound * 0.9) : []),
+      calls: (t) => (t >= FROM ? mixed(rare, bound + 1, bound) : []),
       checks: always(rule, []),
     },
     {

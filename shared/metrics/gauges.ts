@@ -1,6 +1,6 @@
 /** All that is measured at a moment, from rows that are kept short anyway: what it costs does not grow with history. */
 
-import { NANO, nanousdOf } from '../base/money.ts';
+import { NANO } from '../base/money.ts';
 import { PERIODS } from '../base/period.ts';
 import { houseJobs, serviceOf } from '../manifest.ts';
 import * as attachment from '../tables/attachment.ts';
@@ -20,7 +20,7 @@ import * as telling from '../tables/telling.ts';
 import * as tool_call from '../tables/tool_call.ts';
 import * as turn from '../tables/turn.ts';
 import { BREAKER, type GaugeName, type Labels, QUEUES } from './families.ts';
-import { bornAt, standings } from './standing.ts';
+import { bornAt, type Standing, standings } from './standing.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
@@ -89,7 +89,7 @@ async function ofServices(read: Read, { off, watched_from_at }: Facts, now: numb
 }
 
 /** Since when core is at work; 0: it is not. */
-export function uptime_s(stood: ReturnType<typeof standings>, now: number): number {
+export function uptime_s(stood: readonly Standing[], now: number): number {
   const core = stood.find(({ service }) => service === 'core');
   const born_at = core?.state === 'up' && core.beat ? bornAt(core.beat.instance) : null;
   return born_at === null ? 0 : Math.max(0, (now - born_at) / 1000);
@@ -125,6 +125,7 @@ async function ofQueues(read: Read, { quiet, off }: Facts, now: number): Promise
   };
   return [
     one('agent_active_tasks', turns?.count ?? 0),
+    one('agent_budget_waiting', turns?.unpaid ?? 0),
     ...QUEUES.flatMap((queue) => {
       const [count = 0, since_at] = depth[queue];
       const age_s = since_at ? Math.max(0, now - since_at) / 1000 : 0;
@@ -141,31 +142,23 @@ export type Budget = { budget: string; spent_usd: number; held_usd: number; limi
 /** The budgets in their present periods; those of single turns are left out. */
 export async function budgetsOf(read: Read, facts: Pick<Facts, 'budget'>, now: number): Promise<Budget[]> {
   const rows = await read(spend.present(now));
-  const main = PERIODS.map((budget): Budget => {
+  // The router reads its budgets anew while it runs: what it went by last counts before what they were at a start.
+  const main = PERIODS.map((budget) => {
     const row = rows.find((row) => row.budget === budget);
-    const limit_nanousd = nanousdOf(facts.budget[`${budget}_usd`]) + (row?.added_nanousd ?? 0);
-    return budgetOf({ budget, spent_nanousd: 0, held_nanousd: 0, ...row, limit_nanousd });
+    if (row) return budgetOf(row);
+    return { budget, spent_usd: 0, held_usd: 0, limit_usd: facts.budget[`${budget}_usd`] };
   });
   const others = rows.filter(({ budget }) => !PERIODS.some((name) => name === budget) && budget !== 'alert');
-  return [
-    ...main,
-    ...others.map((row) =>
-      budgetOf({
-        ...row,
-        limit_nanousd: row.limit_nanousd === null ? null : row.limit_nanousd + row.added_nanousd,
-      }),
-    ),
-  ];
+  return [...main, ...others.map(budgetOf)];
 }
 
-function budgetOf(
-  row: Pick<spend.Spend, 'budget' | 'spent_nanousd' | 'held_nanousd' | 'limit_nanousd'>,
-): Budget {
+function budgetOf(row: spend.Spend & { added_nanousd: number }): Budget {
+  const { budget, spent_nanousd, held_nanousd, limit_nanousd, added_nanousd } = row;
   return {
-    budget: row.budget,
-    spent_usd: row.spent_nanousd / NANO,
-    held_usd: row.held_nanousd / NANO,
-    limit_usd: row.limit_nanousd === null ? null : row.limit_nanousd / NANO,
+    budget,
+    spent_usd: spent_nanousd / NANO,
+    held_usd: held_nanousd / NANO,
+    limit_usd: limit_nanousd === null ? null : (limit_nanousd + added_nanousd) / NANO,
   };
 }
 
@@ -220,14 +213,12 @@ async function ofHouse(read: Read): Promise<Sample[]> {
 }
 
 async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
-  const [jobs, [unpaid], [untold]] = await Promise.all([
+  const [jobs, [untold]] = await Promise.all([
     read(slot.lastOf(houseJobs.map(({ name }) => name))),
-    read(turn.unpaid),
     read(telling.inVain),
   ]);
   return [
     ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { job })),
-    one('agent_budget_waiting', unpaid?.count ?? 0),
     one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
   ];
 }

@@ -390,19 +390,13 @@ export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
   args: [],
 };
 
-/** Those that wait for room in a budget other than their own. */
-export const unpaid: Query<{ count: number }> = {
-  verb: 'turn.unpaid',
-  sql: `SELECT count(*) AS count FROM turn INDEXED BY turn_due
-        WHERE ${OPEN} AND waits_for = 'budget' AND spend_id NOT LIKE 'turn %'`,
-  args: [],
-};
-
-/** What is in work, and what of it waits for nothing but a model: since when. */
-export const inWork: Query<{ count: number; waiting: number; since_at: number | null }> = {
+/** What is in work; what of it waits for nothing but a model, and since when; what waits for money that all may spend. */
+export const inWork: Query<{ count: number; waiting: number; since_at: number | null; unpaid: number }> = {
   verb: 'turn.inWork',
-  sql: `SELECT count(*) AS count, count(*) FILTER (WHERE waits) AS waiting, min(created_at) FILTER (WHERE waits) AS since_at
-        FROM (SELECT created_at, coalesce(waits_for, 'model') = 'model' AS waits FROM turn INDEXED BY turn_due
-              WHERE ${OPEN} AND channel <> 'canary')`,
+  sql: `SELECT count(*) AS count, count(*) FILTER (WHERE waits) AS waiting, min(created_at) FILTER (WHERE waits) AS since_at,
+          count(*) FILTER (WHERE unpaid) AS unpaid
+        FROM (SELECT created_at, coalesce(waits_for, 'model') = 'model' AS waits,
+                waits_for IS 'budget' AND coalesce(spend_id, '') NOT LIKE 'turn %' AS unpaid
+              FROM turn INDEXED BY turn_due WHERE ${OPEN} AND channel <> 'canary')`,
   args: [],
 };

@@ -18,8 +18,9 @@ CREATE TABLE metric_hour (
 -- How far each table is folded. What was still going on when it was passed is in fold_open.
 CREATE TABLE fold (
   source     TEXT PRIMARY KEY,
-  upto       INTEGER NOT NULL,    -- the rowid of the last
-  keys_json  TEXT NOT NULL        -- of the last ones: rowids are given anew by a VACUUM, and after the last rows were removed
+  upto       INTEGER NOT NULL,    -- the rowid of the last row that is folded
+  since      INTEGER NOT NULL,    -- and of the first of those whose keys are known:
+  keys_json  TEXT NOT NULL        -- rowids are given anew by a VACUUM, and when the last rows were removed
 ) STRICT;
 
 CREATE TABLE fold_open (
