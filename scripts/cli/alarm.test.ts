@@ -64,8 +64,8 @@ test('the list shows what is wrong and what was, with when it was told by which 
   ]);
   const { stdout } = await vigil(home, ['alarm', 'list']);
   const [, first = '', second = ''] = stdout.split('\n');
-  assert.match(first, /open +warning +not yet +A budget is nearly used/);
-  assert.match(second, /2026-11-22 12:01 +warning +begun: 12:00 usual; over: nowhere so far +A target/);
+  assert.match(first, /open +warning +not yet +b +A budget is nearly used/);
+  assert.match(second, /2026-11-22 12:01 +warning +begun: 12:00 usual; over: nowhere so far +a +A target/);
   const rows = JSON.parse((await vigil(home, ['alarm', 'list', '--json'])).stdout);
   assert.deepEqual(
     rows.map(({ cause }: { cause: string }) => cause),
