@@ -16,6 +16,7 @@ const LAYERS = [
   'recall',
   'forget',
   'store',
+  'telling',
   'units',
   'runtime',
   'testing',

@@ -14,12 +14,13 @@ import type { Config } from './config.ts';
 import { gather, tokensOf } from './facts.ts';
 import { type Facts, judge } from './judge.ts';
 import { limitsOf } from './limits.ts';
+import type { Rounds } from './ping.ts';
 import { type Rule, rulesOf } from './rules.ts';
 import { type Change, settle } from './settle.ts';
 
 type Ctx = Context<Config>;
 
-export function rules(ctx: Ctx): void {
+export function rules(ctx: Ctx, rounds: Rounds): void {
   const limits = limitsOf(ctx.home.config, ctx.config);
   // A house that is absent evaluates nothing.
   const declared = rulesOf(limits).filter(({ measure }) => measure.kind !== 'absent');
@@ -33,8 +34,10 @@ export function rules(ctx: Ctx): void {
     desk.watched_from_at = ctx.clock.now();
     desk.looked_at.clear();
   });
+  rounds.set('rules', ctx.clock.mono());
   ctx.every('rules', ctx.config.look_s * 1000, async () => {
     if (ctx.clock.now() - desk.watched_from_at >= limits.grace_s * 1000) await look(ctx, desk);
+    rounds.set('rules', ctx.clock.mono());
   });
 }
 

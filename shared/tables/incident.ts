@@ -68,3 +68,7 @@ export const ongoing: Query<Incident> = {
   sql: 'SELECT * FROM incident INDEXED BY incident_open WHERE closed_at IS NULL ORDER BY opened_at',
   args: [],
 };
+
+export function of(id: number): Query<Incident> {
+  return { verb: 'incident.of', sql: 'SELECT * FROM incident WHERE id = ?', args: [id] };
+}

@@ -7,6 +7,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as acknowledgement from './acknowledgement.ts';
+import * as alert from './alert.ts';
+import * as alert_wish from './alert_wish.ts';
 import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
 import * as backup from './backup.ts';
@@ -44,6 +47,7 @@ import * as recalled from './recalled.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
+import * as silence from './silence.ts';
 import * as slot from './slot.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
@@ -89,6 +93,8 @@ const SHORT = [
   'memory_run_batch',
   'wish_pending',
   'memory_unasked',
+  'alert_open',
+  'alert_wish_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -337,6 +343,18 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.toldOtherwise({ ...anOutbound, key: 'telling:m:1' }, 1),
   slot.overdue(1, 1),
   telling.due(1, 1),
+  telling.last,
+  telling.asOf(1),
+  telling.ongoing,
+  telling.inMessage('m'),
+  telling.begin('c', 'm', 1),
+  silence.since(1),
+  silence.inForce(1),
+  silence.end(1, 1),
+  acknowledgement.ofIncidents([1]),
+  alert_wish.pending,
+  alert.open,
+  incident.of(1),
   telling.open,
   telling.recent,
   telling.tell('m', { told_at: 1, routes: {}, due_at: 1, error: null }),
