@@ -141,6 +141,7 @@ async function work(
   patience: AbortSignal,
 ): Promise<void> {
   if (mine.conversation === CANARY) return answerCanary(ctx, mine);
+  ctx.log.info('turn.begun', { attempt: mine.attempt, conversation: mine.conversation });
   const ended = new AbortController();
   inWork.set(mine.id, ended);
   const renewal = setInterval(() => {

@@ -148,8 +148,9 @@ async function store(
     for (const { row, pressed } of heard) {
       // Not waited for: the next poll is worth more than a word that comes too late anyway.
       if (pressed) void acknowledge(ctx, bot, pressed);
-      if (row.state === 'refused') ctx.log.warn('message.refused', { note: row.note, sender: row.sender });
-      else ctx.log.info('message.received', { state: row.state });
+      if (row.state === 'refused')
+        ctx.log.warn('message.refused', { update: row.source_key, note: row.note, sender: row.sender });
+      else ctx.log.info('message.received', { update: row.source_key, state: row.state });
     }
     ops = [];
     heard = [];

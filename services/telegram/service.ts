@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { Api } from 'grammy/web';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { httpFetch } from '#shared/base/fetch.ts';
+import { withIds } from '#shared/base/log.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
@@ -85,7 +86,10 @@ export const telegram = service({
       queue: 'outbound',
       lanes: LANES,
       look: () => claim(ctx),
-      act: (message) => deliver(ctx, sender, message, inLane),
+      act: (message) =>
+        withIds(message.turn_id === null ? {} : { turn: message.turn_id }, () =>
+          deliver(ctx, sender, message, inLane),
+        ),
       due: () => nextDue(ctx),
     });
     ctx.work({ name: 'stream', queue: 'draft', lanes: LANES, ...stream(ctx, sender, inLane) });
