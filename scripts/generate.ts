@@ -1,5 +1,5 @@
 /**
- * Writes every file that is made from the manifest, and removes those that it no longer names.
+ * Writes every file that is made from the manifest and the other declarations, and removes those that it no longer names.
  *
  *   node scripts/generate.ts            write
  *   node scripts/generate.ts --check    write nothing; exit 1 and name the stale files
@@ -10,11 +10,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '#shared/manifest.ts';
-import { shared } from '#shared/runtime/config.ts';
+import { defaultConfig, shared } from '#shared/runtime/config.ts';
 import { exampleOf } from '#shared/runtime/config-example.ts';
 import { schemaText } from '#shared/store/schema.ts';
 import { launchdFiles } from '#shared/units/launchd.ts';
 import { systemdFiles } from '#shared/units/systemd.ts';
+import { prometheusFiles } from '../services/alerts/prometheus.ts';
+import { config as metrics } from '../services/metrics/config.ts';
 import { sections } from './sections.ts';
 
 const { values, positionals } = parseArgs({
@@ -29,11 +31,12 @@ const files: { path: string; text: string }[] = [
   ...launchdFiles(services),
   { path: 'shared/store/schema.sql', text: schemaText() },
   { path: 'config.example.toml', text: exampleOf({ ...shared, ...sections }) },
+  ...prometheusFiles(defaultConfig({ name: 'metrics', section: metrics }).own.port),
   ...withServiceTable('README.md'),
 ];
 
 /** In these folders every file is generated, so one that is not in the list above is a leftover. */
-const folders = ['systemd', 'launchd'];
+const folders = ['systemd', 'launchd', 'prometheus'];
 
 const outdated = files.filter(({ path, text }) => textOf(path) !== text);
 const leftovers = folders

@@ -285,7 +285,10 @@ describe('on a simulated Mac', { concurrency: true }, () => {
       await launchd.reboot('screen');
       assert.deepEqual(launchd.pids(), []);
       assert.match((await mac.vigil('status')).stdout, /OFF: .*going away; nothing runs until: vigil on/);
-      assert.match((await mac.vigil('doctor')).stdout, /launchd is told not to start ai\.vigil\.alerts, ai\.vigil\.backup/);
+      assert.match(
+        (await mac.vigil('doctor')).stdout,
+        /launchd is told not to start ai\.vigil\.alerts, ai\.vigil\.backup/,
+      );
       assert.match(await mac.must('on'), new RegExp(`^on: ${all} of ${all} ready`));
       assert.deepEqual(await mac.ready(version), everybody);
     });

@@ -5,6 +5,7 @@ import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { version } from '#shared/base/root.ts';
 import { type Service, services } from '#shared/manifest.ts';
+import { bornAt } from '#shared/metrics/standing.ts';
 import { haltedBecause } from '#shared/runtime/halt.ts';
 import { type Home, homeOf, lockOf, roleOf } from '#shared/runtime/home.ts';
 import * as approval from '#shared/tables/approval.ts';
@@ -222,13 +223,6 @@ function rowOf(
     rss_bytes: alive ? beat.rss_bytes : null,
     problem: beat.problem,
   };
-}
-
-/** An instance's name ends with a UUID that begins with its time. */
-function bornAt(instance: string): number | null {
-  const [, high = '', low = ''] =
-    /-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.exec(instance) ?? [];
-  return high === '' ? null : Number.parseInt(high + low, 16);
 }
 
 type Report = {

@@ -9,6 +9,7 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { rules } from './engine.ts';
 import { ping, type Rounds } from './ping.ts';
 import { telling } from './tell.ts';
 import { trial } from './trial.ts';
@@ -19,6 +20,7 @@ export const alerts = service({
   config,
   async start(ctx) {
     const rounds: Rounds = new Map();
+    rules(ctx, rounds);
     telling(ctx, rounds);
     wishes(ctx);
     trial(ctx);

@@ -9,11 +9,23 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { folding } from './fold.ts';
+import { sampling } from './presence.ts';
+import { serving } from './serve.ts';
 
 export const metrics = service({
   name: 'metrics',
   config,
   async start(ctx) {
+    // Silence is judged by what could have been heard: not while the machine slept.
+    let watched_from_at = 0;
+    ctx.onJump(() => {
+      watched_from_at = ctx.clock.now();
+    });
+    const watchedFrom = () => watched_from_at;
+    const fold = folding(ctx);
+    sampling(ctx, watchedFrom);
+    await serving(ctx, fold, watchedFrom);
     ctx.doing('counting');
   },
 });

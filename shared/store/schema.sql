@@ -206,7 +206,7 @@ CREATE TABLE call (
   latency_ms             INTEGER
 , kind TEXT NOT NULL DEFAULT 'message' CHECK (kind IN ('message', 'batch')), request TEXT, attempt INTEGER NOT NULL DEFAULT 1, worker INTEGER NOT NULL DEFAULT 0, alias TEXT, task TEXT, conversation TEXT, unasked INTEGER NOT NULL DEFAULT 0, target TEXT, reason_json TEXT, windows_json TEXT NOT NULL DEFAULT '[]', web_searches INTEGER) STRICT;
 
-CREATE INDEX call_closed ON call (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX call_closed ON call (closed_at, outcome, cost_nanousd) WHERE closed_at IS NOT NULL;
 
 CREATE INDEX call_open ON call (worker, owner) WHERE state = 'open';
 
@@ -390,15 +390,16 @@ CREATE TABLE fire (
 ) STRICT;
 
 CREATE TABLE fold (
-  source    TEXT PRIMARY KEY,
-  upto      INTEGER NOT NULL,
-  upto_key  TEXT NOT NULL
+  source     TEXT PRIMARY KEY,
+  upto       INTEGER NOT NULL,    -- the rowid of the last row that is folded
+  since      INTEGER NOT NULL,    -- and of the first of those whose keys are known:
+  keys_json  TEXT NOT NULL        -- rowids are given anew by a VACUUM, and when the last rows were removed
 ) STRICT;
 
 CREATE TABLE fold_open (
   source  TEXT NOT NULL,
-  row     INTEGER NOT NULL,
-  PRIMARY KEY (source, row)
+  key     TEXT NOT NULL,
+  PRIMARY KEY (source, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE heartbeat (

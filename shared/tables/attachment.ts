@@ -177,3 +177,10 @@ export function ofTurn(turn_id: string): Query<Taken> {
     args: [turn_id],
   };
 }
+
+/** What is to be fetched, and since when the first of it. */
+export const backlog: Query<{ count: number; oldest_at: number | null }> = {
+  verb: 'attachment.backlog',
+  sql: `SELECT count(*) AS count, min(created_at) AS oldest_at FROM attachment INDEXED BY attachment_pending WHERE state = 'pending'`,
+  args: [],
+};

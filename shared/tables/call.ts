@@ -156,6 +156,22 @@ export const workers: Query<{ worker: number }> = {
   args: [],
 };
 
+/** How the calls went that ended after `at`. */
+export type Ended = Pick<Call, 'model' | 'kind' | 'first_byte_ms' | 'latency_ms'> & {
+  closed_at: number;
+  outcome: string;
+  stream: number;
+};
+
+export function endedAfter(at: number): Query<Ended> {
+  return {
+    verb: 'call.endedAfter',
+    sql: `SELECT model, kind, stream, closed_at, outcome, first_byte_ms, latency_ms FROM call INDEXED BY call_closed
+          WHERE closed_at IS NOT NULL AND closed_at > ?`,
+    args: [at],
+  };
+}
+
 /** One attempt as the ledger has it. */
 export type Call = Omit<Reservation, 'unasked' | 'stream'> & {
   state: 'open' | 'settled' | 'abandoned';
@@ -194,4 +210,24 @@ export function usedBy(turn_id: string): Query<{ tokens: number; latency_ms: num
 
 export function named(id: string): Query<Call> {
   return { verb: 'call.named', sql: 'SELECT * FROM call WHERE id = ?', args: [id] };
+}
+
+/** What the calls have cost that ended after `from_at`, up to `to_at`. */
+export function costBetween(from_at: number, to_at: number): Query<{ cost_nanousd: number | null }> {
+  return {
+    verb: 'call.costBetween',
+    sql: `SELECT sum(cost_nanousd) AS cost_nanousd FROM call INDEXED BY call_closed
+          WHERE closed_at IS NOT NULL AND closed_at > ? AND closed_at <= ?`,
+    args: [from_at, to_at],
+  };
+}
+
+/** When a model last answered, as far as the latest thousand calls know. */
+export function lastAnswer(now: number): Query<{ at: number | null }> {
+  return {
+    verb: 'call.lastAnswer',
+    sql: `SELECT max(closed_at) AS at FROM (SELECT closed_at, outcome FROM call INDEXED BY call_closed
+            WHERE closed_at IS NOT NULL AND closed_at <= ? ORDER BY closed_at DESC LIMIT 1000) WHERE outcome = 'ok'`,
+    args: [now],
+  };
 }

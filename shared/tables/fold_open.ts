@@ -1,6 +1,6 @@
 /** fold_open: rows that the fold has passed while they were going on; they are counted when they end. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Table } from './op.ts';
 
 export const table: Table = {
   name: 'fold_open',
@@ -9,6 +9,20 @@ export const table: Table = {
   keeps: 'until it is over',
 };
 
-export type Open = { source: string; row: number };
+export function keep(source: string, keys: readonly string[]): Op {
+  return {
+    verb: 'fold_open.keep',
+    sql: 'INSERT INTO fold_open (source, key) SELECT ?, value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING',
+    args: [source, JSON.stringify(keys)],
+  };
+}
 
-export const all: Query<Open> = { verb: 'fold_open.all', sql: 'SELECT * FROM fold_open', args: [] };
+/** They are over, or gone. All of them (`Fenced`): each is counted once. */
+export function drop(source: string, keys: readonly string[]): Op {
+  return {
+    verb: 'fold_open.drop',
+    sql: 'DELETE FROM fold_open WHERE source = ? AND key IN (SELECT value FROM json_each(?))',
+    args: [source, JSON.stringify(keys)],
+    expect: keys.length,
+  };
+}

@@ -91,3 +91,10 @@ export function of(
 export function byId(id: number): Query<Press> {
   return { verb: 'press.byId', sql: 'SELECT * FROM press WHERE id = ?', args: [id] };
 }
+
+/** What was pressed and not handled. */
+export const backlog: Query<{ count: number; oldest_at: number | null }> = {
+  verb: 'press.backlog',
+  sql: 'SELECT count(*) AS count, min(received_at) AS oldest_at FROM press WHERE handled_at IS NULL',
+  args: [],
+};

@@ -249,3 +249,20 @@ export function spentBy(job: string, from_at: number): Query<{ cost_nanousd: num
     args: [job, from_at, from_at],
   };
 }
+
+/** How each of these jobs ended when it was last done. */
+export function lastOf(jobs: readonly string[]): Query<Pick<Slot, 'job' | 'state'>> {
+  return {
+    verb: 'slot.lastOf',
+    sql: `SELECT s.job, s.state FROM json_each(?) j JOIN slot s ON s.id = (SELECT l.id FROM slot l INDEXED BY slot_job
+            WHERE l.job = j.value AND l.state IN ('done', 'failed') ORDER BY l.id DESC LIMIT 1)`,
+    args: [JSON.stringify(jobs)],
+  };
+}
+
+/** How many have not begun. */
+export const backlog: Query<{ count: number }> = {
+  verb: 'slot.backlog',
+  sql: `SELECT count(*) AS count FROM slot INDEXED BY slot_open WHERE ${OPEN} AND state = 'due'`,
+  args: [],
+};

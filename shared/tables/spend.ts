@@ -130,3 +130,13 @@ export function added(ids: readonly string[]): Query<{ id: string; nanousd: numb
     args: [JSON.stringify(ids)],
   };
 }
+
+/** The periods that `now` is in, with what the owner has added to each. */
+export function present(now: number): Query<Spend & { added_nanousd: number }> {
+  return {
+    verb: 'spend.present',
+    sql: `SELECT s.*, coalesce((SELECT sum(a.nanousd) FROM allowance a WHERE a.spend_id = s.id), 0) AS added_nanousd
+          FROM spend s WHERE s.ends_at > ? AND s.starts_at <= ? ORDER BY s.budget`,
+    args: [now, now],
+  };
+}

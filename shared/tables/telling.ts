@@ -173,6 +173,13 @@ export const open: Query<Open> = {
   args: [],
 };
 
+/** Since when something that was tried has not been told. What waits for the end of quiet hours is not tried. */
+export const inVain: Query<{ since_at: number | null }> = {
+  verb: 'telling.inVain',
+  sql: 'SELECT min(posted_at) AS since_at FROM telling INDEXED BY telling_open WHERE told_at IS NULL AND tries > 0',
+  args: [],
+};
+
 /** One of the latest incidents, and whether its begin was told by itself, or together with another. */
 export type Recent = Pick<Incident, 'id' | 'cause' | 'text' | 'opened_at' | 'closed_at'> & {
   told: 'no' | 'itself' | 'with';

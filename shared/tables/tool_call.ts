@@ -234,3 +234,10 @@ export function searches(conversation: string, most: number): Query<{ result_jso
     args: [conversation, most],
   };
 }
+
+/** What waits to be looked at. */
+export const backlog: Query<{ count: number; oldest_at: number | null }> = {
+  verb: 'tool_call.backlog',
+  sql: `SELECT count(*) AS count, min(created_at) AS oldest_at FROM tool_call WHERE ${OPEN} AND state = 'pending'`,
+  args: [],
+};

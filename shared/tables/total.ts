@@ -105,6 +105,23 @@ export function by<What extends By>(
   };
 }
 
+/** The tokens of each hour from `from_at` on and before `to_at` that has any. */
+export function tokens(from_at: number, to_at: number): Query<{ hour_at: number; tokens: number }> {
+  return {
+    verb: 'total.tokens',
+    sql: `SELECT hour_at, sum(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
+            + cache_write_1h_tokens) AS tokens FROM total WHERE hour_at >= ? AND hour_at < ? GROUP BY hour_at`,
+    args: [from_at, to_at],
+  };
+}
+
+/** When the first hour of all began. */
+export const first: Query<{ hour_at: number | null }> = {
+  verb: 'total.first',
+  sql: 'SELECT min(hour_at) AS hour_at FROM total',
+  args: [],
+};
+
 /** What a conversation has cost since `from_at`. */
 export function ofConversation(
   conversation: string,

@@ -389,3 +389,14 @@ export const unanswered: Query<Pick<Turn, 'told_at'> & { chat: string }> = {
         WHERE state IN ('running', 'waiting') AND channel = 'telegram' AND chat IS NOT NULL`,
   args: [],
 };
+
+/** What is in work; what of it waits for nothing but a model, and since when; what waits for money that all may spend. */
+export const inWork: Query<{ count: number; waiting: number; since_at: number | null; unpaid: number }> = {
+  verb: 'turn.inWork',
+  sql: `SELECT count(*) AS count, count(*) FILTER (WHERE waits) AS waiting, min(created_at) FILTER (WHERE waits) AS since_at,
+          count(*) FILTER (WHERE unpaid) AS unpaid
+        FROM (SELECT created_at, coalesce(waits_for, 'model') = 'model' AS waits,
+                waits_for IS 'budget' AND coalesce(spend_id, '') NOT LIKE 'turn %' AS unpaid
+              FROM turn INDEXED BY turn_due WHERE ${OPEN} AND channel <> 'canary')`,
+  args: [],
+};

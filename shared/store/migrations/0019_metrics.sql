@@ -17,15 +17,16 @@ CREATE TABLE metric_hour (
 
 -- How far each table is folded. What was still going on when it was passed is in fold_open.
 CREATE TABLE fold (
-  source    TEXT PRIMARY KEY,
-  upto      INTEGER NOT NULL,
-  upto_key  TEXT NOT NULL
+  source     TEXT PRIMARY KEY,
+  upto       INTEGER NOT NULL,    -- the rowid of the last row that is folded
+  since      INTEGER NOT NULL,    -- and of the first of those whose keys are known:
+  keys_json  TEXT NOT NULL        -- rowids are given anew by a VACUUM, and when the last rows were removed
 ) STRICT;
 
 CREATE TABLE fold_open (
   source  TEXT NOT NULL,
-  row     INTEGER NOT NULL,
-  PRIMARY KEY (source, row)
+  key     TEXT NOT NULL,
+  PRIMARY KEY (source, key)
 ) STRICT, WITHOUT ROWID;
 
 -- Whether each service was up, five minutes at a time.
@@ -39,4 +40,5 @@ CREATE TABLE presence (
   PRIMARY KEY (service, slot_at)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX call_closed ON call (closed_at) WHERE closed_at IS NOT NULL;
+-- With what is asked of the latest: whether a model answered, and what an hour costs at this rate.
+CREATE INDEX call_closed ON call (closed_at, outcome, cost_nanousd) WHERE closed_at IS NOT NULL;
