@@ -105,3 +105,13 @@ test('what is wrong is looked after, silenced and told again by the command line
   assert.equal(await alarm('unsilence', '1'), '1: there is no such silence\n');
   assert.equal(await alarm('silences'), '0: Nothing is silenced.\n');
 });
+
+test('the rules are shown with the bounds that are set', async (t) => {
+  const { home } = await quietHome(t, '[alerts]\nlatency_s = 25\n');
+  const { stdout } = await vigil(home, ['alarm', 'rules']);
+  assert.match(
+    stdout,
+    /AgentP95LatencyHigh +warning +> 25 s +120 s|AgentP95LatencyHigh +warning +> 25 s +2 min/,
+  );
+  assert.doesNotMatch(stdout, /AgentMetricsAbsent|\{/);
+});

@@ -4,6 +4,8 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { spell } from '#shared/base/span.ts';
+import { readSection } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
@@ -57,6 +59,7 @@ export function alarm(program: Command): void {
     .description('End a silence; what is still wrong is told.')
     .argument('<id>', 'as `alarm silences` shows it')
     .action((id: string) => ask({ kind: 'unsilence', about: id }, 'ended'));
+  verb.command('rules').description('Show what is told of, and from which bound on.').action(rules);
   verb
     .command('test')
     .description('Send a test alarm by every route, past the services, and say what arrived where.')
@@ -170,6 +173,28 @@ async function silences(): Promise<void> {
   } finally {
     await store.close();
   }
+}
+
+async function rules(): Promise<void> {
+  const [{ rulesOf }, { limitsOf }, { told }, { config }] = await Promise.all([
+    import('../../services/alerts/rules.ts'),
+    import('../../services/alerts/limits.ts'),
+    import('../../services/alerts/judge.ts'),
+    import('../../services/alerts/config.ts'),
+  ]);
+  const file = homeOf().config;
+  // What is never there to be found needs somebody outside who looks.
+  const all = rulesOf(limitsOf(file, readSection(file, 'alerts', config))).filter(
+    ({ measure }) => measure.kind !== 'absent',
+  );
+  const cells = all.map(({ name, severity, is, bound, unit, for_s, text }) => [
+    name,
+    severity,
+    `${is} ${told(unit, bound)}`,
+    spell(for_s * 1000),
+    text.replace(/\{window\}/g, 'while').replace(/\{\w+\}/g, '…'),
+  ]);
+  process.stdout.write(table(['rule', 'severity', 'when it is', 'for', 'what is told'], cells));
 }
 
 type Asked = Pick<alert_wish.Wish, 'kind' | 'about'> & { reason?: string; until_at?: number };

@@ -30,6 +30,7 @@ export function rules(ctx: Ctx, rounds: Rounds): void {
     looked_at: new Map(),
     tokens: { last_day: 0, usual_day: 0, days: 0 },
   };
+  rounds.set('rules', ctx.clock.mono());
   ctx.onJump(() => {
     desk.watched_from_at = ctx.clock.now();
     desk.looked_at.clear();

@@ -136,7 +136,8 @@ function textOf(rule: Rule, labels: Labels, value: number, of?: string): string 
   return `${filled(rule.text)} ${filled(rule.cure)}`;
 }
 
-function told(unit: Rule['unit'], value: number): string {
+/** A measure as it is told. */
+export function told(unit: Rule['unit'], value: number): string {
   if (unit === 'percent') return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
   if (unit === 'bytes') return `${Math.round(value / 2 ** 20)} MB`;
   if (unit === 'times') return value.toFixed(1);

@@ -48,7 +48,7 @@ async function stepOf(t: TestContext, config: Partial<Config>) {
   let step = async () => {};
   const rounds: Rounds = new Map([['tell', 0]]);
   const ctx = {
-    config: { ping_url: '', ping_s: 60, proxy: '', no_proxy: '', ...config },
+    config: { look_s: 5, ping_url: '', ping_s: 60, proxy: '', no_proxy: '', ...config },
     clock,
     store,
     log: { warn },

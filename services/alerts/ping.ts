@@ -67,7 +67,8 @@ export function ping(ctx: Alerts, rounds: Rounds): void {
 /** `unfit`: why nothing may be said. `wrong`: what is, and is critical. */
 type Health = { unfit: string; wrong: string };
 
-function healthOf({ store, clock }: Alerts, rounds: Rounds): () => Promise<Health> {
+function healthOf({ store, clock, config }: Alerts, rounds: Rounds): () => Promise<Health> {
+  const round_ms = Math.max(ROUND_ms, 3 * config.look_s * 1000);
   const unfit = (why: string): Health => ({ unfit: why, wrong: '' });
   let asked: Promise<readonly [heartbeat.Heartbeat[]]> | undefined;
   return async () => {
@@ -84,7 +85,7 @@ function healthOf({ store, clock }: Alerts, rounds: Rounds): () => Promise<Healt
       if (beat?.phase !== 'ready' || Math.abs(now - beat.beat_at) > STALE_ms)
         return unfit(`${name} shows no sign of life`);
     }
-    const late = [...rounds].find(([, at]) => clock.mono() - at > ROUND_ms);
+    const late = [...rounds].find(([, at]) => clock.mono() - at > round_ms);
     if (late) return unfit(`the round '${late[0]}' does not end`);
     const [open, silences] = await Promise.all([
       store.read(incident.ongoing),

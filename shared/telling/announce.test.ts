@@ -60,6 +60,24 @@ test('a decision on what has changed meanwhile is void as a whole', async (t) =>
   ]);
 });
 
+test('whoever was slower looks anew: the same trouble that the other has told meanwhile is not told twice', async (t) => {
+  const { router, alerts, watchdog } = await storesOf(t);
+  await router.commit([opened('provider a')]);
+  const clock = at(NOW);
+  const slow: Store = {
+    ...alerts,
+    async commit(ops) {
+      // Between its decision and its unit.
+      await router.commit([incident.close('provider a', 'router', NOW), opened('breaker a/x')]);
+      await announce({ store: watchdog, clock }, AT_ONCE);
+      return alerts.commit(ops);
+    },
+  };
+  assert.equal(await announce({ store: slow, clock }, AT_ONCE), false);
+  const told = await posts(router);
+  assert.equal(told.length, 1, told.map(({ text }) => text).join());
+});
+
 test('it waits for more of the same time, and tells of what is critical apart', async (t) => {
   const { router, alerts } = await storesOf(t);
   const patient = { owners: [OWNER], patience_ms: 2000 };
