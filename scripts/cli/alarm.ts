@@ -4,7 +4,6 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { spell } from '#shared/base/span.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { homeOf } from '#shared/runtime/home.ts';
@@ -176,10 +175,10 @@ async function silences(): Promise<void> {
 }
 
 async function rules(): Promise<void> {
-  const [{ rulesOf }, { limitsOf }, { told }, { config }] = await Promise.all([
+  const [{ rulesOf }, { limitsOf }, { rowOf }, { config }] = await Promise.all([
     import('../../services/alerts/rules.ts'),
     import('../../services/alerts/limits.ts'),
-    import('../../services/alerts/judge.ts'),
+    import('../../services/alerts/words.ts'),
     import('../../services/alerts/config.ts'),
   ]);
   const file = homeOf().config;
@@ -187,14 +186,7 @@ async function rules(): Promise<void> {
   const all = rulesOf(limitsOf(file, readSection(file, 'alerts', config))).filter(
     ({ measure }) => measure.kind !== 'absent',
   );
-  const cells = all.map(({ name, severity, is, bound, unit, for_s, text }) => [
-    name,
-    severity,
-    `${is} ${told(unit, bound)}`,
-    spell(for_s * 1000),
-    text.replace(/\{window\}/g, 'while').replace(/\{\w+\}/g, '…'),
-  ]);
-  process.stdout.write(table(['rule', 'severity', 'when it is', 'for', 'what is told'], cells));
+  process.stdout.write(table(['rule', 'when', 'for', 'severity'], all.map(rowOf)));
 }
 
 type Asked = Pick<alert_wish.Wish, 'kind' | 'about'> & { reason?: string; until_at?: number };

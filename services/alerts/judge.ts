@@ -6,6 +6,7 @@
 import type { Labels } from '#shared/metrics/families.ts';
 import type { Sample } from '#shared/metrics/gauges.ts';
 import type { Measure, Rule } from './rules.ts';
+import { textOf } from './words.ts';
 
 /** A model call that has ended. */
 export type Ended = {
@@ -40,7 +41,12 @@ export function judge(rules: readonly Rule[], facts: Facts): Finding[] {
       ? []
       : measured(rule, facts)
           .filter(({ value }) => holds(rule, value))
-          .map(({ labels, value, of }) => ({ rule, labels, value, text: textOf(rule, labels, value, of) })),
+          .map(({ labels, value, of }) => ({
+            rule,
+            labels,
+            value,
+            text: textOf(rule, { labels, value, of }),
+          })),
   );
 }
 
@@ -124,24 +130,4 @@ const same = (a: Labels, b: Labels) => labelsText(a) === labelsText(b);
 /** The same labels are the same text. */
 export function labelsText(labels: Labels): string {
   return JSON.stringify(Object.fromEntries(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1))));
-}
-
-function textOf(rule: Rule, labels: Labels, value: number, of?: string): string {
-  const words: Labels = {
-    ...labels,
-    value: told(rule.unit, value) + (of === undefined ? '' : ` (${of})`),
-    window: told('time', rule.window_s),
-  };
-  const filled = (text: string) => text.replace(/\{(\w+)\}/g, (_, name: string) => words[name] ?? '');
-  return `${filled(rule.text)} ${filled(rule.cure)}`;
-}
-
-/** A measure as it is told. */
-export function told(unit: Rule['unit'], value: number): string {
-  if (unit === 'percent') return `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
-  if (unit === 'bytes') return `${Math.round(value / 2 ** 20)} MB`;
-  if (unit === 'times') return value.toFixed(1);
-  if (unit === 'number') return String(value);
-  if (value < 120) return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
-  return value < 7200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3600)} h`;
 }

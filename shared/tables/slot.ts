@@ -254,8 +254,8 @@ export function spentBy(job: string, from_at: number): Query<{ cost_nanousd: num
 export function lastOf(jobs: readonly string[]): Query<Pick<Slot, 'job' | 'state'>> {
   return {
     verb: 'slot.lastOf',
-    sql: `SELECT s.job, s.state FROM json_each(?) j JOIN slot s ON s.id = (SELECT l.id FROM slot l INDEXED BY slot_job
-            WHERE l.job = j.value AND l.state IN ('done', 'failed') ORDER BY l.id DESC LIMIT 1)`,
+    sql: `SELECT s.job, s.state FROM json_each(?) wanted JOIN slot s ON s.id = (SELECT l.id FROM slot l INDEXED BY slot_job
+            WHERE l.job = wanted.value AND l.state IN ('done', 'failed') ORDER BY l.id DESC LIMIT 1)`,
     args: [JSON.stringify(jobs)],
   };
 }
