@@ -109,6 +109,6 @@ test('what is wrong is looked after, silenced and told again by the command line
 test('the rules are shown with the bounds that are set', async (t) => {
   const { home } = await quietHome(t, '[alerts]\nlatency_s = 25\n');
   const { stdout } = await vigil(home, ['alarm', 'rules']);
-  assert.match(stdout, /AgentP95LatencyHigh +.* took more than 25 s; of 5 at least +2 min +warning/);
+  assert.match(stdout, /AgentP95LatencyHigh +.* took more than 25 s; of 20 at least +2 min +warning/);
   assert.doesNotMatch(stdout, /AgentMetricsAbsent|\{/);
 });
