@@ -114,7 +114,7 @@ test('/new leaves behind what was said, and /model chooses who answers', async (
   await phone.ask('/model usual', /^default answers here again\.$/);
 });
 
-test('a thumb is kept and marked, and the last one counts', async () => {
+test('a thumb is kept and marked, the last one counts, and of a bad one it is asked why', async () => {
   const phone = newPhone();
   const answer = await phone.ask('how do I look?', /^answer to:/);
   const labels = async () => buttonsOf((await phone.hear(/^answer to:/)).message).map(({ text }) => text);
@@ -122,14 +122,19 @@ test('a thumb is kept and marked, and the last one counts', async () => {
   assert.deepEqual(await labels(), ['✓ 👍', '👎']);
   await phone.press(answer, /👎/);
   assert.deepEqual(await labels(), ['👍', '✓ 👎']);
-  const rated = await until('both are kept', async () => {
-    const rows = await house.read<{ good: number }>(
-      'SELECT r.good FROM rating r JOIN turn t ON t.id = r.turn_id WHERE t.chat = ? ORDER BY r.at',
+  const asked = await phone.hear(/^What was wrong with it\?$/);
+  assert.deepEqual(
+    buttonsOf(asked.message).map(({ text }) => text),
+    ['Made up', 'Not helpful'],
+  );
+  await phone.press(asked, /^Made up$/);
+  await until('all is kept', async () => {
+    const rows = await house.read<{ good: number; why: string | null }>(
+      'SELECT r.good, r.why FROM rating r JOIN turn t ON t.id = r.turn_id WHERE t.chat = ? ORDER BY r.at',
       String(phone.chat),
     );
-    return rows.at(-1)?.good === 0 && rows;
+    return rows.at(-1)?.good === 0 && rows.at(-1)?.why === 'made up';
   });
-  assert.ok(rated.length > 0);
 });
 
 test('a task is worked at until its check passes, and its message follows it', async (t) => {

@@ -10,6 +10,7 @@ import { backup } from './cli/backup.ts';
 import { budget } from './cli/budget.ts';
 import { chat } from './cli/chat.ts';
 import { config } from './cli/config.ts';
+import { webConsole } from './cli/console.ts';
 import { cost } from './cli/cost.ts';
 import { credentials } from './cli/credentials.ts';
 import { decisions } from './cli/decisions.ts';
@@ -27,6 +28,7 @@ import { memory } from './cli/memory.ts';
 import { off, on } from './cli/off.ts';
 import { pair } from './cli/pair.ts';
 import { permissions } from './cli/permissions.ts';
+import { report } from './cli/report.ts';
 import { restart } from './cli/restart.ts';
 import { retry } from './cli/retry.ts';
 import { send } from './cli/send.ts';
@@ -43,6 +45,7 @@ const verbs = [
   setup,
   status,
   doctor,
+  webConsole,
   alarm,
   upstream,
   chat,
@@ -58,6 +61,7 @@ const verbs = [
   memory,
   retry,
   cost,
+  report,
   budget,
   pair,
   members,

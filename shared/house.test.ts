@@ -13,6 +13,7 @@ const LAYERS = [
   'messages',
   'tables',
   'metrics',
+  'life',
   'recall',
   'forget',
   'store',

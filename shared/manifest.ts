@@ -207,6 +207,7 @@ export const houseJobs: readonly HouseJob[] = [
   { name: 'consolidate memory', service: 'memory', spec: '20 3 * * *', missed: 'once' },
   { name: 'prune', service: 'backup', spec: '20 4 * * *', missed: 'once' },
   { name: 'alarm test', service: 'alerts', spec: '0 11 * * 1', missed: 'skip' },
+  { name: 'weekly report', service: 'metrics', spec: '0 8 * * 1', missed: 'once' },
 ];
 
 /** Whether the manifest gives the service this secret. */

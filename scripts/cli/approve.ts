@@ -2,16 +2,14 @@ import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { rule } from '#shared/runtime/rule.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as approval from '#shared/tables/approval.ts';
-import * as ruling from '#shared/tables/ruling.ts';
 import { openHouse } from './house.ts';
 import { table } from './table.ts';
 
 /** What the terminal shows of an id: its end, which tells those apart that are open. */
 const SHORT_chars = 6;
-/** A ruling takes milliseconds, unless nobody is there to carry it out. */
-const PATIENCE_ms = 5000;
 
 export function approve(program: Command): void {
   program
@@ -72,24 +70,10 @@ async function answer(
       `vigil approve ${id} ${words.at(-1)}`,
     );
   }
-  const outcome = await rule(store, { about: `approval ${one.id}`, choice });
-  process.stdout.write(`${outcome}\n`);
+  const given = { about: `approval ${one.id}`, choice, by: userInfo().username };
+  process.stdout.write(`${await rule(store, given)}\n`);
 }
 
 function choicesOf({ choices_json }: approval.Approval): string[] {
   return JSON.parse(choices_json);
-}
-
-/** Gives a ruling and waits for what comes of it. */
-export async function rule(store: Store, given: { about: string; choice: string }): Promise<string> {
-  const [[row]] = await store.commit([
-    ruling.give({ ...given, by: userInfo().username, now: systemClock.now() }),
-  ]);
-  const deadline = systemClock.mono() + PATIENCE_ms;
-  while (row && systemClock.mono() < deadline) {
-    const [found] = await store.read(ruling.of(row.id));
-    if (found?.outcome) return found.outcome;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return 'kept: it counts as soon as vigil runs (scripts/start), if that is in time';
 }

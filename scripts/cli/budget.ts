@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
+import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { nanousdOf, usd } from '#shared/base/money.ts';
 import { homeOf } from '#shared/runtime/home.ts';
@@ -12,7 +13,7 @@ import * as spend from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
-import { decimal, exact, grouped, raise } from './money.ts';
+import { decimal, exact, raise } from './money.ts';
 import { fitted, gauge, table } from './table.ts';
 
 export function budget(program: Command): void {

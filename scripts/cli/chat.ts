@@ -3,10 +3,10 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { readCommand } from '#shared/commands.ts';
 import type { Home } from '#shared/runtime/home.ts';
+import { answerOf } from '#shared/runtime/terminal.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
-import { answerOf } from './command.ts';
-import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed, say } from './house.ts';
+import { AT, CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed, say } from './house.ts';
 
 export function chat(program: Command): void {
   program
@@ -46,7 +46,7 @@ async function talk(home: Home, store: Store): Promise<void> {
     const text = line.trim();
     if (text === '/quit' || text === '/exit') return terminal.close();
     if (text === '') return terminal.prompt();
-    const answer = answerOf(home, text);
+    const answer = answerOf(home, text, AT);
     if (answer !== null) {
       process.stdout.write(`${styleText('yellow', 'vigil · ')}${answer}\n`);
       return terminal.prompt();

@@ -1,13 +1,14 @@
 import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
+import { about, grouped } from '#shared/base/count.ts';
 import { usd } from '#shared/base/money.ts';
 import { type Period, type PeriodKind, periodOf } from '#shared/base/period.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as total from '#shared/tables/total.ts';
 import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
-import { about, count, exact, grouped } from './money.ts';
+import { count, exact } from './money.ts';
 import { bar, fitted, table } from './table.ts';
 
 const BY = ['model', 'task', 'alias', 'key', 'conversation', 'day', 'hour'] as const;

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { usd } from '#shared/base/money.ts';
 import * as decision from '#shared/tables/decision.ts';
 import { spanOf } from '../../services/core/controls/task.ts';
 import { harmless, timeOf } from './explain.ts';
 import { openHouse } from './house.ts';
-import { excerpt } from './life.ts';
 import { count } from './money.ts';
 import { table } from './table.ts';
 

@@ -1,14 +1,10 @@
-import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { type Bodies, bodiesOf } from '#shared/life/bodies.ts';
+import { type Found, foundBy } from '#shared/life/found.ts';
+import { type Event, type Facts, factsOf, lifeOf, received, totalOf } from '#shared/life/life.ts';
 import type { Store } from '#shared/store/store.ts';
-import * as decision from '#shared/tables/decision.ts';
-import * as exchange from '#shared/tables/exchange.ts';
-import * as inbound from '#shared/tables/inbound.ts';
-import * as outbound from '#shared/tables/outbound.ts';
-import * as turn from '#shared/tables/turn.ts';
 import { openHouse } from './house.ts';
-import { type Event, type Facts, factsOf, lifeOf, received, totalOf } from './life.ts';
 import { table } from './table.ts';
 
 export function explain(program: Command): void {
@@ -30,43 +26,25 @@ Examples:
     .action(async (what: string, options: { full?: boolean; json?: boolean }) => {
       const { store } = await openHouse();
       try {
-        await tell(store, await resolved(store, what), options);
+        await tell(store, found(await foundBy(store.read, what), what), options);
       } finally {
         await store.close();
       }
     });
 }
 
-/** A message that never became a turn has a short life. */
-type Found = { turn: turn.Turn } | { message: inbound.Told };
-
-async function resolved(store: Store, what: string): Promise<Found> {
-  const number = /^(?:telegram:)?(\d{1,15})$/.exec(what)?.[1];
-  if (number !== undefined) {
-    const [message] = what === number ? await store.read(inbound.of(Number(number))) : [];
-    const [heard] = message ? [message] : await store.read(inbound.named(number));
-    const [said] = heard ? [] : await store.read(outbound.named(Number(number)));
-    const id = heard?.turn_id ?? said?.turn_id;
-    const [found] = id ? await store.read(turn.of(id)) : [];
-    if (found) return { turn: found };
-    if (heard) return { message: heard };
+/** @throws Misconfigured when it is not one */
+function found(named: Found | 'nothing' | 'several', what: string): Found {
+  if (named === 'several') {
+    throw new Misconfigured(`explain: several ids begin with '${what}'`, 'tell more of it');
   }
-  if (what === 'last' || /^[0-9a-f-]{8,36}$/i.test(what)) {
-    const prefix = what === 'last' ? '' : what.toLowerCase();
-    const turns = await store.read(turn.found(prefix));
-    const [first, second] = turns;
-    if (first && (what === 'last' || !second)) return { turn: first };
-    const [chosen, another] = first ? [] : await store.read(decision.found(prefix));
-    if (second || another) {
-      throw new Misconfigured(`explain: several ids begin with '${what}'`, 'tell more of it');
-    }
-    const [found] = chosen ? await store.read(turn.of(chosen.turn_id)) : [];
-    if (found) return { turn: found };
+  if (named === 'nothing') {
+    throw new Misconfigured(
+      `explain: nothing goes by '${what}'`,
+      "name a turn, a decision, an inbound message or telegram:<message id>, or say 'last'; vigil decisions lists what there was",
+    );
   }
-  throw new Misconfigured(
-    `explain: nothing goes by '${what}'`,
-    "name a turn, a decision, an inbound message or telegram:<message id>, or say 'last'; vigil decisions lists what there was",
-  );
+  return named;
 }
 
 async function tell(store: Store, found: Found, options: { full?: boolean; json?: boolean }): Promise<void> {
@@ -77,7 +55,7 @@ async function tell(store: Store, found: Found, options: { full?: boolean; json?
     );
     return;
   }
-  const facts = await factsOf(store, found.turn);
+  const facts = await factsOf(store.read, found.turn);
   const events = lifeOf(facts);
   const full = options.full ? await exchangesOf(store, facts) : [];
   if (options.json) {
@@ -109,28 +87,9 @@ export function harmless(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, '?');
 }
 
-type Kept = { call_id: string; request: string; response: string };
-
-async function exchangesOf(store: Store, { calls }: Facts): Promise<Kept[]> {
-  const kept: Kept[] = [];
-  for (const { id: call_id } of calls) {
-    const [row] = await store.read(exchange.of(call_id));
-    if (!row) {
-      kept.push({ call_id, request: 'not kept ([router] keep_days, keep_mb)', response: '' });
-      continue;
-    }
-    const plain = (bytes: Uint8Array) =>
-      (row.encoding === 'gzip' ? gunzipSync(bytes) : Buffer.from(bytes)).toString('utf8');
-    kept.push({ call_id, request: indented(plain(row.request)), response: indented(plain(row.response)) });
-  }
-  return kept;
-}
-
-/** JSON as a person reads it; a stream as it came. */
-function indented(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text; // not JSON: server-sent events
-  }
+async function exchangesOf({ read }: Store, { calls }: Facts): Promise<({ call_id: string } & Bodies)[]> {
+  const gone = { request: 'not kept ([router] keep_days, keep_mb)', response: '' };
+  return Promise.all(
+    calls.map(async ({ id: call_id }) => ({ call_id, ...((await bodiesOf(read, call_id)) ?? gone) })),
+  );
 }

@@ -14,6 +14,8 @@ import { NotPermitted } from '../host/permit.ts';
 
 /** The conversation of whoever sits at this machine. */
 export const CONVERSATION = 'terminal:main';
+/** Who sits there, and what tells more than a line. */
+export const AT = { by: userInfo().username, more: 'vigil status' };
 
 /** @throws NotPermitted when the house is not open to whoever asks: an installation's is to its group alone */
 export function reachable(home: Home): Home {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { usd } from '#shared/base/money.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as fire from '#shared/tables/fire.ts';
@@ -10,7 +11,6 @@ import * as schedule from '#shared/tables/schedule.ts';
 import * as slots from '#shared/tables/slot.ts';
 import { harmless, timeOf } from './explain.ts';
 import { CONVERSATION, openHouse } from './house.ts';
-import { excerpt } from './life.ts';
 import { raise } from './money.ts';
 import { table } from './table.ts';
 

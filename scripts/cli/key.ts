@@ -1,13 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { newAccessKey } from '#shared/base/access.ts';
 import { systemClock } from '#shared/base/clock.ts';
+import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { usd } from '#shared/base/money.ts';
 import { periodOf } from '#shared/base/period.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
 import * as total from '#shared/tables/total.ts';
 import { openHouse } from './house.ts';
-import { count, exact, grouped, limit } from './money.ts';
+import { count, exact, limit } from './money.ts';
 import { table } from './table.ts';
 
 type Limits = {

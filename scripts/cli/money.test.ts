@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { about, exact, grouped, limit, raise } from './money.ts';
+import { about, grouped } from '#shared/base/count.ts';
+import { exact, limit, raise } from './money.ts';
 
 test('a limit is shown to its last digit', () => {
   assert.deepEqual([0, 3e9, 1, 2_500_000_001, 1e15].map(exact), [

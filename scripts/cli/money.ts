@@ -1,6 +1,7 @@
 /** Money and numbers as a person writes and reads them; inside, money is integer nano-USD. */
 
 import { InvalidArgumentError } from 'commander';
+import { grouped } from '#shared/base/count.ts';
 import { NANO, nanousdOf } from '#shared/base/money.ts';
 
 /** The most that a budget may be set to. */
@@ -14,23 +15,6 @@ export function exact(nanousd: number): string {
     .padStart(9, '0')
     .replace(/0{0,7}$/, '');
   return `$${grouped(Math.floor(nanousd / NANO))}.${cents}`;
-}
-
-/** 1203 → `1,203`. */
-export function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** 950, 88.4k, 1.2M: for what nobody counts one by one. */
-export function about(count: number): string {
-  for (const [size, unit] of [
-    [1e9, 'G'],
-    [1e6, 'M'],
-    [1e3, 'k'],
-  ] as const) {
-    if (count >= size) return `${(count / size).toFixed(count >= 100 * size ? 0 : 1)}${unit}`;
-  }
-  return String(count);
 }
 
 /** The limit of a budget, as an argument. */

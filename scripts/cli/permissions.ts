@@ -1,7 +1,8 @@
+import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { rule } from '#shared/runtime/rule.ts';
 import * as permission from '#shared/tables/permission.ts';
-import { rule } from './approve.ts';
 import { openHouse } from './house.ts';
 import { table } from './table.ts';
 
@@ -52,7 +53,9 @@ async function revoke(n: number): Promise<void> {
     if (!found) {
       throw new Misconfigured(`permissions: none in force has the number ${n}`, 'see vigil permissions');
     }
-    process.stdout.write(`${await rule(store, { about: `permission ${n}`, choice: 'revoke' })}\n`);
+    process.stdout.write(
+      `${await rule(store, { about: `permission ${n}`, choice: 'revoke', by: userInfo().username })}\n`,
+    );
   } finally {
     await store.close();
   }

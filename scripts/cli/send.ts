@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { messageOf } from '#shared/base/errors.ts';
 import { readCommand } from '#shared/commands.ts';
+import { answerOf } from '#shared/runtime/terminal.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { of as pressOf } from '#shared/tables/press.ts';
-import { answerOf } from './command.ts';
-import { CONVERSATION, demandRunning, follow, openHouse, pressed, say } from './house.ts';
+import { AT, CONVERSATION, demandRunning, follow, openHouse, pressed, say } from './house.ts';
 
 export function send(program: Command): void {
   program
@@ -21,7 +21,7 @@ export function send(program: Command): void {
       if (text.trim() === '') command.error('error: expected a message, got nothing');
       const { home, store } = await openHouse();
       try {
-        const known = answerOf(home, text.trim());
+        const known = answerOf(home, text.trim(), AT);
         if (known !== null) {
           process.stdout.write(`${known}\n`);
           return;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { version } from '#shared/base/root.ts';
 import { type Service, services } from '#shared/manifest.ts';
 import { bornAt } from '#shared/metrics/standing.ts';
@@ -22,7 +23,6 @@ import type { Standing } from '../host/supervisor.ts';
 import { harmless } from './explain.ts';
 import { type Installed, installed } from './host.ts';
 import { openHouse, reachable } from './house.ts';
-import { excerpt } from './life.ts';
 import { table as tableOf } from './table.ts';
 
 type Row = {

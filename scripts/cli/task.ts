@@ -2,13 +2,13 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { nanousdOf, usd } from '#shared/base/money.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as tasks from '#shared/tables/task.ts';
 import { MOST, PRESETS, spanOf } from '../../services/core/controls/task.ts';
 import { harmless, timeOf } from './explain.ts';
 import { CONVERSATION, demandRunning, follow, openHouse, outcomeOf, pressed } from './house.ts';
-import { excerpt } from './life.ts';
 import { count, raise } from './money.ts';
 import { table } from './table.ts';
 

@@ -38,7 +38,7 @@ function endedOf({ model, kind, stream, closed_at, outcome, latency_ms, first_by
 export async function tokensOf(read: Read, now: number): Promise<Facts['tokens']> {
   const [[first], hours] = await Promise.all([
     read(total.first),
-    read(total.tokens(now - 8 * DAY_ms, now + HOUR_ms)),
+    read(total.hours(now - 8 * DAY_ms, now + HOUR_ms)),
   ]);
   return comparedOf(hours, first?.hour_at ?? now, now);
 }

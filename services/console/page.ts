@@ -50,6 +50,8 @@ export type Page = {
   /** It is reached from other pages alone. */
   hidden?: true;
   show(visit: Visit): Promise<Shown>;
+  /** What is saved as a file, where the address says `?save=`; null: there is none. */
+  save?(visit: Visit): Promise<{ name: string; text: string } | null>;
   /** Each is a POST to `<base>/<path>/do/<name>`. */
   actions?: Readonly<Record<string, Action>>;
 };

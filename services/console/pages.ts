@@ -1,5 +1,23 @@
 /** The pages, in the order of the navigation. */
 
 import type { Page } from './page.ts';
+import { access } from './pages/access.ts';
+import { approvals } from './pages/approvals.ts';
+import { chat } from './pages/chat.ts';
+import { decision } from './pages/decision.ts';
+import { decisions } from './pages/decisions.ts';
+import { exchange } from './pages/exchange.ts';
+import { halt } from './pages/halt.ts';
+import { overview } from './pages/overview.ts';
 
-export const pages: readonly Page[] = [];
+export const pages: readonly Page[] = [
+  overview,
+  decisions,
+  chat,
+  approvals,
+  // Reached from others alone.
+  halt,
+  decision,
+  exchange,
+  access,
+];

@@ -5,20 +5,24 @@
  * stays up while all is halted.
  */
 
-import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
+import { createServer } from 'node:http';
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { router } from './route.ts';
+
+/** Browsers open connections that they may need; those hold up no end. */
+const LINGER_ms = 1000;
 
 export const webConsole = service({
   name: 'console',
   config,
   async start(ctx) {
-    const app = new Hono();
-    app.get('/', (visitor) => visitor.text('The console is being built.', 401));
-    const server = createAdaptorServer({ fetch: app.fetch });
-    if (!('closeIdleConnections' in server)) throw new Error('console: expected a server of HTTP/1');
+    const server = createServer(router(ctx));
+    ctx.signal.addEventListener('abort', () => {
+      const linger = setTimeout(() => server.closeAllConnections(), LINGER_ms).unref();
+      server.once('close', () => clearTimeout(linger));
+    });
     await ctx.listen(server, { host: '127.0.0.1', port: ctx.config.port });
     ctx.doing('waiting for visitors');
   },

@@ -21,8 +21,10 @@ export function card(title: string, body: Html, more: { id?: string; aside?: Htm
 }
 
 export type Column = {
-  head: string /** Numbers stand at the right. */;
-  number?: true /** It goes first where there is little room. */;
+  head: string;
+  /** Numbers stand at the right. */
+  number?: true;
+  /** It goes first where there is little room. */
   minor?: true;
 };
 
@@ -34,8 +36,13 @@ export function table(
 ): Html {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const kind = ({ number, minor }: Column) => `${number ? 'number' : ''} ${minor ? 'minor' : ''}`.trim();
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="table"><table>
-    <thead><tr>${columns.map((column) => html`<th scope="col" class="${kind(column)}">${column.head}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${columns.map(({ head }) => head).join(', ')}"><table>
+    <thead><tr>${columns.map((column) =>
+      // A heading without a word is none.
+      column.head === ''
+        ? html`<td></td>`
+        : html`<th scope="col" class="${kind(column)}">${column.head}</th>`,
+    )}</tr></thead>
     <tbody>${rows.map(
       (cells) =>
         html`<tr>${cells.map((cell, nth) => html`<td class="${kind(columns[nth] ?? { head: '' })}">${cell ?? '–'}</td>`)}</tr>`,
@@ -45,6 +52,11 @@ export function table(
 /** One figure with its name. */
 export function stat(name: string, value: string, note: Html | string = '', tone: Tone = 'plain'): Html {
   return html`<div class="stat ${tone}"><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>`;
+}
+
+/** Figures side by side. */
+export function stats(figures: readonly Html[], more: { id?: string } = {}): Html {
+  return html`<dl class="stats" ${more.id ? html`id="${more.id}" data-live` : ''}>${figures}</dl>`;
 }
 
 /** Names and values, one below the other. */
@@ -58,14 +70,20 @@ export function button(
   to: { page: string; action: string; fields?: Readonly<Record<string, string | number>> },
   label: string,
   how: {
-    tone?: 'danger' | 'primary' /** Asked before it is done. */;
-    confirm?: string /** What a screen reader says. */;
+    tone?: 'danger' | 'primary';
+    /** Asked before it is done: by the script, or without one by a box to tick. */
+    confirm?: string;
+    /** What a screen reader says. */
     about?: string;
   } = {},
 ): Html {
-  return html`<form method="post" action="${href(visit, `${to.page === '' ? '' : `${to.page}/`}do/${to.action}`)}" class="inline" ${how.confirm ? html`data-confirm="${how.confirm}"` : ''}>
-    ${Object.entries(to.fields ?? {}).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
-    <button class="${how.tone ?? ''}" ${how.about ? html`aria-label="${how.about}"` : ''}>${label}</button></form>`;
+  return html`<form method="post" action="${href(visit, `${to.page === '' ? '' : `${to.page}/`}do/${to.action}`)}" class="inline" ${how.confirm ? html`data-confirm="${how.confirm}"` : ''}>${Object.entries(
+    to.fields ?? {},
+  ).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}${
+    how.confirm
+      ? html`<noscript><label><input type="checkbox" required> ${how.confirm}</label></noscript>`
+      : ''
+  }<button ${how.tone ? html`class="${how.tone}"` : ''} ${how.about ? html`aria-label="${how.about}"` : ''}>${label}</button></form>`;
 }
 
 /** A filter of a list: a form that changes the address. */
@@ -117,6 +135,12 @@ export function spell(ms: number): string {
   if (s < 120) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   return s < 172_800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
+}
+
+/** `950`, `12.3 k`, `4.5 M`. */
+export function count(n: number): string {
+  if (n < 1e4) return String(Math.round(n));
+  return n < 1e6 ? `${(n / 1e3).toFixed(n < 1e5 ? 1 : 0)} k` : `${(n / 1e6).toFixed(n < 1e8 ? 1 : 0)} M`;
 }
 
 export function bytes(n: number): string {

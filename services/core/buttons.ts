@@ -49,6 +49,17 @@ export function ratingButtons({ id, channel }: Pick<turn.Turn, 'id' | 'channel'>
   ];
 }
 
+/** Asked of whoever thought an answer bad. */
+export function faultButtons({ id, channel }: Pick<turn.Turn, 'id' | 'channel'>): Buttons {
+  if (channel === 'terminal') return [];
+  return [
+    [
+      { text: 'Made up', data: `made-up:${id}` },
+      { text: 'Not helpful', data: `unhelpful:${id}` },
+    ],
+  ];
+}
+
 /** What the owner may say of a turn that is held. */
 export function heldButtons({ id, channel }: Pick<turn.Turn, 'id' | 'channel'>): Buttons {
   if (channel === 'terminal') return [];

@@ -201,19 +201,27 @@ test('a held turn goes on when Retry is pressed, once nothing else is in work, a
   assert.equal(await stateOf(house, second.id), 'done');
 });
 
-test('a thumb is kept, the last one counts, and nobody is told', async (t) => {
+test('a thumb is kept, the last one counts; of the first one down it is asked what was wrong, once', async (t) => {
   const house = await build(t);
   const { id } = await house.turn('done');
-  await house.say(`good:${id}`);
-  const { tell } = await house.say(`bad:${id}`);
-  assert.equal(tell, null);
-  assert.deepEqual(
-    await house
-      .read('SELECT turn_id, good, sender FROM rating')
-      .then((rows) => rows.map((row) => ({ ...Object(row) }))),
-    [{ turn_id: id, good: 0, sender: '7' }],
-  );
+  const kept = async () =>
+    (await house.read('SELECT turn_id, good, why, sender FROM rating')).map((row) => ({ ...Object(row) }));
+  assert.equal((await house.say(`good:${id}`)).tell, null);
   assert.deepEqual(await house.told(), []);
+  const { tell, buttons } = await house.say(`bad:${id}`);
+  assert.equal(tell, 'What was wrong with it?');
+  assert.deepEqual(
+    buttons?.flat().map(({ data }) => data),
+    [`made-up:${id}`, `unhelpful:${id}`],
+  );
+  assert.deepEqual(await kept(), [{ turn_id: id, good: 0, why: null, sender: '7' }]);
+  assert.equal((await house.say(`made-up:${id}`)).outcome, 'made up');
+  assert.equal((await house.say(`bad:${id}`)).tell, null);
+  assert.deepEqual(await kept(), [{ turn_id: id, good: 0, why: 'made up', sender: '7' }]);
+  await house.say(`unhelpful:${id}`);
+  assert.deepEqual(await kept(), [{ turn_id: id, good: 0, why: 'not helpful', sender: '7' }]);
+  await house.say(`good:${id}`);
+  assert.deepEqual(await kept(), [{ turn_id: id, good: 1, why: null, sender: '7' }]);
 });
 
 test('an approval is answered by its buttons and by typing, with a choice that it has, while it is open', async (t) => {

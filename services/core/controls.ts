@@ -18,7 +18,7 @@ import { cost } from './controls/cost.ts';
 import { jobs } from './controls/job.ts';
 import { forget, forgotten, judged, memory, remember } from './controls/memory.ts';
 import { steered, tasks } from './controls/task.ts';
-import { drop, rate, retry, stopHere, stopTurn } from './controls/turn.ts';
+import { blame, drop, rate, retry, stopHere, stopTurn } from './controls/turn.ts';
 
 /** A button below a refusal for want of money. */
 const refused: Act = async ({ store, clock }, pressed, rest) => {
@@ -42,6 +42,8 @@ const BUTTONS: Record<string, Verb> = {
   drop: { act: drop },
   good: { act: rate(true) },
   bad: { act: rate(false) },
+  'made-up': { act: blame('made up') },
+  unhelpful: { act: blame('not helpful') },
   once: { act: ruled('once'), owner: true },
   always: { act: ruled('always'), owner: true },
   deny: { act: ruled('deny'), owner: true },

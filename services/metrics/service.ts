@@ -11,6 +11,7 @@ import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
 import { folding } from './fold.ts';
 import { sampling } from './presence.ts';
+import { quality } from './quality/quality.ts';
 import { serving } from './serve.ts';
 
 export const metrics = service({
@@ -26,6 +27,7 @@ export const metrics = service({
     const fold = folding(ctx);
     sampling(ctx, watchedFrom);
     await serving(ctx, fold, watchedFrom);
+    quality(ctx);
     ctx.doing('counting');
   },
 });

@@ -4,6 +4,7 @@
  * that is written in it, so that a bridge that only sends notices stays light.
  */
 
+import { isTangled, LONGEST_PARSED } from '#shared/base/tangled.ts';
 import type * as outbound from '#shared/tables/outbound.ts';
 import type { Outbound } from '#shared/tables/outbound.ts';
 import { LONGEST_PART, type Part, split, splitFormatted } from './split.ts';
@@ -12,8 +13,6 @@ import { LONGEST_PART, type Part, split, splitFormatted } from './split.ts';
 const LONGEST_CAPTION = 1024;
 /** What takes more messages than this is read more easily in one file. */
 const MOST_PARTS = 3;
-/** Longer than any answer to be read in a chat: not worth a parse, which would hold everything else up. */
-const LONGEST_RENDERED = 60_000;
 const IN_FILE = '(The whole answer is in the file.)';
 /** Room for the status below what is shown of an answer. */
 const LONGEST_PREVIEW = LONGEST_PART - 400;
@@ -48,7 +47,7 @@ export async function piecesOf(
 /** An answer that is being written: as much of its end as one message holds, what is being done, and nothing when there is neither. */
 export async function previewOf(text: string, status: string | null): Promise<Part | null> {
   const parts = await partsOf(
-    text.length > LONGEST_RENDERED ? text.slice(-LONGEST_PREVIEW) : text,
+    text.length > LONGEST_PARSED ? text.slice(-LONGEST_PREVIEW) : text,
     LONGEST_PREVIEW,
   );
   const end = parts.at(-1) ?? { text: '', entities: [] };
@@ -72,19 +71,10 @@ function behind(mark: string, { text, entities }: Part): Part {
 }
 
 async function partsOf(markdown: string, longest = LONGEST_PART): Promise<Part[]> {
-  if (markdown.length > LONGEST_RENDERED || isTangled(markdown)) return plainParts(markdown, longest);
+  if (isTangled(markdown)) return plainParts(markdown, longest);
   const { render } = await import('./markdown.ts');
   return splitFormatted(render(markdown), longest);
 }
 
 const plainParts = (text: string, longest = LONGEST_PART): Part[] =>
   split(text, longest).map((part) => ({ text: part, entities: [] }));
-
-/**
- * Text that no person writes, over which the parser would think for seconds, or forget where it came from: hundreds of
- * stars and underscores in one paragraph, or things nested in dozens.
- */
-function isTangled(markdown: string): boolean {
-  if (/^[ \t]*(?:(?:>|[-*+][ \t]|\d+[.)][ \t])[ \t]*){40}/m.test(markdown)) return true;
-  return markdown.split(/\n\s*\n/).some((paragraph) => (paragraph.match(/[*_~]+/g)?.length ?? 0) > 1500);
-}

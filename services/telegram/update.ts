@@ -326,7 +326,8 @@ function conversationOf(
 }
 
 /** Of these, the first press is the last one. */
-const ONCE = /^(raise|cheaper|wait|stop|retry|drop|once|always|deny|answer|forget|task-cancel):/;
+const ONCE =
+  /^(raise|cheaper|wait|stop|retry|drop|once|always|deny|answer|forget|task-cancel|made-up|unhelpful):/;
 /** Of these, one can think better of it: the chosen one is marked. */
 const CHOICES = /^(good|bad):/;
 const MARK = '✓ ';

@@ -22,6 +22,16 @@ export function periodOf(kind: PeriodKind, at: number): Period {
   return found;
 }
 
+/** The day that was so many before the one in which `at` falls. */
+export function dayBefore(at: number, back: number): Period {
+  const local = new Date(at);
+  // At noon there is no change of the clock anywhere.
+  return periodOf(
+    'day',
+    new Date(local.getFullYear(), local.getMonth(), local.getDate() - back, 12).getTime(),
+  );
+}
+
 /** 2026-11-22 09:05 */
 export function stamp(at: number): string {
   const local = new Date(at);

@@ -250,6 +250,12 @@ export const families = [
     labels: ['severity'],
   },
   {
+    name: 'agent_quality',
+    type: 'gauge',
+    help: 'How good the answers of today are: a figure by its name, of a model or of all.',
+    labels: ['name', 'model'],
+  },
+  {
     name: 'agent_halted',
     type: 'gauge',
     help: '1: no model is asked, and no tool runs.',

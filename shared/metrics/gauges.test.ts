@@ -10,6 +10,7 @@ import * as call from '../tables/call.ts';
 import * as heartbeat from '../tables/heartbeat.ts';
 import * as inbound from '../tables/inbound.ts';
 import * as incident from '../tables/incident.ts';
+import * as quality from '../tables/quality.ts';
 import * as spend from '../tables/spend.ts';
 import { scratch } from '../testing/scratch.ts';
 import { families } from './families.ts';
@@ -247,4 +248,19 @@ test('a breaker is told as a number, and what is wrong is counted', async (t) =>
   assert.equal(found.halted, 1);
   assert.equal(found.disk_free_bytes, undefined, 'what is not known is not told');
   assert.equal(found.backup_last_timestamp_seconds, undefined);
+});
+
+test('how good the answers of today are is told of each model and of all, and nothing of what nobody knows', async (t) => {
+  const { as, gauges } = await measured(t);
+  const metrics = await as('metrics');
+  const { starts_at, ends_at } = periodOf('day', NOW);
+  const row = (model: string, name: string, value: number) => ({ model, name, value });
+  await metrics.commit([
+    ...quality.put(starts_at - 86_400_000, starts_at, [row('', 'answered', 5)]),
+    ...quality.put(starts_at, ends_at, [row('', 'up', 3), row('', 'down', 1), row('m', 'down', 1)]),
+  ]);
+  const found = await gauges();
+  assert.equal(found['quality satisfied_share all'], 0.75);
+  assert.equal(found['quality satisfied_share m'], 0);
+  assert.equal(found['quality completed_share all'], undefined);
 });

@@ -1,7 +1,7 @@
 /** All that is measured at a moment, from rows that are kept short anyway: what it costs does not grow with history. */
 
 import { NANO } from '../base/money.ts';
-import { PERIODS } from '../base/period.ts';
+import { PERIODS, periodOf } from '../base/period.ts';
 import { houseJobs, serviceOf } from '../manifest.ts';
 import * as attachment from '../tables/attachment.ts';
 import * as backup from '../tables/backup.ts';
@@ -14,12 +14,14 @@ import * as metric from '../tables/metric.ts';
 import type { Query } from '../tables/op.ts';
 import * as outbound from '../tables/outbound.ts';
 import * as press from '../tables/press.ts';
+import * as quality from '../tables/quality.ts';
 import * as slot from '../tables/slot.ts';
 import * as spend from '../tables/spend.ts';
 import * as telling from '../tables/telling.ts';
 import * as tool_call from '../tables/tool_call.ts';
 import * as turn from '../tables/turn.ts';
 import { BREAKER, type GaugeName, type Labels, QUEUES } from './families.ts';
+import { ALL, figureIn, figures, summed } from './quality.ts';
 import { bornAt, type Standing, standings } from './standing.ts';
 
 export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
@@ -53,6 +55,7 @@ export async function gaugesOf(read: Read, facts: Facts, now: number): Promise<S
     ofTargets(read, now),
     ofHouse(read),
     ofTrouble(read, now),
+    ofAnswers(read, now),
   ]);
   const { halted, disk_free_bytes, store_bytes, wal_bytes } = facts;
   return [
@@ -221,4 +224,17 @@ async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
     ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { house_job: job })),
     one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
   ];
+}
+
+/** Those of today that there are. */
+async function ofAnswers(read: Read, now: number): Promise<Sample[]> {
+  const { starts_at, ends_at } = periodOf('day', now);
+  const today = summed(await read(quality.between(starts_at, ends_at)));
+  return [...today].flatMap(([model, counts]) =>
+    figures.flatMap((figure) => {
+      const value = figureIn(figure, counts);
+      const labels = { name: figure.name, model: model === ALL ? 'all' : model };
+      return value === null ? [] : [one('agent_quality', value, labels)];
+    }),
+  );
 }

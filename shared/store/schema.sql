@@ -65,7 +65,7 @@ CREATE TABLE answer_check (
   turn_id      TEXT PRIMARY KEY,
   model        TEXT NOT NULL,
   state        TEXT NOT NULL CHECK (state IN ('planned', 'asked', 'done', 'failed', 'skipped')),
-  step         TEXT NOT NULL,
+  step         TEXT NOT NULL DEFAULT '',
   verdict      TEXT CHECK (verdict IN ('supported', 'unsupported', 'unclear')),
   claims_json  TEXT,
   problem      TEXT,
@@ -74,6 +74,8 @@ CREATE TABLE answer_check (
   at           INTEGER NOT NULL,
   finished_at  INTEGER
 ) STRICT;
+
+CREATE INDEX answer_check_finished ON answer_check (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE INDEX answer_check_open ON answer_check (due_at) WHERE state IN ('planned', 'asked');
 
@@ -229,18 +231,21 @@ CREATE TABLE console_action (
   subject  TEXT,
   fields   TEXT NOT NULL,
   at       INTEGER NOT NULL,
-  outcome  TEXT NOT NULL
+  outcome  TEXT                   -- NULL while it is being done
 ) STRICT;
 
 CREATE INDEX console_action_at ON console_action (at);
 
 CREATE TABLE console_link (
-  hash        TEXT PRIMARY KEY,   -- of the token in the link
+  hash        TEXT PRIMARY KEY,   -- of the token in the link; a name of its own where none leads in
+  kind        TEXT NOT NULL CHECK (kind IN ('in', 'end')),
   made_by     TEXT NOT NULL,
   made_at     INTEGER NOT NULL,
   expires_at  INTEGER NOT NULL,
   used_at     INTEGER
 ) STRICT;
+
+CREATE INDEX console_link_end ON console_link (made_at) WHERE kind = 'end';
 
 CREATE TABLE console_session (
   path        TEXT PRIMARY KEY,   -- the random part of its addresses
@@ -274,7 +279,15 @@ CREATE TABLE decision (
   at            INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX decision_action ON decision (action, at);
+
 CREATE INDEX decision_at ON decision (at);
+
+CREATE INDEX decision_conversation ON decision (conversation, at);
+
+CREATE INDEX decision_model ON decision (model, at) WHERE model IS NOT NULL;
+
+CREATE INDEX decision_tool ON decision (at) WHERE action >= 'tool ' AND action < 'tool!';
 
 CREATE INDEX decision_turn ON decision (turn_id);
 
@@ -895,9 +908,12 @@ CREATE TABLE quality (
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
   good     INTEGER NOT NULL,
+  why      TEXT CHECK (why IN ('made up', 'not helpful')),
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX rating_at ON rating (at);
 
 CREATE TABLE recalled (
   id         INTEGER PRIMARY KEY,
@@ -997,6 +1013,8 @@ CREATE TABLE slot (
   UNIQUE (job, due_at)
 ) STRICT;
 
+CREATE INDEX slot_finished ON slot (finished_at) WHERE finished_at IS NOT NULL;
+
 CREATE INDEX slot_job ON slot (job, id);
 
 CREATE INDEX slot_open ON slot (service, id) WHERE state IN ('due', 'started');
@@ -1086,6 +1104,10 @@ CREATE TABLE task (
 , due_at INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX task_conversation ON task (conversation, id);
+
+CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX task_held ON task (changed_at) WHERE state = 'held';
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
 
@@ -1209,6 +1231,12 @@ CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running'
 CREATE INDEX turn_conversation ON turn (conversation, id);
 
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
+
+CREATE INDEX turn_finished ON turn (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE INDEX turn_held ON turn (changed_at) WHERE state = 'held';
+
+CREATE INDEX turn_stuck ON turn (state, id) WHERE state IN ('held', 'dead');
 
 CREATE TABLE wish (
   id            INTEGER PRIMARY KEY AUTOINCREMENT,

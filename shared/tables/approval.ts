@@ -116,3 +116,12 @@ export const nextExpiry: Query<{ expires_at: number | null }> = {
   sql: `SELECT min(expires_at) AS expires_at FROM approval WHERE state = 'open'`,
   args: [],
 };
+
+/** Those that are over, the latest first: the ids grow with time. */
+export function closed(before_id: string, most: number): Query<Approval> {
+  return {
+    verb: 'approval.closed',
+    sql: `SELECT * FROM approval WHERE id < ? AND state <> 'open' ORDER BY id DESC LIMIT ?`,
+    args: [before_id, most],
+  };
+}

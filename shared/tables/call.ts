@@ -231,3 +231,15 @@ export function lastAnswer(now: number): Query<{ at: number | null }> {
     args: [now],
   };
 }
+
+export type Pace = Pick<Call, 'outcome' | 'latency_ms'>;
+
+/** How the calls ended, and how long they took, that ended after `from_at`: the latest, at most so many. */
+export function paces(from_at: number, most: number): Query<Pace> {
+  return {
+    verb: 'call.paces',
+    sql: `SELECT outcome, latency_ms FROM call INDEXED BY call_closed WHERE closed_at IS NOT NULL AND closed_at > ?
+          ORDER BY closed_at DESC LIMIT ?`,
+    args: [from_at, most],
+  };
+}

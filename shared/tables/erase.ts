@@ -333,7 +333,7 @@ export function notices(
 
 /**
  * The calls since `since_at` whose bodies may hold it: those of these turns, all of these conversations, whose history or
- * profile they were told, and those that memory itself has made.
+ * profile they were told, and those that memory itself has made, or whoever checks answers.
  */
 export function calls(
   turn_ids: readonly string[],
@@ -344,7 +344,7 @@ export function calls(
     verb: 'erase.calls',
     sql: `SELECT c.id, c.opened_at FROM call c WHERE c.turn_id ${IN}
           UNION SELECT c.id, c.opened_at FROM exchange x INDEXED BY exchange_at JOIN call c ON c.id = x.call_id
-            WHERE x.at >= ? AND (c.caller = 'memory' OR c.conversation ${IN})`,
+            WHERE x.at >= ? AND (c.caller IN ('memory', 'metrics') OR c.conversation ${IN})`,
     args: [list(turn_ids), since_at, list(talks)],
   };
 }
@@ -358,7 +358,7 @@ export function inFlight(talks: readonly string[], before_at: number): Query<{ w
     verb: 'erase.inFlight',
     sql: `SELECT 'turn ' || id AS what FROM turn WHERE ${OPEN_TURN} AND state = 'running' AND created_at <= ? AND conversation ${IN}
           UNION ALL SELECT 'call ' || id FROM call INDEXED BY call_open WHERE state = 'open' AND kind = 'message' AND opened_at <= ?
-            AND (caller = 'memory' OR conversation ${IN})`,
+            AND (caller IN ('memory', 'metrics') OR conversation ${IN})`,
     args: [before_at, list(talks), before_at, list(talks)],
   };
 }

@@ -271,3 +271,12 @@ export const backlog: Query<{ count: number; oldest_at: number | null }> = {
   sql: `SELECT count(*) AS count, min(received_at) AS oldest_at FROM inbound WHERE state = 'pending'`,
   args: [],
 };
+
+/** What nobody has taken up yet in a conversation. */
+export function pendingIn(conversation: string): Query<Pick<Told, 'id' | 'text' | 'received_at'>> {
+  return {
+    verb: 'inbound.pendingIn',
+    sql: `SELECT id, text, received_at FROM inbound WHERE state = 'pending' AND conversation = ? ORDER BY id`,
+    args: [conversation],
+  };
+}

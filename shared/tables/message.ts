@@ -245,3 +245,17 @@ export function turnsFrom(prefix: string): Query<Pick<Message, 'turn_id'> & { co
     args: [prefix, `${prefix}~`],
   };
 }
+
+/** What people said in a conversation before the message `before_id`, the latest first. */
+export function heardIn(
+  conversation: string,
+  before_id: number,
+  most: number,
+): Query<Pick<Message, 'id' | 'text' | 'at' | 'turn_id' | 'sender'>> {
+  return {
+    verb: 'message.heardIn',
+    sql: `SELECT id, text, at, turn_id, sender FROM message WHERE conversation = ? AND id < ? AND role = 'user'
+          ORDER BY id DESC LIMIT ?`,
+    args: [conversation, before_id, most],
+  };
+}

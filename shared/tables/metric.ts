@@ -32,6 +32,14 @@ export function labelsOf(name: string, label: string): Query<{ value: string }> 
   };
 }
 
+export function family(name: string): Query<Metric> {
+  return {
+    verb: 'metric.family',
+    sql: 'SELECT name, labels, value FROM metric WHERE name = ? ORDER BY labels',
+    args: [name],
+  };
+}
+
 /** What each counter grows by. One may be there several times. */
 export function add(growth: readonly Metric[]): Op {
   return {

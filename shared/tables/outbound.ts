@@ -425,3 +425,22 @@ export function named(message_ref: number): Query<Outbound> {
     args: [message_ref],
   };
 }
+
+/** What went out in a conversation before the message `before_id`, the latest first, with the command that asked for it. */
+export function saidIn(
+  conversation: string,
+  before_id: number,
+  most: number,
+): Query<
+  Pick<Outbound, 'id' | 'kind' | 'turn_id' | 'text' | 'format' | 'file_json' | 'created_at'> & {
+    command: string | null;
+  }
+> {
+  return {
+    verb: 'outbound.saidIn',
+    sql: `SELECT o.id, o.kind, o.turn_id, o.text, o.format, o.file_json, o.created_at, CASE WHEN o.key GLOB 'press:*' THEN
+            (SELECT p.data FROM press p WHERE p.id = CAST(substr(o.key, 7) AS INTEGER)) END AS command
+          FROM outbound o WHERE o.conversation = ? AND o.id < ? ORDER BY o.id DESC LIMIT ?`,
+    args: [conversation, before_id, most],
+  };
+}

@@ -10,12 +10,16 @@ import { migrate } from '../store/migrate.ts';
 import * as acknowledgement from './acknowledgement.ts';
 import * as alert from './alert.ts';
 import * as alert_wish from './alert_wish.ts';
+import * as answer_check from './answer_check.ts';
 import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
 import * as backup from './backup.ts';
 import * as backup_request from './backup_request.ts';
 import * as batch from './batch.ts';
 import * as call from './call.ts';
+import * as console_action from './console_action.ts';
+import * as console_link from './console_link.ts';
+import * as console_session from './console_session.ts';
 import * as conversation from './conversation.ts';
 import * as decision from './decision.ts';
 import * as draft from './draft.ts';
@@ -48,6 +52,7 @@ import * as presence from './presence.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
 import * as profile from './profile.ts';
+import * as quality from './quality.ts';
 import * as recalled from './recalled.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
@@ -76,6 +81,7 @@ const SHORT = [
   'turn_active',
   'turn_due',
   'outbound_queue',
+  'answer_check_open',
   'call_open',
   'press_pending',
   'incident_open',
@@ -133,6 +139,22 @@ const [anError, itsCount] = error.record(
 );
 
 const verbs: (Op | Query<unknown>)[] = [
+  answer_check.next,
+  answer_check.ask('t', 's', 1),
+  answer_check.end({ turn_id: 't', step: 's' }, { state: 'failed', problem: '', now: 1 }),
+  answer_check.putOff(1, ''),
+  answer_check.unsupported(1, 9),
+  answer_check.underWay(1),
+  quality.between(1, 2),
+  ...quality.put(1, 2, []),
+  quality.newest,
+  quality.answers(1, 2),
+  quality.held(1, 2),
+  quality.decisions(1, 2),
+  quality.works(1, 2),
+  quality.judgedLate(1),
+  quality.answered({ at: 1, id: 't' }, 9),
+  total.hours(1, 2),
   attachment.waiting(1),
   attachment.claim(1, 2),
   attachment.adopt(1),
@@ -141,6 +163,13 @@ const verbs: (Op | Query<unknown>)[] = [
   attachment.placesOf('c', 9),
   attachment.receive({ source: 's', source_key: 'k' }, aFile, 1),
   attachment.fetched(aFile, { now: 1, path: 'p', bytes: 1, text: null }),
+  call.paces(1, 1),
+  console_action.begin({ session: '', by: '', page: '', action: '', fields: '', at: 1 }),
+  console_action.end(1, '', null),
+  console_link.use('h', 1),
+  console_session.of('p', 1),
+  console_session.seen('p', 1),
+  console_session.end('p', 1),
   backup.present,
   backup.latest,
   backup.removed(['b'], 1),
@@ -325,6 +354,22 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.ofTurn('t'),
   decision.found('0190'),
   decision.latest(1, 'tool', 20),
+  decision.page({}, 51, 2000),
+  decision.page({ action: 'answer', before: { at: 1, id: 'd' } }, 51, 2000),
+  decision.page({ action: 'tool', from_at: 1 }, 51, 2000),
+  decision.page({ model: 'm' }, 51, 2000),
+  decision.page({ conversation: 'c', action: 'tool', model: 'm', state: 'done' }, 51, 2000),
+  decision.page({ id: '0190aaaa' }, 51, 2000),
+  decision.page({ state: 'dead' }, 51, 2000),
+  decision.page({ state: 'waiting' }, 51, 2000),
+  decision.reach({ conversation: 'c', model: 'm' }, 2000),
+  decision.distinct('action'),
+  decision.distinct('model'),
+  approval.closed('~', 50),
+  message.heardIn('c', 9, 50),
+  outbound.saidIn('c', 9, 50),
+  inbound.pendingIn('c'),
+  turn.held,
   call.ofTurn('t'),
   total.ofConversation('c', 1),
   externalCall.ofTurn('t'),
@@ -365,7 +410,6 @@ const verbs: (Op | Query<unknown>)[] = [
   incident.endedSince(1),
   slot.lastOf(['n']),
   telling.inVain,
-  total.tokens(1, 2),
   total.first,
   incident.of(1),
   telling.open,

@@ -1,5 +1,5 @@
 /**
- * replay: the answer to each step of a turn, or of a run of memory (whose `turn_id` is ''), so that it is asked and paid
+ * replay: the answer to each step of a turn, of a run of memory, or of a check of an answer (whose `turn_id` is ''), so that it is asked and paid
  * for once, whoever dies before it is written down. A row is made before the question leaves, as the mark that somebody
  * asks it; with the bill it gets its answer.
  */
@@ -10,8 +10,12 @@ export const table: Table = {
   name: 'replay',
   about: 'the answers to the steps of turns, for whoever asks again',
   pen: { record: 'router' },
-  keeps: 'an hour, or until an hour after the end of the turn, or the end of the run; 7 days at most',
-  erase: { where: 'turn_id IN gone_turn OR turn_id IN gone_told OR step IN gone_step' },
+  keeps:
+    'an hour, or until an hour after the end of the turn, or the end of the run or check; 7 days at most',
+  erase: {
+    where: `turn_id IN gone_turn OR turn_id IN gone_told OR step IN gone_step OR step IN (
+      SELECT a.step FROM answer_check a WHERE a.turn_id IN gone_turn OR a.turn_id IN gone_told)`,
+  },
 };
 
 export type Kept = {
@@ -91,7 +95,9 @@ export function prune(now: number, most: number): Op<{ step: string }> {
             SELECT r.step FROM replay r LEFT JOIN turn t ON t.id = r.turn_id
             WHERE r.at < ? AND r.status IS NOT NULL
               AND (r.at < ? OR t.finished_at < ? OR (t.id IS NULL AND NOT EXISTS
-                (SELECT 1 FROM memory_run m WHERE m.state = 'submitted' AND m.step = r.step))) LIMIT ?) RETURNING step`,
+                (SELECT 1 FROM memory_run m WHERE m.state = 'submitted' AND m.step = r.step) AND NOT EXISTS
+                (SELECT 1 FROM answer_check a INDEXED BY answer_check_open
+                  WHERE a.state IN ('planned', 'asked') AND a.step = r.step))) LIMIT ?) RETURNING step`,
     args: [now - HOUR_ms, now - 7 * 24 * HOUR_ms, now - HOUR_ms, most],
   };
 }

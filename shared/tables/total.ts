@@ -105,17 +105,27 @@ export function by<What extends By>(
   };
 }
 
-/** The tokens of each hour from `from_at` on and before `to_at` that has any. */
-export function tokens(from_at: number, to_at: number): Query<{ hour_at: number; tokens: number }> {
+/** What each model has used, hour by hour; what makes vectors answers nothing. */
+export type Hour = Pick<Dimensions, 'hour_at' | 'model'> & {
+  /** Calls that brought an answer. */
+  calls: number;
+  tokens: number;
+  cost_nanousd: number;
+};
+
+export function hours(from_at: number, to_at: number): Query<Hour> {
   return {
-    verb: 'total.tokens',
-    sql: `SELECT hour_at, sum(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens) AS tokens FROM total WHERE hour_at >= ? AND hour_at < ? GROUP BY hour_at`,
+    verb: 'total.hours',
+    sql: `SELECT hour_at, model, sum(CASE task WHEN 'embedding' THEN 0 ELSE calls - failures END) AS calls,
+            sum(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens) AS tokens,
+            sum(cost_nanousd) AS cost_nanousd
+          FROM total WHERE hour_at >= ? AND hour_at < ? GROUP BY hour_at, model`,
     args: [from_at, to_at],
+    long: true,
   };
 }
 
-/** When the first hour of all began. */
+/** When something was first used. */
 export const first: Query<{ hour_at: number | null }> = {
   verb: 'total.first',
   sql: 'SELECT min(hour_at) AS hour_at FROM total',

@@ -328,10 +328,13 @@ export function found(prefix: string): Query<Turn> {
   };
 }
 
-/** Those that wait for their owner's decision. Looks through all there is: for a person who asks. */
+/** It came to no answer, in the very words of the index `turn_stuck`. */
+const STUCK = `state IN ('held', 'dead')`;
+
+/** Those that wait for their owner's decision. */
 export const held: Query<Pick<Turn, 'id' | 'conversation' | 'error'>> = {
   verb: 'turn.held',
-  sql: `SELECT id, conversation, error FROM turn WHERE state = 'held' ORDER BY id`,
+  sql: `SELECT id, conversation, error FROM turn WHERE ${STUCK} AND state = 'held' ORDER BY id`,
   args: [],
 };
 

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { systemClock } from '#shared/base/clock.ts';
+import { grouped } from '#shared/base/count.ts';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memories from '#shared/tables/memory.ts';
@@ -10,7 +11,6 @@ import * as memory_source from '#shared/tables/memory_source.ts';
 import * as profiles from '#shared/tables/profile.ts';
 import { harmless, timeOf } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { grouped } from '../money.ts';
 import { dayOf } from './look.ts';
 import { quoteOf, speakerOf } from './show.ts';
 

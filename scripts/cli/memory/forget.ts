@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
+import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { holding, withRelated, withSources } from '#shared/forget/named.ts';
 import { type Plan, plan, type Targets, Unforgettable } from '#shared/forget/plan.ts';
@@ -12,7 +13,6 @@ import type { Store } from '#shared/store/store.ts';
 import * as message from '#shared/tables/message.ts';
 import { harmless } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { grouped } from '../money.ts';
 import { carried, known } from './wish.ts';
 
 export type Options = {

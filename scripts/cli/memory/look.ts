@@ -1,6 +1,7 @@
 /** `vigil memory list | search | profile`: what is remembered, and what words would bring to mind. */
 
 import { systemClock } from '#shared/base/clock.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { periodOf } from '#shared/base/period.ts';
 import { type Found, recall } from '#shared/recall/recall.ts';
 import * as memories from '#shared/tables/memory.ts';
@@ -9,7 +10,6 @@ import * as message from '#shared/tables/message.ts';
 import * as profiles from '#shared/tables/profile.ts';
 import { harmless } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { excerpt } from '../life.ts';
 import { table } from '../table.ts';
 
 /** An id's first part is the millisecond in which it was made: enough to tell it by. */

@@ -1,12 +1,12 @@
 /** `vigil memory runs`: each pass over what was said, what it brought and what it cost. */
 
+import { about } from '#shared/base/count.ts';
+import { excerpt } from '#shared/base/excerpt.ts';
 import { usd } from '#shared/base/money.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
 import { harmless, timeOf } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { excerpt } from '../life.ts';
-import { about } from '../money.ts';
 import { table } from '../table.ts';
 import { knownRun } from './wish.ts';
 

@@ -1,5 +1,6 @@
 /** The whole life of a memory. */
 
+import { excerpt } from '#shared/base/excerpt.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_change from '#shared/tables/memory_change.ts';
@@ -9,7 +10,6 @@ import * as recalled from '#shared/tables/recalled.ts';
 import * as wishes from '#shared/tables/wish.ts';
 import { harmless, timeOf } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { excerpt } from '../life.ts';
 import { table } from '../table.ts';
 import { known } from './wish.ts';
 

@@ -1,6 +1,7 @@
 /** `vigil memory stats`: how much is remembered, what it takes on the disk, and how it grows. */
 
 import { systemClock } from '#shared/base/clock.ts';
+import { grouped } from '#shared/base/count.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as embedding from '#shared/tables/embedding.ts';
 import * as embedding_trial from '#shared/tables/embedding_trial.ts';
@@ -8,7 +9,6 @@ import * as memories from '#shared/tables/memory.ts';
 import * as passage from '#shared/tables/passage.ts';
 import { harmless } from '../explain.ts';
 import { openHouse } from '../house.ts';
-import { grouped } from '../money.ts';
 import { table } from '../table.ts';
 import { dayOf } from './look.ts';
 

@@ -8,7 +8,7 @@ import * as incident from '#shared/tables/incident.ts';
 import type { Press } from '#shared/tables/press.ts';
 import * as rating from '#shared/tables/rating.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { heldButtons } from '../buttons.ts';
+import { faultButtons, heldButtons } from '../buttons.ts';
 import { type Act, type Control, type Desk, mayTouch, only, settled } from './control.ts';
 
 /** The Stop button: this turn. */
@@ -85,12 +85,31 @@ export const drop: Act = async (desk, press, id) => {
   };
 };
 
-/** A thumb is seen on its button. */
+/** A thumb is seen on its button; the first one down is asked about. */
 export function rate(good: boolean): Act {
   return async (desk, press, id) => {
     const [found] = await desk.store.read(turn.of(id));
     if (!found || !mayTouch(press, found)) return settled;
-    const given = rating.give({ turn_id: id, good, sender: press.sender, at: desk.clock.now() });
-    return { outcome: good ? 'good' : 'bad', tell: null, ops: [given] };
+    const [before] = await desk.store.read(rating.ofTurn(id));
+    const why = good ? null : (before?.why ?? null);
+    const given = rating.give({ turn_id: id, good, why, sender: press.sender, at: desk.clock.now() });
+    const buttons = faultButtons(found);
+    const asks = !good && before?.good !== 0 && buttons.length > 0;
+    return {
+      outcome: good ? 'good' : 'bad',
+      tell: asks ? 'What was wrong with it?' : null,
+      ops: [given],
+      ...(asks && { buttons }),
+    };
+  };
+}
+
+/** What was wrong with an answer. */
+export function blame(why: NonNullable<rating.Rating['why']>): Act {
+  return async (desk, press, id) => {
+    const [found] = await desk.store.read(turn.of(id));
+    if (!found || !mayTouch(press, found)) return settled;
+    const given = rating.give({ turn_id: id, good: false, why, sender: press.sender, at: desk.clock.now() });
+    return { outcome: why, tell: null, ops: [given] };
   };
 }

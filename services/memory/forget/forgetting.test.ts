@@ -465,6 +465,45 @@ test('a turn that was told of it and is being answered may still write it down: 
   assert.equal(inStore(home, 'opens with Zebra'), 0);
 });
 
+test('an answer with it that is being checked may still be on its way to a model: its end is waited for', async (t) => {
+  const house = await houseOf(t);
+  const { home } = house;
+  rows(
+    home,
+    `INSERT INTO answer_check (turn_id, model, state, step, claims_json, due_at, at) VALUES ('02-b','m','asked','check:1',?,?,1)`,
+    JSON.stringify([SECRET]),
+    Date.now() + 50_000,
+  );
+  wish(home, { turns: ['02-b'] });
+  const service = await house.serve('memory');
+  await until('its rows and files are gone', () => readdirSync(home.files).length === 0);
+  const [check] = await house.read<{ claims_json: string | null }>('SELECT claims_json FROM answer_check');
+  assert.equal(check?.claims_json, null);
+  const db = new Database(join(home.state, FILE));
+  const insert = (table: string, row: Record<string, unknown>) =>
+    Number(
+      db
+        .prepare(`INSERT INTO ${table} (${Object.keys(row)}) VALUES (${Object.keys(row).map(() => '?')})`)
+        .run(...Object.values(row)).lastInsertRowid,
+    );
+  const late = { id: 'late', turn_id: null, conversation: 'metrics', at: Date.now(), caller: 'metrics' };
+  exchange(insert, late, 'in other words', 'in pieces', 'gzip');
+  assert.equal(
+    (await house.read("SELECT 1 FROM wish WHERE kind = 'forget' AND state = 'pending'")).length,
+    1,
+  );
+  db.exec("UPDATE answer_check SET state = 'skipped'");
+  db.close();
+  await until(
+    'it is done',
+    async () =>
+      (await house.read("SELECT 1 FROM wish WHERE kind = 'forget' AND state = 'done'")).length === 1,
+  );
+  assert.equal((await house.read("SELECT 1 FROM exchange WHERE call_id = 'late'")).length, 0);
+  await service.stop();
+  assert.equal(inStore(home, 'opens with Zebra'), 0);
+});
+
 test('words that a row left behind when it moved to another page are found by their bytes, and go', async (t) => {
   const house = await houseOf(t);
   const { home } = house;

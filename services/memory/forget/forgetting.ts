@@ -21,6 +21,7 @@ import type { Context } from '#shared/runtime/context.ts';
 import { socketOf } from '#shared/runtime/home.ts';
 import { cutLog, type Remains, remainsOf, rewrite } from '#shared/store/remains.ts';
 import { DAMAGED } from '#shared/store/store.ts';
+import * as answer_check from '#shared/tables/answer_check.ts';
 import * as backup from '#shared/tables/backup.ts';
 import * as backup_request from '#shared/tables/backup_request.ts';
 import * as erase from '#shared/tables/erase.ts';
@@ -245,6 +246,9 @@ async function leaveNoFiles({ home }: Ctx, job: Job): Promise<void> {
 /** Those who were told of it before it was erased may still write it down: they end, and their traces go as well. */
 async function calmed(ctx: Ctx, it: Plan): Promise<void> {
   const { store, clock } = ctx;
+  await waitFor(ctx, 'a check of an answer', async () => {
+    return (await store.read(answer_check.underWay(clock.now()))).length === 0;
+  });
   const erased_at = clock.now();
   await waitFor(ctx, 'those who are being answered', async () => {
     return (await store.read(erase.inFlight(it.talks, erased_at))).length === 0;

@@ -62,6 +62,8 @@ CREATE TABLE turn (
 -- One unfinished turn per conversation: this index is what keeps a conversation in order.
 CREATE UNIQUE INDEX turn_active ON turn (conversation) WHERE state IN ('running', 'waiting');
 CREATE INDEX turn_due ON turn (due_at) WHERE state IN ('running', 'waiting');
+-- What came to no answer: looked at by people, among all that did.
+CREATE INDEX turn_stuck ON turn (state, id) WHERE state IN ('held', 'dead');
 
 -- What a turn has done so far, so that it resumes instead of beginning again.
 CREATE TABLE step (

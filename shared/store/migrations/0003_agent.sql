@@ -103,11 +103,17 @@ CREATE TABLE decision (
 ) STRICT;
 CREATE INDEX decision_turn ON decision (turn_id);
 CREATE INDEX decision_at ON decision (at);
+-- A list of them is read in the order of time, whatever it is narrowed by; without the ids, which would double these.
+CREATE INDEX decision_action ON decision (action, at);
+CREATE INDEX decision_model ON decision (model, at) WHERE model IS NOT NULL;
+CREATE INDEX decision_conversation ON decision (conversation, at);
+CREATE INDEX decision_tool ON decision (at) WHERE action >= 'tool ' AND action < 'tool!';
 
 -- What the owner thought of an answer.
 CREATE TABLE rating (
   turn_id  TEXT PRIMARY KEY,
   good     INTEGER NOT NULL,
+  why      TEXT CHECK (why IN ('made up', 'not helpful')),
   sender   TEXT NOT NULL,
   at       INTEGER NOT NULL
 ) STRICT;

@@ -13,7 +13,7 @@ CREATE TABLE answer_check (
   turn_id      TEXT PRIMARY KEY,
   model        TEXT NOT NULL,
   state        TEXT NOT NULL CHECK (state IN ('planned', 'asked', 'done', 'failed', 'skipped')),
-  step         TEXT NOT NULL,
+  step         TEXT NOT NULL DEFAULT '',
   verdict      TEXT CHECK (verdict IN ('supported', 'unsupported', 'unclear')),
   claims_json  TEXT,
   problem      TEXT,
@@ -24,3 +24,12 @@ CREATE TABLE answer_check (
 ) STRICT;
 
 CREATE INDEX answer_check_open ON answer_check (due_at) WHERE state IN ('planned', 'asked');
+CREATE INDEX answer_check_finished ON answer_check (finished_at) WHERE finished_at IS NOT NULL;
+
+-- A day of each is read by the time at which it ended.
+CREATE INDEX turn_finished ON turn (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX turn_held ON turn (changed_at) WHERE state = 'held';
+CREATE INDEX slot_finished ON slot (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX task_held ON task (changed_at) WHERE state = 'held';
+CREATE INDEX rating_at ON rating (at);

@@ -1,43 +1,48 @@
-/** The whole life of a message, gathered from the store and put in order: what `vigil explain` tells. */
+/** The whole life of a message, gathered from the store and put in order: what `vigil explain` and the console tell. */
 
-import { usd } from '#shared/base/money.ts';
-import type { Store } from '#shared/store/store.ts';
-import * as approval from '#shared/tables/approval.ts';
-import * as call from '#shared/tables/call.ts';
-import * as decision from '#shared/tables/decision.ts';
-import * as error from '#shared/tables/error.ts';
-import * as external_call from '#shared/tables/external_call.ts';
-import * as inbound from '#shared/tables/inbound.ts';
-import * as outbound from '#shared/tables/outbound.ts';
-import * as rating from '#shared/tables/rating.ts';
-import * as recalled from '#shared/tables/recalled.ts';
-import * as taint from '#shared/tables/taint.ts';
-import * as tool_call from '#shared/tables/tool_call.ts';
-import type * as turn from '#shared/tables/turn.ts';
-import { about } from './money.ts';
+import { about } from '../base/count.ts';
+import { excerpt } from '../base/excerpt.ts';
+import { usd } from '../base/money.ts';
+import * as answer_check from '../tables/answer_check.ts';
+import * as approval from '../tables/approval.ts';
+import * as call from '../tables/call.ts';
+import * as decision from '../tables/decision.ts';
+import * as error from '../tables/error.ts';
+import * as external_call from '../tables/external_call.ts';
+import * as inbound from '../tables/inbound.ts';
+import type { Query } from '../tables/op.ts';
+import * as outbound from '../tables/outbound.ts';
+import * as rating from '../tables/rating.ts';
+import * as recalled from '../tables/recalled.ts';
+import * as taint from '../tables/taint.ts';
+import * as tool_call from '../tables/tool_call.ts';
+import type * as turn from '../tables/turn.ts';
+
+export type Read = <Row>(query: Query<Row>) => Promise<Row[]>;
 
 export type Facts = Awaited<ReturnType<typeof factsOf>>;
 
 /** Everything that bears the turn's name. */
-export async function factsOf(store: Store, of: turn.Turn) {
+export async function factsOf(read: Read, of: turn.Turn) {
   const { id } = of;
-  const tools = await store.read(tool_call.ofTurn(id));
+  const tools = await read(tool_call.ofTurn(id));
   const approvals = await Promise.all(
-    tools.flatMap(({ approval_id }) => (approval_id ? [store.read(approval.of(approval_id))] : [])),
+    tools.flatMap(({ approval_id }) => (approval_id ? [read(approval.of(approval_id))] : [])),
   );
   return {
     turn: of,
-    inbound: await store.read(inbound.ofTurn(id)),
-    recalled: await store.read(recalled.ofTurn(id)),
-    calls: await store.read(call.ofTurn(id)),
-    decisions: await store.read(decision.ofTurn(id)),
+    inbound: await read(inbound.ofTurn(id)),
+    recalled: await read(recalled.ofTurn(id)),
+    calls: await read(call.ofTurn(id)),
+    decisions: await read(decision.ofTurn(id)),
     tools,
     approvals: approvals.flat(),
-    taints: await store.read(taint.ofTurn(id)),
-    outbound: await store.read(outbound.ofTurn(id)),
-    errors: await store.read(error.ofTurn(id)),
-    external: await store.read(external_call.ofTurn(id)),
-    rating: (await store.read(rating.ofTurn(id)))[0] ?? null,
+    taints: await read(taint.ofTurn(id)),
+    outbound: await read(outbound.ofTurn(id)),
+    errors: await read(error.ofTurn(id)),
+    external: await read(external_call.ofTurn(id)),
+    rating: (await read(rating.ofTurn(id)))[0] ?? null,
+    check: (await read(answer_check.ofTurn(id)))[0] ?? null,
   };
 }
 
@@ -45,7 +50,7 @@ export type Event = { at: number; what: string; detail: string };
 
 /** In the order in which it happened. Pure. */
 export function lifeOf(facts: Facts): Event[] {
-  const { turn, approvals, taints, errors, external, rating } = facts;
+  const { turn, approvals, taints, errors, external, rating, check } = facts;
   const events: Event[] = [
     ...facts.inbound.map((one) => received(one)),
     { at: turn.created_at, what: 'turn', detail: `${turn.id} in ${turn.conversation}` },
@@ -88,8 +93,24 @@ export function lifeOf(facts: Facts): Event[] {
     events.push({ at: turn.finished_at, what: 'ended', detail: joined([turn.state, why]) });
   }
   if (rating)
-    events.push({ at: rating.at, what: 'rated', detail: `${rating.good ? '👍' : '👎'} by ${rating.sender}` });
+    events.push({
+      at: rating.at,
+      what: 'rated',
+      detail: joined([`${rating.good ? '👍' : '👎'} by ${rating.sender}`, rating.why]),
+    });
+  if (check?.finished_at)
+    events.push({
+      at: check.finished_at,
+      what: 'checked',
+      detail: joined([check.verdict ?? check.state, check.problem, ...claimsOf(check)]),
+    });
   return events.toSorted((a, b) => a.at - b.at);
+}
+
+/** What nothing bears out. */
+function claimsOf({ claims_json }: answer_check.AnswerCheck): string[] {
+  const claims: string[] = JSON.parse(claims_json ?? '[]');
+  return claims.map((claim) => `"${excerpt(claim)}"`);
 }
 
 export function received(one: inbound.Told): Event {
@@ -102,11 +123,14 @@ export function received(one: inbound.Told): Event {
 }
 
 /** What spoke for it, the most first. */
-function recollected({ at, kind, ref, text, score, why_json }: recalled.Told): Event {
-  const why = Object.entries(JSON.parse(why_json) as Record<string, number>)
+export function featuresOf(why_json: string): [string, number][] {
+  return Object.entries(JSON.parse(why_json) as Record<string, number>)
     .filter(([, value]) => value !== 0)
-    .toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a))
-    .map(([feature, value]) => `${feature} ${rounded(value)}`);
+    .toSorted(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+}
+
+function recollected({ at, kind, ref, text, score, why_json }: recalled.Told): Event {
+  const why = featuresOf(why_json).map(([feature, value]) => `${feature} ${rounded(value)}`);
   const detail = joined([
     `${kind} ${ref}: ${text === null ? 'forgotten since' : excerpt(text)}`,
     `score ${rounded(score)}`,
@@ -115,7 +139,7 @@ function recollected({ at, kind, ref, text, score, why_json }: recalled.Told): E
   return { at, what: 'recalled', detail };
 }
 
-function rounded(value: number): string {
+export function rounded(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
@@ -141,7 +165,7 @@ function called(one: call.Call): Event[] {
   return events;
 }
 
-function tokensIn(one: call.Call): number {
+export function tokensIn(one: call.Call): number {
   const parts = [
     one.input_tokens,
     one.cache_read_tokens,
@@ -152,10 +176,16 @@ function tokensIn(one: call.Call): number {
 }
 
 /** What spoke for the target, and against the others, as the router has noted it. */
+export function reasonOf(reason_json: string | null): {
+  because: string | null;
+  others: { target: string; why: string }[];
+} {
+  return { because: null, others: [], ...JSON.parse(reason_json ?? '{}') };
+}
+
 function why(reason_json: string | null): string | null {
-  const { because, others = [] }: { because?: string; others?: { target: string; why: string }[] } =
-    JSON.parse(reason_json ?? '{}');
-  return joined([because ?? null, ...others.map((other) => `not ${other.target}: ${other.why}`)]) || null;
+  const { because, others } = reasonOf(reason_json);
+  return joined([because, ...others.map((other) => `not ${other.target}: ${other.why}`)]) || null;
 }
 
 function used(one: tool_call.ToolCall): Event[] {
@@ -203,22 +233,26 @@ function sent(one: outbound.Outbound): Event[] {
   ];
 }
 
+/** Its words are gone for good; that it was, and what it cost, stays. */
+export function isForgotten({ inbound }: Pick<Facts, 'inbound'>): boolean {
+  return inbound.length > 0 && inbound.every((one) => one.text === null && one.payload_json === '{}');
+}
+
+export function sumOf({ calls }: Pick<Facts, 'calls'>): { nanousd: number; tokens: number } {
+  return {
+    nanousd: calls.reduce((sum, one) => sum + (one.cost_nanousd ?? 0), 0),
+    tokens: calls.reduce((sum, one) => sum + tokensIn(one) + (one.output_tokens ?? 0), 0),
+  };
+}
+
 /** What it came to. */
-export function totalOf({ turn, calls, tools, errors }: Facts): string {
-  const cost = calls.reduce((sum, one) => sum + (one.cost_nanousd ?? 0), 0);
-  const tokens = calls.reduce((sum, one) => sum + tokensIn(one) + (one.output_tokens ?? 0), 0);
+export function totalOf(facts: Facts): string {
+  const { turn, calls, tools, errors } = facts;
+  const { nanousd, tokens } = sumOf(facts);
   const took = turn.finished_at === null ? turn.state : `${turn.finished_at - turn.created_at} ms`;
-  return `${turn.state} · ${took} · ${calls.length} model calls, ${about(tokens)} tokens, ${usd(cost)} · ${tools.length} tool calls · ${errors.length} errors`;
+  return `${turn.state} · ${took} · ${calls.length} model calls, ${about(tokens)} tokens, ${usd(nanousd)} · ${tools.length} tool calls · ${errors.length} errors`;
 }
 
 function joined(parts: readonly (string | null)[]): string {
   return parts.filter((part) => part).join(' · ');
-}
-
-const LONGEST_EXCERPT = 120;
-
-/** In one line. */
-export function excerpt(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= LONGEST_EXCERPT ? line : `${line.slice(0, LONGEST_EXCERPT).toWellFormed()}…`;
 }

@@ -1,0 +1,91 @@
+/**
+ * One stream for each browser, which says no more than that something has changed: the page that is looked at is then asked
+ * for again. What changed is not looked for: SQLite itself counts the commits of others. While nobody looks, nothing is done.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Console } from './page.ts';
+
+const LOOK_ms = 2000;
+const COMMENT_ms = 15_000;
+/** Not more often than this, however fast an answer is being written. */
+const GAP_ms = 250;
+/** A browser has one, whatever number of tabs: more are leftovers. The oldest goes. */
+const MOST = 16;
+
+export type Live = {
+  /** @param mayStay whether its session is still in force */
+  attach(incoming: IncomingMessage, response: ServerResponse, mayStay: () => Promise<boolean>): void;
+  readonly streams: number;
+};
+
+export function live(ctx: Console): Live {
+  const streams = new Map<ServerResponse, () => Promise<boolean>>();
+  let watching: (() => void) | undefined;
+  let told_at = 0;
+  let telling: NodeJS.Timeout | undefined;
+
+  function write(text: string): void {
+    for (const stream of streams.keys()) stream.write(text);
+  }
+
+  function tell(): void {
+    if (telling) return;
+    const wait_ms = Math.max(0, told_at + GAP_ms - ctx.clock.mono());
+    telling = setTimeout(() => {
+      telling = undefined;
+      told_at = ctx.clock.mono();
+      write('event: change\ndata:\n\n');
+    }, wait_ms).unref();
+  }
+
+  function watch(): () => void {
+    let version = ctx.store.version();
+    const look = setInterval(() => {
+      const now = ctx.store.version();
+      if (now === version) return;
+      version = now;
+      tell();
+    }, LOOK_ms).unref();
+    const comment = setInterval(async () => {
+      for (const [stream, mayStay] of streams) {
+        // A store that does not answer sends nobody away.
+        if (await mayStay().catch(() => true)) stream.write(':\n\n');
+        else stream.end();
+      }
+    }, COMMENT_ms).unref();
+    const bells = [ctx.store.listen('draft', tell), ctx.store.listen('outbound', tell)];
+    return () => {
+      clearInterval(look);
+      clearInterval(comment);
+      clearTimeout(telling);
+      telling = undefined;
+      for (const stop of bells) stop();
+    };
+  }
+
+  ctx.halt.onChange(tell);
+  ctx.signal.addEventListener('abort', () => {
+    for (const stream of streams.keys()) stream.end();
+  });
+
+  return {
+    get streams() {
+      return streams.size;
+    },
+    attach(_incoming, response, mayStay) {
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', connection: 'close' });
+      response.write('retry: 3000\n\n');
+      streams.set(response, mayStay);
+      const [oldest] = streams.keys();
+      if (streams.size > MOST) oldest?.end();
+      watching ??= watch();
+      response.once('close', () => {
+        streams.delete(response);
+        if (streams.size > 0) return;
+        watching?.();
+        watching = undefined;
+      });
+    },
+  };
+}
