@@ -109,9 +109,6 @@ test('what is wrong is looked after, silenced and told again by the command line
 test('the rules are shown with the bounds that are set', async (t) => {
   const { home } = await quietHome(t, '[alerts]\nlatency_s = 25\n');
   const { stdout } = await vigil(home, ['alarm', 'rules']);
-  assert.match(
-    stdout,
-    /AgentP95LatencyHigh +warning +> 25 s +120 s|AgentP95LatencyHigh +warning +> 25 s +2 min/,
-  );
+  assert.match(stdout, /AgentP95LatencyHigh +warning +> 25 s +2 min/);
   assert.doesNotMatch(stdout, /AgentMetricsAbsent|\{/);
 });

@@ -187,12 +187,12 @@ async function rules(): Promise<void> {
   const all = rulesOf(limitsOf(file, readSection(file, 'alerts', config))).filter(
     ({ measure }) => measure.kind !== 'absent',
   );
-  const cells = all.map(({ name, severity, is, bound, unit, for_s, text }) => [
+  const cells = all.map(({ name, severity, is, bound, unit, for_s, window_s, text }) => [
     name,
     severity,
     `${is} ${told(unit, bound)}`,
     spell(for_s * 1000),
-    text.replace(/\{window\}/g, 'while').replace(/\{\w+\}/g, '…'),
+    text.replace('{window}', told('time', window_s)).replace(/\{\w+\}/g, '…'),
   ]);
   process.stdout.write(table(['rule', 'severity', 'when it is', 'for', 'what is told'], cells));
 }
