@@ -10,10 +10,8 @@ import Database from 'better-sqlite3';
 import { uuid } from '#shared/base/ids.ts';
 import { periodOf } from '#shared/base/period.ts';
 import { FILE, openStore, type Store } from '#shared/store/store.ts';
-import * as fold from '#shared/tables/fold.ts';
 import * as heartbeat from '#shared/tables/heartbeat.ts';
 import * as metric from '#shared/tables/metric.ts';
-import type { Query } from '#shared/tables/op.ts';
 import { randomFrom } from '#shared/testing/messages-latency.ts';
 import { scratch } from '#shared/testing/scratch.ts';
 import { foldOnce, KEYS, PORTION } from './fold.ts';
@@ -394,29 +392,4 @@ test('a service that is started again is counted, its first start is not', async
     assert.equal(await restarts(), expected);
   }
   assert.ok(world.open);
-});
-
-test('a look goes along keys, however long the history', async (t) => {
-  const { world } = await opened(t);
-  function looks<Row>(source: fold.Source<Row>): Query<unknown>[] {
-    return [
-      fold.after(source, 1, 9),
-      fold.ended(source, 9),
-      fold.standing(source, '[["1", 1]]'),
-      fold.upto(source, 1, 9),
-    ];
-  }
-  for (const { verb, sql, args } of [
-    looks(fold.calls),
-    looks(fold.messages),
-    looks(fold.turns),
-    looks(fold.toolCalls),
-    looks(fold.slots),
-    looks(fold.memoryRuns),
-    looks(fold.deliveries),
-  ].flat()) {
-    const plan = world.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...args) as { detail: string }[];
-    const scans = plan.filter(({ detail }) => /^SCAN (?!k VIRTUAL)/.test(detail));
-    assert.deepEqual(scans, [], `${verb}: ${plan.map(({ detail }) => detail).join('; ')}`);
-  }
 });

@@ -154,7 +154,7 @@ export type Folding = {
   fresh(): Promise<void>;
 };
 
-/** Whoever asks again within this time hears the same. */
+/** Whoever asks again within this time hears the same, and nobody waits longer. */
 const FRESH_ms = 1000;
 const LOOK_ms = 5000;
 
@@ -184,7 +184,14 @@ export function folding(ctx: Pick<Context<unknown>, 'store' | 'clock' | 'work'>)
   });
   return {
     async fresh() {
-      if (clock.mono() - looked_at > FRESH_ms) await once();
+      if (clock.mono() - looked_at < FRESH_ms) return;
+      const over = new AbortController();
+      try {
+        // While another program holds the store locked, what is counted already is told.
+        await Promise.race([once(), sleep(FRESH_ms, over.signal)]);
+      } finally {
+        over.abort();
+      }
     },
   };
 }

@@ -1,5 +1,6 @@
 /** How each service stands, by its heartbeat alone. */
 
+import { SET_BACK_ms } from '../base/clock.ts';
 import { type ServiceName, services } from '../manifest.ts';
 import type { Heartbeat } from '../tables/heartbeat.ts';
 
@@ -15,9 +16,6 @@ export type Standing = {
   silent_ms: number;
 };
 
-/** A beat from further ahead than this is from before the clock was set back. */
-const AHEAD_ms = 10_000;
-
 /**
  * The first process of each service.
  * @param of `off`: those whose secret is not there; `watched_from_at`: since when time has passed without a gap
@@ -28,7 +26,7 @@ export function standings(
 ): Standing[] {
   return services.map(({ name, quiet_s, needs }) => {
     const beat = beats.find(({ service, worker }) => service === name && worker === 0) ?? null;
-    const seen_at = beat && beat.beat_at <= of.now + AHEAD_ms ? beat.beat_at : 0;
+    const seen_at = beat && beat.beat_at <= of.now + SET_BACK_ms ? beat.beat_at : 0;
     const silent_ms = Math.max(0, of.now - Math.max(seen_at, of.watched_from_at));
     return { service: name, state: stateOf(), beat, silent_ms };
 

@@ -819,7 +819,7 @@ CREATE TABLE presence (
   up         INTEGER NOT NULL,
   rss_bytes  INTEGER NOT NULL,
   delay_ms   REAL NOT NULL,
-  PRIMARY KEY (service, slot_at)
+  PRIMARY KEY (slot_at, service)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE press (

@@ -25,6 +25,8 @@ import * as erase from './erase.ts';
 import * as error from './error.ts';
 import * as exchange from './exchange.ts';
 import * as externalCall from './external_call.ts';
+import * as fold from './fold.ts';
+import * as fold_open from './fold_open.ts';
 import * as inbound from './inbound.ts';
 import * as incident from './incident.ts';
 import * as memory from './memory.ts';
@@ -33,6 +35,8 @@ import * as memory_cursor from './memory_cursor.ts';
 import * as memory_run from './memory_run.ts';
 import * as memory_source from './memory_source.ts';
 import * as message from './message.ts';
+import * as metric from './metric.ts';
+import * as metric_hour from './metric_hour.ts';
 import type { Op, Query } from './op.ts';
 import * as outbound from './outbound.ts';
 import * as pairing from './pairing.ts';
@@ -40,6 +44,7 @@ import * as pairing_attempt from './pairing_attempt.ts';
 import * as passage from './passage.ts';
 import * as passage_cursor from './passage_cursor.ts';
 import * as permission from './permission.ts';
+import * as presence from './presence.ts';
 import * as press from './press.ts';
 import * as preview from './preview.ts';
 import * as profile from './profile.ts';
@@ -413,7 +418,36 @@ const verbs: (Op | Query<unknown>)[] = [
   message.unsearched('tea', 9),
   message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
   profile.of('s'),
+  attachment.backlog,
+  press.backlog,
+  tool_call.backlog,
+  slot.backlog,
+  turn.inWork,
+  spend.present(1),
+  call.costBetween(1, 2),
+  call.lastAnswer(1),
+  metric.labelsOf('f', 'l'),
+  metric_hour.between(['f'], 1, 2),
+  presence.since(1),
+  presence.touch('s', 1),
+  ...looksAt(fold.calls),
+  ...looksAt(fold.messages),
+  ...looksAt(fold.turns),
+  ...looksAt(fold.toolCalls),
+  ...looksAt(fold.slots),
+  ...looksAt(fold.memoryRuns),
+  ...looksAt(fold.deliveries),
+  fold_open.drop('call', ['k']),
 ];
+
+function looksAt<Row>(source: fold.Source<Row>): Query<unknown>[] {
+  return [
+    fold.after(source, 1, 9),
+    fold.ended(source, 9),
+    fold.standing(source, '[["k", 1]]'),
+    fold.upto(source, 1, 9),
+  ];
+}
 
 const db = new Database(':memory:');
 migrate(db);
