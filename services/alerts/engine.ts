@@ -35,6 +35,7 @@ export function rules(ctx: Ctx, rounds: Rounds): void {
     desk.watched_from_at = ctx.clock.now();
     desk.looked_at.clear();
   });
+  rounds.set('rules', ctx.clock.mono());
   ctx.every('rules', ctx.config.look_s * 1000, async () => {
     if (ctx.clock.now() - desk.watched_from_at >= limits.grace_s * 1000) await look(ctx, desk);
     rounds.set('rules', ctx.clock.mono());

@@ -269,9 +269,9 @@ export function rulesOf(limits: Limits): readonly Rule[] {
       bound: 0,
       unit: 'number',
       ...lasting(0),
-      text: 'The job of the house "{job}" failed, the last time that it was due.',
+      text: 'The job of the house "{house_job}" failed, the last time that it was due.',
       cure: 'scripts/vigil jobs says why; it is done again at its next time.',
-      cause: ({ job = '' }) => `job ${job}`,
+      cause: ({ house_job }) => `job ${house_job}`,
       sign: /^backup( prune)?$/,
     },
     {

@@ -228,7 +228,8 @@ export const families = [
     name: 'agent_job_failed',
     type: 'gauge',
     help: '1: the job of the house failed when it was last done.',
-    labels: ['job'],
+    // `job` is Prometheus' own.
+    labels: ['house_job'],
   },
   {
     name: 'agent_budget_waiting',

@@ -218,7 +218,7 @@ async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
     read(telling.inVain),
   ]);
   return [
-    ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { job })),
+    ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { house_job: job })),
     one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
   ];
 }
