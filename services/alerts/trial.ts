@@ -35,7 +35,7 @@ export function trial(ctx: Alerts): void {
     const owners = await ownersNow();
     if (going) return conclude(ctx, { going, asked, owners });
     if (owners.length > 0) return begin(ctx, owners);
-    await ctx.store.commit(asked.flatMap((wish) => answered(wish, 'nobody is an owner yet', 'skipped', ctx)));
+    await ctx.store.commit(asked.flatMap((wish) => answered(wish, 'nobody is an owner yet', ctx)));
   });
 }
 
@@ -60,16 +60,11 @@ async function askWeekly({ store, clock, shared }: Alerts): Promise<void> {
   }
 }
 
-/** To those who asked, whoever they are. */
-function answered(
-  { id, given_by }: alert_wish.Wish,
-  outcome: string,
-  state: 'done' | 'failed' | 'skipped',
-  { clock }: Alerts,
-) {
+/** To whoever asked. The week's slot is done, whatever came of it: a way that fails is an incident of its own. */
+function answered({ id, given_by }: alert_wish.Wish, outcome: string, { clock }: Alerts) {
   const at = clock.now();
   const slot_id = /^slot (\d+)$/.exec(given_by)?.[1];
-  const told = { slot_id: Number(slot_id), service: 'alerts', state, reason: outcome, at };
+  const told = { slot_id: Number(slot_id), service: 'alerts', state: 'done' as const, reason: outcome, at };
   return [alert_wish.handled(id, outcome, at), ...(slot_id === undefined ? [] : [slot_outcome.tell(told)])];
 }
 
@@ -112,7 +107,7 @@ async function conclude(
   await store.commit([
     incident.close(TEST_CAUSE, 'alerts', now),
     telling.post({ incident_id: going.id, phase: 'over', message: uuid(now), now, told: {} }),
-    ...asked.flatMap((wish) => answered(wish, outcome, failed.length > 0 ? 'failed' : 'done', ctx)),
+    ...asked.flatMap((wish) => answered(wish, outcome, ctx)),
     ...WAYS.map((name) => {
       const cause = `alarm route ${name}`;
       const why = failed.find((way) => way.name === name)?.why;
