@@ -8,12 +8,12 @@ import { codeOf, Misconfigured } from '#shared/base/errors.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { type Home, homeOf, lockOf, SYSTEM } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
+import { TERMINAL } from '#shared/tables/conversation.ts';
 import * as inbound from '#shared/tables/inbound.ts';
 import * as press from '#shared/tables/press.ts';
 import { NotPermitted } from '../host/permit.ts';
 
-/** The conversation of whoever sits at this machine. */
-export const CONVERSATION = 'terminal:main';
+export const CONVERSATION = TERMINAL;
 /** Who sits there, and what tells more than a line. */
 export const AT = { by: userInfo().username, more: 'vigil status' };
 

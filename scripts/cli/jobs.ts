@@ -114,8 +114,6 @@ async function withStore(act: (store: Store) => Promise<void>): Promise<void> {
   }
 }
 
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,59}$/u;
-
 async function add(name: string, when: string, wish: Wish, command: Command): Promise<void> {
   const work = (wish.prompt ?? wish.command ?? '').trim();
   if (work === '' || (wish.prompt !== undefined && wish.command !== undefined)) {
@@ -126,11 +124,11 @@ async function add(name: string, when: string, wish: Wish, command: Command): Pr
       'error: --host and --path are for --command: what a prompt may do is asked when it does it',
     );
   }
-  if (!NAME.test(name)) command.error('error: name: expected up to 60 letters, digits, blanks, . _ or -');
+  if (!schedule.NAME.test(name)) command.error(`error: name: ${schedule.NAMED}`);
   if (wish.chat !== undefined && !/^-?\d+$/.test(wish.chat)) {
     command.error(`error: --chat: expected the number of a chat, got '${wish.chat}'`);
   }
-  const { readSpec, nextOf } = await import('#shared/base/cron.ts');
+  const { readNew } = await import('#shared/base/cron.ts');
   await withStore(async (store) => {
     const at = systemClock.now();
     const [taken] = await store.read(schedule.named(name));
@@ -142,10 +140,7 @@ async function add(name: string, when: string, wish: Wish, command: Command): Pr
     }
     let spec = '';
     try {
-      const read = readSpec(when, wish.zone, at);
-      if (nextOf(read, at) === null)
-        throw new Error(`"${when}" is never due any more: expected a time to come`);
-      spec = read.text;
+      spec = readNew(when, wish.zone ?? null, at).text;
     } catch (error) {
       command.error(`error: ${messageOf(error)}`);
     }

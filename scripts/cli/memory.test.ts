@@ -391,7 +391,7 @@ test('forget takes no guess: neither words that nothing holds, nor half of an id
     [['--turn', '0190aaaa'], /several turns begin with '0190aaaa'/],
     [['--turn', 'ffff'], /nothing was said in a turn 'ffff'/],
     [['--turn', '%'], /nothing was said/],
-    [['2', '6'], /some of it is of owner, some of telegram:-77\n {2}cure: forget each by itself/],
+    [['2', '6'], /some of it is of owner, some of telegram:-77: forget each by itself/],
   ] as const) {
     const { code, stderr } = await cli('forget', '--yes', ...args);
     assert.equal(code, 78);

@@ -8,13 +8,19 @@ import { decision } from './pages/decision.ts';
 import { decisions } from './pages/decisions.ts';
 import { exchange } from './pages/exchange.ts';
 import { halt } from './pages/halt.ts';
+import { memory } from './pages/memory.ts';
 import { overview } from './pages/overview.ts';
+import { queue } from './pages/queue.ts';
+import { schedules } from './pages/schedules.ts';
 
 export const pages: readonly Page[] = [
   overview,
-  decisions,
   chat,
+  decisions,
   approvals,
+  queue,
+  schedules,
+  memory,
   // Reached from others alone.
   halt,
   decision,

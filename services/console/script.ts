@@ -50,7 +50,12 @@ function morph(old, now) {
   }
 }
 
-const parsed = (text) => new DOMParser().parseFromString(text, 'text/html');
+/* Parsed so, what stands for a missing script is markup like any other; here it would be a field that must be filled in, unseen. */
+function parsed(text) {
+  const page = new DOMParser().parseFromString(text, 'text/html');
+  for (const one of page.querySelectorAll('noscript')) one.remove();
+  return page;
+}
 
 function signedOut() {
   say('You are not in any more: scripts/vigil console makes a new link.', 'bad');
@@ -240,6 +245,8 @@ addEventListener('popstate', () => {
 });
 
 /* What waits for nothing but a script. */
+const current = document.querySelector('.pages [aria-current]');
+if (current) current.scrollIntoView({ block: 'nearest', inline: 'center', behavior: 'instant' });
 for (const form of document.querySelectorAll('form[data-auto]')) form.requestSubmit();
 if (location.search.includes('notice=')) {
   const here = new URL(location.href);

@@ -94,15 +94,17 @@ export function filter(
     name: string;
     label: string;
     choices?: readonly string[];
+    /** One of the choices it always is: the first, when nobody says otherwise. */
+    always?: true;
     type?: 'search' | 'number' | 'date';
   }[],
 ): Html {
   return html`<form method="get" action="${href(visit, page)}" class="filter" role="search">${fields.map(
-    ({ name, label, choices, type = 'search' }) => {
+    ({ name, label, choices, always, type = 'search' }) => {
       const now = visit.query.get(name) ?? '';
       return html`<label>${label} ${
         choices
-          ? html`<select name="${name}"><option value="">any</option>${choices.map((one) => html`<option ${one === now ? html`selected` : ''}>${one}</option>`)}</select>`
+          ? html`<select name="${name}">${always ? '' : html`<option value="">any</option>`}${choices.map((one) => html`<option ${one === now ? html`selected` : ''}>${one}</option>`)}</select>`
           : html`<input type="${type}" name="${name}" value="${now}">`
       }</label>`;
     },

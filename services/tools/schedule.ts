@@ -12,11 +12,7 @@ import { text } from './result.ts';
 
 const allow = { do: 'allow' } as const;
 
-const name = z
-  .string()
-  .check(
-    z.regex(/^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,59}$/u, 'expected up to 60 letters, digits, blanks, . _ or -'),
-  );
+const name = z.string().check(z.regex(schedule.NAME, schedule.NAMED));
 const when = z.string().check(z.minLength(1), z.maxLength(100));
 const prompt = z.string().check(z.minLength(1), z.maxLength(4000));
 const usd = z.number().check(z.positive(), z.maximum(1000));
@@ -163,14 +159,11 @@ async function put(
   what: Omit<schedule.Schedule, 'id' | 'conversation' | 'channel' | 'chat' | 'given_by' | 'at'>,
   rules: Rules,
 ) {
-  const { readSpec, nextOf } = await times();
+  const { readSpec, readNew } = await times();
   const { conversation, channel, chat, sender } = call;
   const at = ctx.clock.now();
   const zone = rules.zone ?? what.zone;
-  const spec = readSpec(what.spec, zone, at);
-  if (what.state === 'active' && nextOf(spec, at) === null) {
-    throw new Error(`"${what.spec}" is never due any more: expected a time to come`);
-  }
+  const spec = (what.state === 'active' ? readNew : readSpec)(what.spec, zone, at);
   const row = {
     ...what,
     zone,

@@ -174,7 +174,7 @@ const MOST_SEEN = 1000;
 const zones = new Map<string, Offset>();
 
 /** @throws Error for a zone that there is not */
-function offsetOf(zone: string | null): Offset {
+export function offsetOf(zone: string | null): Offset {
   // Without Intl, whose calendars are 5 MB: few jobs name a zone of their own.
   if (zone === null) return (at) => -new Date(at).getTimezoneOffset() * 60_000;
   const known = zones.get(zone);
@@ -199,6 +199,16 @@ function offsetOf(zone: string | null): Offset {
   };
   zones.set(zone, offset);
   return offset;
+}
+
+/**
+ * As it is read from somebody who sets it up now.
+ * @throws Error for what it never would be due by any more, too
+ */
+export function readNew(text: string, zone: string | null, now: number): Spec {
+  const spec = readSpec(text, zone, now);
+  if (nextOf(spec, now) === null) throw new Error(`"${text}" is never due any more: expected a time to come`);
+  return spec;
 }
 
 /** The next times, for people. */

@@ -1,11 +1,12 @@
 /** What somebody names who wants it forgotten: what has their words in it, as they are; never what a search puts first. */
 
+import { scopeOf } from '../recall/scope.ts';
 import { pairsOf } from '../recall/terms.ts';
 import * as erase from '../tables/erase.ts';
 import * as memory from '../tables/memory.ts';
 import * as message from '../tables/message.ts';
 import * as passage from '../tables/passage.ts';
-import type { Plan, Read, Targets } from './plan.ts';
+import { type Plan, type Read, type Targets, Unforgettable } from './plan.ts';
 
 /** Of that scope's, and there by then: what came since was not meant. */
 export type Named = {
@@ -39,6 +40,42 @@ export async function holding(read: Read, words: string, of: Named): Promise<Tar
 }
 
 const plain = (text: string) => text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ');
+
+/**
+ * What a person names in more than one way: memories, turns, words; and whose it all is.
+ * @param within whose the words are, and all of it when nothing else says so
+ * @throws Unforgettable when it is of more than one scope
+ */
+export async function together(
+  read: Read,
+  named: {
+    memories: readonly Pick<memory.Memory, 'id' | 'scope'>[];
+    turns: readonly { turn_id: string; conversation: string }[];
+    words: string;
+  },
+  of: { within: string; owners: readonly number[]; upto_at: number; most: number },
+): Promise<{ targets: Targets; scope: string }> {
+  const { within, owners, upto_at, most } = of;
+  const isMine = (conversation: string) => scopeOf(conversation, owners) === within;
+  const held =
+    named.words === ''
+      ? { memories: [], turns: [] }
+      : await holding(read, named.words, { scope: within, isMine, upto_at, most });
+  const [scope = within, ...others] = new Set([
+    ...named.memories.map((one) => one.scope),
+    ...named.turns.map(({ conversation }) => scopeOf(conversation, owners)),
+    ...(named.words === '' ? [] : [within]),
+  ]);
+  if (others.length > 0)
+    throw new Unforgettable(`some of it is of ${scope}, some of ${others.join(', ')}: forget each by itself`);
+  return {
+    targets: {
+      memories: [...new Set([...named.memories.map(({ id }) => id), ...held.memories])],
+      turns: [...new Set([...named.turns.map(({ turn_id }) => turn_id), ...held.turns])],
+    },
+    scope,
+  };
+}
 
 /**
  * With the turns that these memories were made of: it would be found again in them. A summary rests on all that was said in

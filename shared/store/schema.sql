@@ -577,6 +577,8 @@ CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS 
 
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
 
+CREATE INDEX memory_waiting ON memory (scope, id) WHERE status IN ('proposed', 'disputed', 'quarantined');
+
 CREATE TABLE memory_change (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id       INTEGER,
@@ -1110,6 +1112,8 @@ CREATE INDEX task_finished ON task (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX task_held ON task (changed_at) WHERE state = 'held';
 
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
+
+CREATE INDEX task_unfinished ON task (id) WHERE state IN ('running', 'paused', 'held');
 
 CREATE TABLE telling (
   incident_id  INTEGER NOT NULL,

@@ -26,6 +26,9 @@ export function of(conversation: string): Query<Conversation> {
   };
 }
 
+/** That of whoever sits at this machine: at the terminal, or at the console. */
+export const TERMINAL = 'terminal:main';
+
 /** @param alias null: the usual model again */
 export function choose(conversation: string, alias: string | null, now: number): Op {
   return {

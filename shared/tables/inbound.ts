@@ -265,6 +265,18 @@ export function among(conversation: string, refs: readonly string[]): Query<{ me
   };
 }
 
+export type Pending = Pick<Told, 'id' | 'conversation' | 'sender' | 'text' | 'received_at'>;
+
+/** What waits for a turn, the oldest first. */
+export function pending(most: number): Query<Pending> {
+  return {
+    verb: 'inbound.pending',
+    sql: `SELECT id, conversation, sender, substr(text, 1, 300) AS text, received_at FROM inbound INDEXED BY inbound_pending
+          WHERE state = 'pending' AND channel <> 'canary' ORDER BY id LIMIT ?`,
+    args: [most],
+  };
+}
+
 /** How many messages wait for a turn, and since when the oldest. */
 export const backlog: Query<{ count: number; oldest_at: number | null }> = {
   verb: 'inbound.backlog',

@@ -281,6 +281,32 @@ export function listed({ scope, statuses, kind, conversation, most }: Filter): Q
   };
 }
 
+/** What waits for the word of whose memory it is: the latest first. */
+export function waiting(scope: string, most: number): Query<Memory> {
+  return {
+    verb: 'memory.waiting',
+    sql: `SELECT * FROM memory INDEXED BY memory_waiting WHERE status IN ('proposed', 'disputed', 'quarantined') AND scope = ?
+          ORDER BY id DESC LIMIT ?`,
+    args: [scope, most],
+  };
+}
+
+/** The latest first, before `before`, however many there are. */
+export function browsed({
+  scope,
+  statuses,
+  kind,
+  before_id,
+  most,
+}: Omit<Filter, 'conversation'> & { before_id: number }): Query<Memory> {
+  return {
+    verb: 'memory.browsed',
+    sql: `SELECT * FROM memory WHERE id < ? AND scope = coalesce(?, scope) AND kind = coalesce(?, kind)
+            AND status IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?`,
+    args: [before_id, scope, kind, JSON.stringify(statuses), most],
+  };
+}
+
 /** Whatever has these words in a row, whether it is in force or not: a `phrase` as memory_fts knows it, or characters `within` it. */
 export function holding(
   { scope, upto_at, most }: { scope: string; upto_at: number; most: number },

@@ -91,10 +91,19 @@ export function ofRun(run_id: number): Query<Change & Pick<Memory, 'text' | 'sta
   };
 }
 
+export type Count = Pick<Change, 'op'> & { run_id: number; count: number };
+
+/** What a run added, and what became another by it. */
+export function tally(run_id: number, counts: readonly Count[]): { learnt: number; changed: number } {
+  const sum = (added: boolean) =>
+    counts
+      .filter((one) => one.run_id === run_id && (one.op === 'add') === added)
+      .reduce((total, { count }) => total + count, 0);
+  return { learnt: sum(true), changed: sum(false) };
+}
+
 /** How much each of these runs did, by what it did. */
-export function counts(
-  run_ids: readonly number[],
-): Query<{ run_id: number; op: Change['op']; count: number }> {
+export function counts(run_ids: readonly number[]): Query<Count> {
   return {
     verb: 'memory_change.counts',
     sql: `SELECT run_id, op, count(*) AS count FROM memory_change

@@ -287,11 +287,12 @@ export function undone(id: number): Op {
   };
 }
 
-export function latest(most: number): Query<Run> {
+/** Before the one of this id. */
+export function latest(most: number, before_id = Number.MAX_SAFE_INTEGER): Query<Run> {
   return {
     verb: 'memory_run.latest',
-    sql: 'SELECT * FROM memory_run ORDER BY id DESC LIMIT ?',
-    args: [most],
+    sql: 'SELECT * FROM memory_run WHERE id < ? ORDER BY id DESC LIMIT ?',
+    args: [before_id, most],
   };
 }
 

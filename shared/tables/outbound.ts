@@ -408,6 +408,15 @@ export const backlog: Query<{ state: string; count: number; oldest_at: number }>
   args: [],
 };
 
+/** What is not out yet, the oldest first. */
+export function unsent(most: number): Query<Outbound> {
+  return {
+    verb: 'outbound.unsent',
+    sql: `SELECT * FROM outbound INDEXED BY outbound_queue WHERE ${OPEN} ORDER BY id LIMIT ?`,
+    args: [most],
+  };
+}
+
 export function ofTurn(turn_id: string): Query<Outbound> {
   return {
     verb: 'outbound.ofTurn',

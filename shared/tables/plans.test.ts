@@ -90,6 +90,7 @@ const SHORT = [
   'batch_due',
   'replay_making',
   'task_running',
+  'task_unfinished',
   'slot_open',
   'draft_open',
   'tool_call_open',
@@ -470,6 +471,25 @@ const verbs: (Op | Query<unknown>)[] = [
   message.unsearched('tea', 9),
   message.span('c', { after_id: 1, upto_id: 2, before: 9, most: 9 }),
   profile.of('s'),
+  turn.held,
+  turn.unended(9),
+  turn.stuck('dead', null, 9),
+  turn.pace(1),
+  inbound.pending(9),
+  outbound.unsent(9),
+  tool_call.open(9),
+  task.open(9),
+  task.unfinished,
+  memory.browsed({ scope: 's', statuses: ['active'], kind: null, before_id: 9, most: 9 }),
+  memory.waiting('s', 9),
+  memory.chain(1),
+  memory_change.ofMemory(1),
+  memory_change.ofRun(1),
+  memory_change.counts([1]),
+  memory_run.latest(9),
+  recalled.ofMemory(1, 9),
+  wish.latest(9),
+  wish.of(1),
   attachment.backlog,
   press.backlog,
   tool_call.backlog,
@@ -511,7 +531,7 @@ for (const { verb, sql, args } of verbs) {
     for (const { detail } of plan) {
       // A table of the statement's own (a CTE, a subquery) is as short as what made it.
       const own =
-        /^SCAN (c|w|t|q|name|lost|now|wanted|paired|hit|best|given|looked|compared|stretch|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
+        /^SCAN (c|w|l|e|later|earlier|t|q|name|lost|now|wanted|paired|hit|best|given|looked|compared|stretch|json_each|\(subquery|CONSTANT|SUBQUERY)\b/i.test(
           detail,
         );
       const short = SHORT.some((index) => detail.includes(`INDEX ${index}`));

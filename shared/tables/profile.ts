@@ -23,6 +23,13 @@ export function of(scope: string): Query<Profile> {
   return { verb: 'profile.of', sql: 'SELECT * FROM profile WHERE scope = ?', args: [scope] };
 }
 
+/** Whose there are. */
+export const scopes: Query<Pick<Profile, 'scope'>> = {
+  verb: 'profile.scopes',
+  sql: 'SELECT scope FROM profile ORDER BY scope LIMIT 100',
+  args: [],
+};
+
 export function put({ scope, text, items_json, at }: Profile): Op {
   return {
     verb: 'profile.put',

@@ -49,6 +49,10 @@ export type Schedule = {
   grants_json: string | null;
 };
 
+/** What a job may be called. */
+export const NAME = /^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,59}$/u;
+export const NAMED = 'expected up to 60 letters, digits, blanks, . _ or -';
+
 /** What a job is by, when nobody says otherwise. */
 export const PLAIN = {
   kind: 'prompt',

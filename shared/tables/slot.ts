@@ -231,12 +231,12 @@ export function jobOf(id: number): Query<Schedule> {
   };
 }
 
-/** The last slots of a job, the newest first. */
-export function ofJob(job: string, most: number): Query<Slot> {
+/** The last slots of a job, before the one of this id: the newest first. */
+export function ofJob(job: string, most: number, before_id = Number.MAX_SAFE_INTEGER): Query<Slot> {
   return {
     verb: 'slot.ofJob',
-    sql: 'SELECT * FROM slot WHERE job = ? ORDER BY id DESC LIMIT ?',
-    args: [job, most],
+    sql: 'SELECT * FROM slot WHERE job = ? AND id < ? ORDER BY id DESC LIMIT ?',
+    args: [job, before_id, most],
   };
 }
 

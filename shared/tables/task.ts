@@ -144,6 +144,15 @@ export const running: Query<{ count: number }> = {
   args: [],
 };
 
+/** Those that are not over, the newest first. */
+export function open(most: number): Query<Task> {
+  return {
+    verb: 'task.open',
+    sql: `SELECT * FROM task INDEXED BY task_unfinished WHERE state IN ('running', 'paused', 'held') ORDER BY id DESC LIMIT ?`,
+    args: [most],
+  };
+}
+
 /** Those that are not over, by state. */
 export const unfinished: Query<{ state: Task['state']; count: number }> = {
   verb: 'task.unfinished',

@@ -146,6 +146,21 @@ export function finish(
   };
 }
 
+export type Open = Pick<
+  ToolCall,
+  'id' | 'turn_id' | 'conversation' | 'tool' | 'state' | 'attempt' | 'created_at' | 'started_at'
+>;
+
+/** Those that are not over, the oldest first. */
+export function open(most: number): Query<Open> {
+  return {
+    verb: 'tool_call.open',
+    sql: `SELECT id, turn_id, conversation, tool, state, attempt, created_at, started_at FROM tool_call INDEXED BY tool_call_open
+          WHERE ${OPEN} ORDER BY created_at LIMIT ?`,
+    args: [most],
+  };
+}
+
 /** Those that are not over although their turn is. */
 export const orphaned: Query<ToolCall> = {
   verb: 'tool_call.orphaned',

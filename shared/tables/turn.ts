@@ -6,6 +6,7 @@
  * thought dead and was not finds its pen dry (`Fenced`).
  */
 
+import { uuid } from '../base/ids.ts';
 import { WAITING } from './inbound.ts';
 import type { Op, Query, Table } from './op.ts';
 
@@ -337,6 +338,40 @@ export const held: Query<Pick<Turn, 'id' | 'conversation' | 'error'>> = {
   sql: `SELECT id, conversation, error FROM turn WHERE ${STUCK} AND state = 'held' ORDER BY id`,
   args: [],
 };
+
+/** A turn with the beginning of what it answers. */
+export type Asked = Turn & { asked: string | null };
+const ASKED = `turn.*, (SELECT substr(m.text, 1, 300) FROM message m WHERE m.turn_id = turn.id AND m.role = 'user'
+    ORDER BY m.id LIMIT 1) AS asked`;
+
+/** What is in work, then what waits: the next due first. Without canaries. */
+export function unended(most: number): Query<Asked> {
+  return {
+    verb: 'turn.unended',
+    sql: `SELECT ${ASKED} FROM turn INDEXED BY turn_due WHERE ${OPEN} AND channel <> 'canary'
+          ORDER BY state, due_at, id LIMIT ?`,
+    args: [most],
+  };
+}
+
+/** Those held, or given up for good: the latest first, before `before`. */
+export function stuck(state: 'held' | 'dead', before: string | null, most: number): Query<Asked> {
+  return {
+    verb: 'turn.stuck',
+    sql: `SELECT ${ASKED} FROM turn WHERE ${STUCK} AND state = ? AND id < ? AND channel <> 'canary'
+          ORDER BY id DESC LIMIT ?`,
+    args: [state, before ?? '~', most],
+  };
+}
+
+/** How many were begun since then, and how many of these have ended. Their ids begin with the time. */
+export function pace(since_at: number): Query<{ begun: number; ended: number }> {
+  return {
+    verb: 'turn.pace',
+    sql: `SELECT count(*) AS begun, count(finished_at) AS ended FROM turn WHERE id >= ? AND channel <> 'canary'`,
+    args: [uuid(since_at).slice(0, 13)],
+  };
+}
 
 /** Those that are running, and are past their time: their lease is not renewed any more, or they began before `began_at`. */
 export function overdue(

@@ -71,6 +71,15 @@ export function of(id: number): Query<Wish> {
   return { verb: 'wish.of', sql: 'SELECT * FROM wish WHERE id = ?', args: [id] };
 }
 
+/** Before the one of this id, the newest first. */
+export function latest(most: number, before_id = Number.MAX_SAFE_INTEGER): Query<Wish> {
+  return {
+    verb: 'wish.latest',
+    sql: 'SELECT * FROM wish WHERE id < ? ORDER BY id DESC LIMIT ?',
+    args: [before_id, most],
+  };
+}
+
 /** The oldest of these kinds that nobody has worked yet. */
 export function next(kinds: readonly Wish['kind'][]): Query<Wish> {
   return {

@@ -131,6 +131,8 @@ export async function axe(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    // A colour on its way from one scheme to the other is of neither.
+    await page.evaluate('Promise.allSettled(document.getAnimations().map(({ finished }) => finished))');
     // As the page's own policy allows no script but the console's, it is put in from outside the page.
     await page.evaluate(source);
     const wrong: string[] = await page.evaluate(

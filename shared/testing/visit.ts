@@ -8,7 +8,7 @@ import { type ServiceName, serviceOf } from '../manifest.ts';
 import { defaultConfig } from '../runtime/config.ts';
 import type { Context } from '../runtime/context.ts';
 import { watchHalt } from '../runtime/halt.ts';
-import { homeOf, prepareHome } from '../runtime/home.ts';
+import { type Home, homeOf, prepareHome } from '../runtime/home.ts';
 import type { Section } from '../runtime/setting.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { scratch } from './scratch.ts';
@@ -28,14 +28,15 @@ export type Visiting<S extends Section> = {
 
 /**
  * @param section the console's own, from its config.ts
- * @param of.id what follows the page's path; `query`: `state=dead&before=12`; `now`: what the clock says
+ * @param of.id what follows the page's path; `query`: `state=dead&before=12`; `now`: what the clock says;
+ *   `home`: that of a house, where there is one
  */
 export async function visitTo<S extends Section>(
   t: TestContext,
   section: S,
-  of: { id?: string; query?: string; now?: number } = {},
+  of: { id?: string; query?: string; now?: number; home?: Home } = {},
 ): Promise<Visiting<S>> {
-  const home = homeOf({ VIGIL_HOME: scratch(t) });
+  const home = of.home ?? homeOf({ VIGIL_HOME: scratch(t) });
   prepareHome(home);
   const stores = new Map<string, Promise<Store>>();
   const as = (principal: string) => {

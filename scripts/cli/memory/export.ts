@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { systemClock } from '#shared/base/clock.ts';
 import { grouped } from '#shared/base/count.ts';
 import { codeOf, Misconfigured } from '#shared/base/errors.ts';
+import { quoteOf, speakerOf } from '#shared/recall/life.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_source from '#shared/tables/memory_source.ts';
@@ -12,7 +13,6 @@ import * as profiles from '#shared/tables/profile.ts';
 import { harmless, timeOf } from '../explain.ts';
 import { openHouse } from '../house.ts';
 import { dayOf } from './look.ts';
-import { quoteOf, speakerOf } from './show.ts';
 
 type Options = { scope: string; format: 'json' | 'markdown' };
 type Exported = Awaited<ReturnType<typeof gathered>>;

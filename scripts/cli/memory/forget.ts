@@ -5,10 +5,9 @@ import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { holding, withRelated, withSources } from '#shared/forget/named.ts';
+import { together, withRelated, withSources } from '#shared/forget/named.ts';
 import { type Plan, plan, type Targets, Unforgettable } from '#shared/forget/plan.ts';
 import { shown } from '#shared/forget/shown.ts';
-import { scopeOf } from '#shared/recall/scope.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as message from '#shared/tables/message.ts';
 import { harmless } from '../explain.ts';
@@ -80,36 +79,10 @@ async function namedBy(
   within: string,
   owners: readonly number[],
 ): Promise<{ targets: Targets; scope: string }> {
-  const { read } = store;
   const memories = await Promise.all(ids.map((id) => known(store, Number(id.replace('#', '')))));
-  const turns = await Promise.all(prefixes.map((prefix) => turnFrom(read, prefix)));
-  const upto_at = systemClock.now();
-  const held =
-    words === ''
-      ? { memories: [], turns: [] }
-      : await holding(read, words, {
-          scope: within,
-          isMine: (conversation) => scopeOf(conversation, owners) === within,
-          upto_at,
-          most: Number.MAX_SAFE_INTEGER,
-        });
-  const [scope = within, ...others] = new Set([
-    ...memories.map((one) => one.scope),
-    ...turns.map(({ conversation }) => scopeOf(conversation, owners)),
-    ...(words === '' ? [] : [within]),
-  ]);
-  if (others.length > 0)
-    throw new Misconfigured(
-      `memory: some of it is of ${scope}, some of ${others.join(', ')}`,
-      'forget each by itself',
-    );
-  return {
-    targets: {
-      memories: [...new Set([...memories.map(({ id }) => id), ...held.memories])],
-      turns: [...new Set([...turns.map(({ turn_id }) => turn_id), ...held.turns])],
-    },
-    scope,
-  };
+  const turns = await Promise.all(prefixes.map((prefix) => turnFrom(store.read, prefix)));
+  const of = { within, owners, upto_at: systemClock.now(), most: Number.MAX_SAFE_INTEGER };
+  return explained(together(store.read, { memories, turns, words }, of));
 }
 
 async function turnFrom(read: Store['read'], prefix: string) {
@@ -121,9 +94,12 @@ async function turnFrom(read: Store['read'], prefix: string) {
   );
 }
 
-async function planOf(store: Store, named: Targets, scope: string): Promise<Plan> {
+const planOf = (store: Store, named: Targets, scope: string): Promise<Plan> =>
+  explained(plan(store.read, named, { scope }));
+
+async function explained<T>(found: Promise<T>): Promise<T> {
   try {
-    return await plan(store.read, named, { scope });
+    return await found;
   } catch (error) {
     if (!(error instanceof Unforgettable)) throw error;
     throw new Misconfigured(

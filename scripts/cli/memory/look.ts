@@ -3,7 +3,8 @@
 import { systemClock } from '#shared/base/clock.ts';
 import { excerpt } from '#shared/base/excerpt.ts';
 import { periodOf } from '#shared/base/period.ts';
-import { type Found, recall } from '#shared/recall/recall.ts';
+import { reasonsOf } from '#shared/recall/life.ts';
+import { recall } from '#shared/recall/recall.ts';
 import * as memories from '#shared/tables/memory.ts';
 import { type Memory, STATUSES } from '#shared/tables/memory.ts';
 import * as message from '#shared/tables/message.ts';
@@ -93,24 +94,12 @@ export async function search(
       harmless(one.author ?? one.role ?? ''),
       String(one.trust),
       harmless(excerpt(one.text)),
-      reasons(one.why),
+      reasonsOf(one.why),
     ]);
     process.stdout.write(table(['>score', 'where', 'day', 'who', '>trust', 'what', 'why'], cells));
   } finally {
     await store.close();
   }
-}
-
-const MOST_REASONS = 3;
-
-/** What weighed most, either way. */
-export function reasons(why: Found['why']): string {
-  return Object.entries(why)
-    .filter(([, weight]) => weight !== 0)
-    .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))
-    .slice(0, MOST_REASONS)
-    .map(([feature, weight]) => `${feature} ${weight.toFixed(2)}`)
-    .join(', ');
 }
 
 export async function profile(options: { scope: string; json?: boolean }): Promise<void> {

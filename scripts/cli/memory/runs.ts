@@ -22,7 +22,7 @@ export async function listRuns(id: number | undefined, options: Options): Promis
     const rows = runs.map(({ answer_json: _, ...run }) => ({
       ...run,
       answer_json: null,
-      ...tally(run.id, counts),
+      ...memory_change.tally(run.id, counts),
     }));
     const changes = id === undefined ? undefined : await store.read(memory_change.ofRun(id));
     if (options.json)
@@ -32,17 +32,6 @@ export async function listRuns(id: number | undefined, options: Options): Promis
   } finally {
     await store.close();
   }
-}
-
-type Counts = { run_id: number; op: memory_change.Change['op']; count: number }[];
-
-/** What was added, and what became another by it. */
-function tally(id: number, counts: Counts): { learnt: number; changed: number } {
-  const sum = (added: boolean) =>
-    counts
-      .filter(({ run_id, op }) => run_id === id && (op === 'add') === added)
-      .reduce((total, { count }) => total + count, 0);
-  return { learnt: sum(true), changed: sum(false) };
 }
 
 function drawn(rows: readonly Row[]): string {

@@ -3,8 +3,7 @@
 import { userInfo } from 'node:os';
 import { sleep, systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { haltedBecause } from '#shared/runtime/halt.ts';
-import { type Home, lockOf } from '#shared/runtime/home.ts';
+import type { Home } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as memories from '#shared/tables/memory.ts';
 import * as memory_run from '#shared/tables/memory_run.ts';
@@ -33,7 +32,11 @@ async function scopeOf(store: Store, { memory_id, run_id }: Wished): Promise<str
 export async function known(store: Store, id: number): Promise<memories.Memory> {
   const [found] = await store.read(memories.of(id));
   if (found) return found;
-  throw new Misconfigured(`memory: there is no memory ${id}`, 'vigil memory list --status all shows them');
+  throw unknown(id);
+}
+
+export function unknown(id: number): Misconfigured {
+  return new Misconfigured(`memory: there is no memory ${id}`, 'vigil memory list --status all shows them');
 }
 
 export async function knownRun(store: Store, id: number): Promise<memory_run.Run> {
@@ -53,11 +56,13 @@ export async function carried(
     wishes.post({ ...asked, given_by: userInfo().username, at: systemClock.now() }),
   ]);
   if (!row) throw new Error('wish.post: no row came back');
+  // Not before it is asked for: --help stays quick.
+  const { idleBecause } = await import('#shared/runtime/idle.ts');
   const began = systemClock.mono();
   for (;;) {
     const [found] = await store.read(wishes.of(row.id));
     const waited_ms = systemClock.mono() - began;
-    const idle = found?.state === 'pending' ? await idleBecause(home) : null;
+    const idle = found?.state === 'pending' ? idleBecause(home, 'memory') : null;
     if (found?.state !== 'pending' || idle !== null) {
       if (waited_ms > QUICK_ms) progress('');
       // EX_TEMPFAIL of sysexits.h: it is kept, and not done yet.
@@ -72,15 +77,6 @@ export async function carried(
       progress(`memory is at it for ${Math.floor(waited_ms / 1000)} s; Ctrl-C leaves, and it goes on`);
     await sleep(waited_ms > QUICK_ms ? 200 : 20);
   }
-}
-
-/** Why nobody does it now; null: somebody does. */
-async function idleBecause(home: Home): Promise<string | null> {
-  const { isLocked } = await import('#shared/store/liveness.ts');
-  if (!isLocked(lockOf(home, 'memory')))
-    return 'the service memory is not running, and does it at its next start (scripts/start)';
-  if (haltedBecause(home.halted) !== null) return 'all is halted, and it is done after vigil resume';
-  return null;
 }
 
 function progress(words: string): void {

@@ -143,6 +143,7 @@ CREATE TABLE task (
   finished_at      INTEGER
 ) STRICT;
 CREATE INDEX task_running ON task (id) WHERE state = 'running';
+CREATE INDEX task_unfinished ON task (id) WHERE state IN ('running', 'paused', 'held');
 
 -- What the model can be offered.
 CREATE TABLE tool (

@@ -66,6 +66,7 @@ CREATE INDEX memory_session ON memory (ends_at) WHERE status = 'active' AND peri
 CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX memory_run_of ON memory (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX memory_unasked ON memory (id) WHERE status IN ('proposed', 'disputed') AND asked_at IS NULL;
+CREATE INDEX memory_waiting ON memory (scope, id) WHERE status IN ('proposed', 'disputed', 'quarantined');
 
 -- What is remembered, by its words. With 'secure-delete' a word that was deleted is gone from the file.
 CREATE VIRTUAL TABLE memory_fts USING fts5 (

@@ -1,0 +1,77 @@
+/** Asks another service by its mailbox, as the command line does, and waits a moment for what comes of it. */
+
+import { sleep } from '#shared/base/clock.ts';
+import { uuid } from '#shared/base/ids.ts';
+import { idleBecause } from '#shared/runtime/idle.ts';
+import { TERMINAL } from '#shared/tables/conversation.ts';
+import * as press from '#shared/tables/press.ts';
+import * as wish from '#shared/tables/wish.ts';
+import type { Done, Visit } from './page.ts';
+
+/** Nobody waits longer for a page than for a word that it is asked for. */
+const PATIENCE_ms = 1500;
+const LOOK_ms = 20;
+
+async function soon<T>({ ctx }: Visit, look: () => Promise<T | null>): Promise<T | null> {
+  const began = ctx.clock.mono();
+  for (;;) {
+    const found = await look();
+    if (found !== null || ctx.clock.mono() - began > PATIENCE_ms || ctx.signal.aborted) return found;
+    await sleep(LOOK_ms, ctx.signal);
+  }
+}
+
+/** Presses these buttons; what came of each, or null where nothing has yet. */
+export async function pressed(visit: Visit, buttons: readonly string[]): Promise<(string | null)[]> {
+  const { clock, store } = visit.ctx;
+  const now = clock.now();
+  const keys = buttons.map(() => uuid(now));
+  await store.commit(
+    buttons.map((data, nth) =>
+      press.receive({
+        source: 'console',
+        source_key: keys[nth] ?? '',
+        channel: 'terminal',
+        conversation: TERMINAL,
+        chat: null,
+        sender: visit.by,
+        data: data.toWellFormed(),
+        message_ref: null,
+        received_at: now,
+      }),
+    ),
+  );
+  const outcomes = new Map<string, string>();
+  await soon(visit, async () => {
+    for (const key of keys) {
+      if (outcomes.has(key)) continue;
+      const [found] = await store.read(press.of('console', key));
+      if (typeof found?.outcome !== 'string') return null;
+      outcomes.set(key, found.outcome);
+    }
+    return outcomes;
+  });
+  return keys.map((key) => outcomes.get(key) ?? null);
+}
+
+/** Why core has not come to a press yet. */
+export function unpressed({ ctx }: Visit): string {
+  return idleBecause(ctx.home, 'core', false) ?? 'core has not come to it yet';
+}
+
+/** Wishes it of memory. */
+export async function wished(visit: Visit, asked: Omit<wish.Asked, 'given_by' | 'at'>): Promise<Done> {
+  const { clock, store, home } = visit.ctx;
+  const [[row]] = await store.commit([wish.post({ ...asked, given_by: visit.by, at: clock.now() })]);
+  if (!row) throw new Error('wish.post: no row came back');
+  const subject = asked.memory_id ? `memory ${asked.memory_id}` : `wish ${row.id}`;
+  const idle = idleBecause(home, 'memory');
+  const settled = await soon(visit, async () => {
+    const [found] = await store.read(wish.of(row.id));
+    return found && found.state !== 'pending' ? found : idle === null ? null : 'idle';
+  });
+  if (settled === null || settled === 'idle')
+    return { say: `Kept as wish ${row.id}: ${idle ?? 'memory is still at it'}.`, subject };
+  const say = settled.outcome ?? 'Done.';
+  return settled.state === 'refused' ? { say, subject, refused: true } : { say, subject };
+}
