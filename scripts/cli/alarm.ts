@@ -5,7 +5,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
 import { spell } from '#shared/base/span.ts';
-import { readSection } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
@@ -176,7 +175,8 @@ async function silences(): Promise<void> {
 }
 
 async function rules(): Promise<void> {
-  const [{ rulesOf }, { limitsOf }, { told }, { config }] = await Promise.all([
+  const [{ readSection }, { rulesOf }, { limitsOf }, { told }, { config }] = await Promise.all([
+    import('#shared/runtime/config.ts'),
     import('../../services/alerts/rules.ts'),
     import('../../services/alerts/limits.ts'),
     import('../../services/alerts/judge.ts'),
