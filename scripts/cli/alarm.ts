@@ -4,7 +4,6 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { readSection } from '#shared/runtime/config.ts';
 import { readSecret } from '#shared/runtime/credentials.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
@@ -175,7 +174,8 @@ async function silences(): Promise<void> {
 }
 
 async function rules(): Promise<void> {
-  const [{ rulesOf }, { limitsOf }, { rowOf }, { config }] = await Promise.all([
+  const [{ readSection }, { rulesOf }, { limitsOf }, { rowOf }, { config }] = await Promise.all([
+    import('#shared/runtime/config.ts'),
     import('../../services/alerts/rules.ts'),
     import('../../services/alerts/limits.ts'),
     import('../../services/alerts/words.ts'),
