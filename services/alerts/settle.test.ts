@@ -137,3 +137,10 @@ test('a budget is told by the name of its present period', () => {
   const own = ruleOf('AgentBudgetNearlySpent').cause({ budget: 'unasked' }, NOW);
   assert.match(own, /^budget unasked 2026-11-22$/);
 });
+
+test('when a budget is nearly used again in its next period, the incident of the one before ends', () => {
+  const labels = '{"budget":"hour"}';
+  const before = row('AgentBudgetNearlySpent', { labels, cause: 'budget hour before' });
+  const now = settle([before], [found('AgentBudgetNearlySpent', { budget: 'hour' })], look());
+  assert.deepEqual([now.closed, now.opened.length], [['budget hour before'], 1]);
+});

@@ -59,13 +59,17 @@ export function settle(open: readonly Alert[], findings: readonly Finding[], loo
     }
   }
   const calm = [...unseen.values()].filter((row) => isCalm(row, look));
+  // The period of a budget that is used up again has another name.
+  const renamed = open.filter(({ id, cause }) =>
+    change.changed.some((row) => row.id === id && row.cause !== cause),
+  );
   for (const row of calm) {
     if (row.state === 'pending') change.dropped.push(row);
     else change.changed.push({ ...row, state: 'resolved', resolved_at: look.now });
   }
   const waiting = [...unseen.values()].filter((row) => !calm.includes(row));
   const lasting = [...waiting, ...change.begun, ...change.changed].filter(({ state }) => state === 'firing');
-  change.closed = calm
+  change.closed = [...calm, ...renamed]
     .filter(({ state }) => state === 'firing')
     .map(({ cause }) => cause)
     .filter((cause) => !has(lasting, cause));
