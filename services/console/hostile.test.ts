@@ -70,6 +70,7 @@ test('a page at another port can neither read, listen, frame nor act, and is sen
       other.evaluate('document.querySelector("form").submit()'),
     ]);
     assert.equal(answer.status(), 403);
+    await other.waitForURL('**/halt/do/halt');
   }
   assert.equal(existsSync(house.home.halted), false);
   assert.ok(heard.length >= 2);

@@ -3,7 +3,7 @@
  * for again. What changed is not looked for: SQLite itself counts the commits of others. While nobody looks, nothing is done.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Console } from './page.ts';
 
 const LOOK_ms = 2000;
@@ -15,8 +15,7 @@ const MOST = 16;
 
 export type Live = {
   /** @param mayStay whether its session is still in force */
-  attach(incoming: IncomingMessage, response: ServerResponse, mayStay: () => Promise<boolean>): void;
-  readonly streams: number;
+  attach(response: ServerResponse, mayStay: () => Promise<boolean>): void;
 };
 
 export function live(ctx: Console): Live {
@@ -70,10 +69,7 @@ export function live(ctx: Console): Live {
   });
 
   return {
-    get streams() {
-      return streams.size;
-    },
-    attach(_incoming, response, mayStay) {
+    attach(response, mayStay) {
       response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', connection: 'close' });
       response.write('retry: 3000\n\n');
       streams.set(response, mayStay);

@@ -53,7 +53,7 @@ export function router(ctx: Console): (incoming: IncomingMessage, response: Serv
 
     if (rest === 'live' && method === 'GET') {
       const mayStay = async () => (await known.of(path, headers.cookie)) !== null;
-      return streams.attach(incoming, response, mayStay);
+      return streams.attach(response, mayStay);
     }
     // What a tab asks for by itself is no sign of a person.
     if (headers['x-vigil-renewal'] === undefined) {

@@ -245,6 +245,8 @@ addEventListener('popstate', () => {
 });
 
 /* What waits for nothing but a script. */
+const current = document.querySelector('.pages [aria-current]');
+if (current) current.scrollIntoView({ block: 'nearest', inline: 'center', behavior: 'instant' });
 for (const form of document.querySelectorAll('form[data-auto]')) form.requestSubmit();
 if (location.search.includes('notice=')) {
   const here = new URL(location.href);
