@@ -59,3 +59,13 @@ export const ongoing: Query<Incident> = {
   sql: 'SELECT * FROM incident INDEXED BY incident_open WHERE closed_at IS NULL ORDER BY opened_at',
   args: [],
 };
+
+/** Those that are over, the latest first. */
+export function over(most: number): Query<Incident> {
+  return {
+    verb: 'incident.over',
+    sql: `SELECT * FROM incident INDEXED BY incident_closed WHERE closed_at IS NOT NULL AND closed_at > 0
+          ORDER BY closed_at DESC LIMIT ?`,
+    args: [most],
+  };
+}

@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as alert from './alert.ts';
+import * as alert_wish from './alert_wish.ts';
 import * as answer_check from './answer_check.ts';
 import * as approval from './approval.ts';
 import * as attachment from './attachment.ts';
@@ -134,6 +136,8 @@ const [anError, itsCount] = error.record(
 );
 
 const verbs: (Op | Query<unknown>)[] = [
+  alert.resolved(1),
+  alert_wish.latest(1),
   answer_check.next,
   answer_check.ask('t', 's', 1),
   answer_check.end({ turn_id: 't', step: 's' }, { state: 'failed', problem: '', now: 1 }),
@@ -378,6 +382,7 @@ const verbs: (Op | Query<unknown>)[] = [
   task.ofConversation('c', 5),
   task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
+  incident.over(1),
   incident.close('c', 's', 1),
   inbound.overdue(1),
   inbound.lastCanary,
