@@ -3,7 +3,12 @@ import { describe, it } from 'node:test';
 import { noSmallDisk } from '#shared/testing/full-disk.ts';
 import { outages, QUICK, suffer } from './outages.ts';
 
-const CHOSEN = ['core, given up', 'watchdog, frozen', 'the store, disk full'];
+const CHOSEN = [
+  'core, given up',
+  'core, frozen together with alerts',
+  'watchdog, frozen',
+  'the store, disk full',
+];
 
 describe('the owner hears of an outage and of its end, and the message is answered once', {
   concurrency: 3,

@@ -132,6 +132,15 @@ export const outages: readonly Outage[] = [
   { service: 'memory', fault: 'frozen', strike: frozen('memory'), says: /memory hangs/ },
   { service: 'upstream', fault: 'kept down', strike: keptDown('upstream'), says: /upstream is down/ },
   { service: 'upstream', fault: 'frozen', strike: frozen('upstream'), says: /upstream hangs/ },
+  { service: 'alerts', fault: 'kept down', strike: keptDown('alerts'), says: /alerts is down/ },
+  { service: 'alerts', fault: 'frozen', strike: frozen('alerts'), says: /alerts hangs/ },
+  {
+    service: 'core',
+    fault: 'frozen together with alerts',
+    strike: frozen('core', 'alerts'),
+    says: /core hangs/,
+    waits: true,
+  },
   {
     service: 'telegram',
     fault: 'kept down',

@@ -1,5 +1,5 @@
 /**
- * Writes every file that is made from the manifest, and removes those that it no longer names.
+ * Writes every file that is made from the manifest and the other declarations, and removes those that it no longer names.
  *
  *   node scripts/generate.ts            write
  *   node scripts/generate.ts --check    write nothing; exit 1 and name the stale files
@@ -10,11 +10,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '#shared/manifest.ts';
-import { shared } from '#shared/runtime/config.ts';
+import { defaultConfig, shared } from '#shared/runtime/config.ts';
 import { exampleOf } from '#shared/runtime/config-example.ts';
 import { schemaText } from '#shared/store/schema.ts';
 import { launchdFiles } from '#shared/units/launchd.ts';
 import { systemdFiles } from '#shared/units/systemd.ts';
+import { usual } from '../services/alerts/limits.ts';
+import { prometheusFiles } from '../services/alerts/prometheus.ts';
+import { rulesOf } from '../services/alerts/rules.ts';
+import { rowOf } from '../services/alerts/words.ts';
+import { config as metrics } from '../services/metrics/config.ts';
 import { sections } from './sections.ts';
 
 const { values, positionals } = parseArgs({
@@ -29,11 +34,13 @@ const files: { path: string; text: string }[] = [
   ...launchdFiles(services),
   { path: 'shared/store/schema.sql', text: schemaText() },
   { path: 'config.example.toml', text: exampleOf({ ...shared, ...sections }) },
-  ...withServiceTable('README.md'),
+  ...prometheusFiles(defaultConfig({ name: 'metrics', section: metrics }).own.port),
+  ...withTable('README.md', 'services', serviceTable()),
+  ...withTable('docs/alerts.md', 'rules', ruleTable()),
 ];
 
 /** In these folders every file is generated, so one that is not in the list above is a leftover. */
-const folders = ['systemd', 'launchd'];
+const folders = ['systemd', 'launchd', 'prometheus'];
 
 const outdated = files.filter(({ path, text }) => textOf(path) !== text);
 const leftovers = folders
@@ -66,30 +73,43 @@ function textOf(path: string): string | undefined {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : undefined;
 }
 
-/** The document with its table of services renewed between its two markers; nothing where there is no document. */
-function withServiceTable(path: string): { path: string; text: string }[] {
+/** The document with one of its tables renewed between its two markers; nothing where there is no document. */
+function withTable(path: string, name: string, table: readonly string[][]): { path: string; text: string }[] {
   const document = textOf(path);
   if (document === undefined) return [];
-  const begin = '<!-- services: generated -->';
-  const end = '<!-- /services -->';
+  const begin = `<!-- ${name}: generated -->`;
+  const end = `<!-- /${name} -->`;
   const from = document.indexOf(begin);
   const to = document.indexOf(end, from);
   if (from < 0 || to < 0) {
     throw new Error(
-      `${path}: expected the table of services between '${begin}' and '${end}', found no such pair\n` +
+      `${path}: expected the table of ${name} between '${begin}' and '${end}', found no such pair\n` +
         '  cure: put these two lines where the table belongs',
     );
   }
-  return [{ path, text: `${document.slice(0, from)}${begin}\n${serviceTable()}${document.slice(to)}` }];
+  const rows = table.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  return [{ path, text: `${document.slice(0, from)}${begin}\n${rows}${document.slice(to)}` }];
 }
 
-function serviceTable(): string {
-  const row = (cells: string[]) => `| ${cells.join(' | ')} |\n`;
+function serviceTable(): string[][] {
   return [
-    row(['service', 'does', 'network', 'secrets']),
-    row(['---', '---', '---', '---']),
-    ...services.map(({ name, about, network, secrets }) =>
-      row([`\`${name}\``, about, network.join(', ') || 'none', secrets.join(', ') || 'none']),
-    ),
-  ].join('');
+    ['service', 'does', 'network', 'secrets'],
+    ['---', '---', '---', '---'],
+    ...services.map(({ name, about, network, secrets }) => [
+      `\`${name}\``,
+      about,
+      network.join(', ') || 'none',
+      secrets.join(', ') || 'none',
+    ]),
+  ];
+}
+
+function ruleTable(): string[][] {
+  return [
+    ['alert', 'when', 'for', 'severity'],
+    ['---', '---', '---', '---'],
+    ...rulesOf(usual)
+      .map(rowOf)
+      .map(([name, when = '', ...rest]) => [`\`${name}\``, when.replace(/<(\w+)>/g, '*$1*'), ...rest]),
+  ];
 }

@@ -7,6 +7,7 @@
  *   node_modules/         what cannot be bundled
  *   shared/store/         the migrations, and the schema that they make
  *   systemd/, launchd/    what supervisors read
+ *   prometheus/           the alert rules, for those who have one
  *   package.json          its version: that of the sources, and the first 8 digits of the hash of everything here
  *   MANIFEST.sha256       the hash of every other file: sha256sum -c
  *
@@ -99,6 +100,7 @@ function gather(part: string, node: string, bundles: string): void {
     'config.example.toml',
     'package-lock.json',
     'launchd',
+    'prometheus',
     'systemd',
     'shared/store/schema.sql',
     'shared/store/migrations',

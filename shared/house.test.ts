@@ -17,6 +17,7 @@ const LAYERS = [
   'recall',
   'forget',
   'store',
+  'telling',
   'units',
   'runtime',
   'testing',

@@ -209,6 +209,7 @@ export const houseJobs: readonly HouseJob[] = [
   { name: 'daily backup', service: 'backup', spec: '40 3 * * *', missed: 'once' },
   { name: 'consolidate memory', service: 'memory', spec: '20 3 * * *', missed: 'once' },
   { name: 'prune', service: 'backup', spec: '20 4 * * *', missed: 'once' },
+  { name: 'alarm test', service: 'alerts', spec: '0 11 * * 1', missed: 'skip' },
   { name: 'weekly report', service: 'metrics', spec: '0 8 * * 1', missed: 'once' },
 ];
 

@@ -9,11 +9,22 @@
 import { main } from '#shared/runtime/main.ts';
 import { service } from '#shared/runtime/service.ts';
 import { config } from './config.ts';
+import { rules } from './engine.ts';
+import { ping, type Rounds } from './ping.ts';
+import { telling } from './tell.ts';
+import { trial } from './trial.ts';
+import { wishes } from './wishes.ts';
 
 export const alerts = service({
   name: 'alerts',
   config,
   async start(ctx) {
+    const rounds: Rounds = new Map();
+    rules(ctx, rounds);
+    telling(ctx, rounds);
+    wishes(ctx);
+    trial(ctx);
+    ping(ctx, rounds);
     ctx.doing('watching');
   },
 });

@@ -11,15 +11,18 @@ import { NANO } from '#shared/base/money.ts';
 import { commands } from '#shared/commands.ts';
 import { homeOf, prepareSocket, socketOf } from '#shared/runtime/home.ts';
 import { Fenced, openStore } from '#shared/store/store.ts';
+import type * as alert_wish from '#shared/tables/alert_wish.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as conversation from '#shared/tables/conversation.ts';
 import * as draft from '#shared/tables/draft.ts';
 import * as inbound from '#shared/tables/inbound.ts';
+import * as incident from '#shared/tables/incident.ts';
 import type { Op } from '#shared/tables/op.ts';
 import type { Button } from '#shared/tables/outbound.ts';
 import * as press from '#shared/tables/press.ts';
 import * as schedule from '#shared/tables/schedule.ts';
 import { windowId } from '#shared/tables/spend.ts';
+import * as telling from '#shared/tables/telling.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type * as wish from '#shared/tables/wish.ts';
 import { put } from '#shared/testing/remembered.ts';
@@ -626,4 +629,45 @@ test('what nobody knows changes nothing, and the commands are told', async (t) =
   assert.equal((await house.say('/halt')).outcome, 'unknown', "that is not core's");
   assert.equal((await house.say('/help', { channel: 'terminal' })).outcome, 'told');
   assert.equal((await house.told()).at(-1)?.channel, 'terminal');
+});
+
+test('the buttons below an alarm are wishes for alerts: of one incident, or of all that its message tells of', async (t) => {
+  const { say, read, store, router } = await build(t);
+  const open = (cause: string) =>
+    router.commit([incident.open({ cause, service: 'router', severity: 'warning', text: cause, now })]);
+  for (const cause of ['a', 'b', 'c']) await open(cause);
+  const message = uuid(now);
+  await store.commit(
+    [1, 2, 3].map((incident_id) =>
+      telling.post({ incident_id, phase: 'begun', message: incident_id < 3 ? message : 'm', now }),
+    ),
+  );
+  const wishes = () =>
+    read<alert_wish.Wish>('SELECT kind, about, until_at, given_by FROM alert_wish ORDER BY id').then((all) =>
+      all.map(({ kind, about, until_at, given_by }) => [kind, about, until_at, given_by]),
+    );
+  await say('alert:acknowledge:3');
+  await say(`alert:silence:${message}:3600`);
+  const asked = [
+    ['acknowledge', '3', null, '7'],
+    ['silence', 'a', now + 3_600_000, '7'],
+    ['silence', 'b', now + 3_600_000, '7'],
+  ];
+  assert.deepEqual(await wishes(), asked);
+
+  for (const wrong of [
+    'alert',
+    'alert:silence:1',
+    'alert:silence:1:0',
+    'alert:silence:1:9999999',
+    'alert:silence:1:-5',
+    'alert:unsilence:1:60',
+    'alert:test:1',
+  ])
+    assert.equal((await say(wrong)).outcome, 'unknown', wrong);
+  assert.equal((await say('alert:acknowledge:99')).outcome, 'too late');
+  await router.commit([incident.close('a', 'router', now)]);
+  assert.equal((await say('alert:acknowledge:1')).outcome, 'too late');
+  assert.equal((await say('alert:acknowledge:2', { owner: false })).outcome, 'not allowed');
+  assert.deepEqual(await wishes(), asked, 'nothing more');
 });

@@ -10,6 +10,7 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as press from '#shared/tables/press.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { effectOf } from './buttons.ts';
+import { alerted } from './controls/alert.ts';
 import { answer, approve, ruled } from './controls/approve.ts';
 import { type Act, type Control, type Desk, only } from './controls/control.ts';
 import { fresh, model, persona } from './controls/conversation.ts';
@@ -49,6 +50,7 @@ const BUTTONS: Record<string, Verb> = {
   answer: { act: answer, owner: true },
   forget: { act: forgotten },
   upgrade: { act: howToUpgrade, owner: true },
+  alert: { act: alerted, owner: true },
   memory: { act: judged, owner: true },
   'task-pause': { act: steered('pause'), owner: true },
   'task-resume': { act: steered('resume'), owner: true },

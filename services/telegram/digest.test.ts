@@ -72,7 +72,10 @@ test('words of the watchdog are in the digest too, and are as far as it is', asy
     const place = { channel: 'telegram', conversation: 'telegram:1', chat: '1', message_ref: null } as const;
     await store.commit(
       words.map((key) =>
-        outbound.post({ ...place, key, kind: 'notice', turn_id: null, text: key, urgency: 'unasked', now }),
+        outbound.post({
+          ...{ ...place, key, kind: 'notice', turn_id: null, text: key, urgency: 'unasked', now },
+          ...(key.startsWith('telling:') && { buttons: [[{ text: 'Seen', data: 'alert:acknowledge:1' }]] }),
+        }),
       ),
     );
     await gather(desk);

@@ -3,6 +3,7 @@
  * comes and goes has to stay away for longer, so that it is one incident and not a hundred. Pure, but for its memory.
  */
 
+import { CALMER_ms, FLAPPING_ms, FLAPS } from '#shared/telling/news.ts';
 import type { Finding } from './verdict.ts';
 
 type Known = {
@@ -13,10 +14,6 @@ type Known = {
   opened: number[];
 };
 export type Memory = Map<string, Known>;
-
-export const FLAPS = 3;
-export const FLAPPING_ms = 3_600_000;
-export const CALMER_ms = 600_000;
 
 export function settle(
   memory: Memory,

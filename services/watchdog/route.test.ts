@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextStep, type Standing } from './route.ts';
-import { wordsOf } from './words.ts';
+import { nextOfTrial, nextStep, type Standing } from './route.ts';
 
 const fresh: Standing = {
   critical: false,
@@ -12,6 +11,7 @@ const fresh: Standing = {
   routes: {},
   tries: 0,
   second: true,
+  direct: true,
 };
 const at = 1_800_000_000_000;
 
@@ -41,28 +41,20 @@ test('a message takes the usual way, then its own, and what is critical the seco
   }
 });
 
-test('what begins and what ends at one time is one message', () => {
-  const at_hand = { severity: 'critical', opened_at: at } as const;
-  const begun = {
-    ...at_hand,
-    phase: 'begun',
-    text: 'core hangs: no sign of life.',
-    closed_at: null,
-  } as const;
-  const over = { ...at_hand, phase: 'over', closed_at: at + 90_000 } as const;
-  assert.equal(wordsOf([begun]), '⚠️ core hangs: no sign of life.');
-  const full = { ...over, text: 'The disk that holds the store has 3 MB left.' };
-  assert.equal(wordsOf([full]), '✅ Over: The disk that holds the store has 3 MB left (after 90 s)');
-  assert.equal(
-    wordsOf([begun, { ...over, text: begun.text }, { ...begun, text: 'router is down.' }]),
-    '⚠️\n• core hangs: no sign of life.\n• router is down.\n\n✅ Over: core hangs (after 90 s)',
-  );
-});
-
-test('what is only worth knowing is told once, when it is over', () => {
-  const slept = { severity: 'info', phase: 'over', opened_at: at, closed_at: at + 3_600_000 } as const;
-  assert.equal(
-    wordsOf([{ ...slept, text: 'The machine slept for 60 min.' }]),
-    'ℹ️ The machine slept for 60 min.',
-  );
+test('a test takes each way there is for itself, three times where it fails, and leaves the bridge a minute', () => {
+  const cases: [title: string, given: Partial<Standing>, told: boolean, take: string][] = [
+    ['at first', {}, false, 'direct second'],
+    ['without a second route', { second: false }, false, 'direct'],
+    ['one has failed', { tries: 2, routes: { direct: at } }, false, 'second'],
+    ['three times', { tries: 3, routes: { direct: at } }, false, ''],
+    ['and the bridge has delivered', { tries: 3, routes: { direct: at }, usual: 'sent' }, true, ''],
+    ['and it has given up', { routes: { direct: at, ntfy: at }, usual: 'dead' }, true, ''],
+    ['the bridge is not there', { routes: { direct: at, ntfy: at }, age_ms: 59_999 }, false, ''],
+    ['for a minute', { routes: { direct: at, ntfy: at }, age_ms: 60_000 }, true, ''],
+    ['there is no other way', { direct: false, second: false, usual: 'sent' }, true, ''],
+  ];
+  for (const [title, given, told, take] of cases) {
+    const step = nextOfTrial({ ...fresh, ...given });
+    assert.deepEqual([step.told, step.take.join(' ')], [told, take], title);
+  }
 });

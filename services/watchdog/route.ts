@@ -14,9 +14,14 @@ export type Standing = {
   routes: Routes;
   /** How often a way has been tried. */
   tries: number;
-  /** There is a second route. */
+  /** There is a second route, and a token for its own word. */
   second: boolean;
+  direct: boolean;
 };
+
+/** How often a test tries what fails, and how long the bridge has for it. */
+const TRIES = 3;
+const BRIDGE_ms = 60_000;
 
 export type Step = { told: boolean; take: ('direct' | 'second')[] };
 
@@ -35,6 +40,16 @@ export function nextStep(standing: Standing, untold_ms: number): Step {
     usual === 'none' || usual === 'dead' || age_ms >= patience_ms || (!bridge && usual !== 'sending');
   if (late && !held) take.push('direct');
   return { told: false, take };
+}
+
+/** A test takes each way for itself, again where it fails, and gives the bridge its time. */
+export function nextOfTrial({ age_ms, usual, routes, tries, second, direct }: Standing): Step {
+  const take: Step['take'] = [];
+  if (direct && routes.direct === undefined) take.push('direct');
+  if (second && !hasSecond(routes)) take.push('second');
+  if (take.length > 0 && tries < TRIES) return { told: false, take };
+  const settled = usual === 'sent' || usual === 'dead' || usual === 'none';
+  return { told: settled || age_ms >= BRIDGE_ms, take: [] };
 }
 
 export function hasSecond({ ntfy, webhook }: Routes): boolean {

@@ -44,6 +44,10 @@ export async function sendDirect(
   return outcome;
 }
 
+export function hasDirect(secret: Secret | null): boolean {
+  return Boolean(secret?.TELEGRAM_BOT_TOKEN);
+}
+
 export function hasSecondRoute(secret: Secret | null): boolean {
   return Boolean(secret?.ALARM_NTFY_URL || secret?.ALARM_WEBHOOK_URL);
 }

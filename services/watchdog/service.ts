@@ -11,6 +11,7 @@
 
 import { sleep } from '#shared/base/clock.ts';
 import { uuid } from '#shared/base/ids.ts';
+import { spell } from '#shared/base/span.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { main } from '#shared/runtime/main.ts';
@@ -27,13 +28,13 @@ import { type Journal, openJournal } from './journal.ts';
 import { storeFailed, storeIsBack } from './outage.ts';
 import { inVain, mayRestart } from './restart.ts';
 import { tellAll } from './tell.ts';
-import { type Facts, type Finding, inGrace, judge, spell } from './verdict.ts';
+import { type Facts, type Finding, inGrace, judge } from './verdict.ts';
 
 type Watchdog = Context<Config>;
 
 /** A store that has not answered in this time does not. */
 const ANSWER_ms = 10_000;
-/** Its own sign of life is three beats late. */
+/** A sign of life, its own or that of `alerts`, is three beats late. */
 const UNWRITTEN_ms = 15_000;
 /** Two routes, each with its own patience. */
 const TELLING_ms = 60_000;
@@ -54,7 +55,7 @@ export const watchdog = service({
       adopted = true;
       return look(ctx, { seen, memory, journal: journal.read });
     });
-    const tellOnce = single((bridge: boolean) => tellAll(ctx, { owners: journal.read.owners, bridge }));
+    const tellOnce = single((at: AtWork) => tellAll(ctx, { owners: journal.read.owners, ...at }));
     ctx.doing('watching');
     ctx.onJump((by_ms) => {
       seen.watched_from_at = ctx.clock.now();
@@ -64,8 +65,8 @@ export const watchdog = service({
     });
     ctx.every('look', ctx.config.look_s * 1000, async () => {
       try {
-        const bridge = await within(ANSWER_ms, lookOnce());
-        await within(TELLING_ms, tellOnce(bridge));
+        const atWork = await within(ANSWER_ms, lookOnce());
+        await within(TELLING_ms, tellOnce(atWork));
       } catch (error) {
         ctx.log.error('store.failed', { error });
         // What of it was written nobody knows: the store says, when it can.
@@ -80,8 +81,10 @@ export const watchdog = service({
 
 type Desk = { seen: Seen; memory: Memory; journal: Journal };
 
-/** @returns whether the bridge is at work, as far as can be seen */
-async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<boolean> {
+/** Who of those that tell is at work, as far as can be seen. */
+type AtWork = { bridge: boolean; announcer: boolean };
+
+async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<AtWork> {
   const facts = await gather(ctx, seen);
   const { now } = facts;
   const beat_at = facts.beats.get('watchdog')?.beat_at ?? now;
@@ -112,9 +115,13 @@ async function look(ctx: Watchdog, { seen, memory, journal }: Desk): Promise<boo
   await storeIsBack(ctx, journal);
   journal.owners = await ownersOf(ctx.home.config, ctx.store);
   const bridge = facts.beats.get('telegram');
+  const alerts = facts.beats.get('alerts');
   const wrong = new Set(findings.map(({ cause }) => cause));
-  if (wrong.has('service telegram') || wrong.has('everything')) return false;
-  return bridge?.phase === 'ready' && bridge.problem === null;
+  const works = (name: ServiceName) => !wrong.has(`service ${name}`) && !wrong.has('everything');
+  return {
+    bridge: works('telegram') && bridge?.phase === 'ready' && bridge.problem === null,
+    announcer: works('alerts') && alerts?.phase === 'ready' && now - alerts.beat_at < UNWRITTEN_ms,
+  };
 }
 
 /** Those that are open are known again after a restart of its own. */

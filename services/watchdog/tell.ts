@@ -1,118 +1,43 @@
 /**
- * Tells the owner of incidents, whoever opened them: each of their two ends once, and all of one time in one message. First
- * by the bridge; what that does not deliver in time, by its own sender; and by the second route when Telegram itself is
- * dead, or it is critical.
+ * Sees each message about incidents through, whoever announced it: first by the bridge; what that does not deliver in
+ * time, by its own sender; and by the second route when Telegram itself is dead, or it is critical. `alerts` announces; what
+ * that leaves lying, this does.
  */
 
 import { backoff_ms } from '#shared/base/backoff.ts';
-import { uuid } from '#shared/base/ids.ts';
 import { quietUntil } from '#shared/base/quiet.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import type { Secret } from '#shared/runtime/credentials.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as telling from '#shared/tables/telling.ts';
-import * as turn from '#shared/tables/turn.ts';
-import { FLAPPING_ms } from './calm.ts';
+import { announce } from '#shared/telling/announce.ts';
+import { TEST_CAUSE } from '#shared/telling/trial.ts';
+import { wordsOf } from '#shared/telling/words.ts';
 import type { Config } from './config.ts';
-import { joined, partOf } from './joined.ts';
-import { sift } from './news.ts';
-import { hasSecond, nextStep, type Standing } from './route.ts';
-import { hasSecondRoute, sendDirect, sendSecond, type Word } from './send.ts';
-import { wordsOf } from './words.ts';
+import { hasSecond, nextOfTrial, nextStep, type Standing } from './route.ts';
+import { hasDirect, hasSecondRoute, sendDirect, sendSecond, type Word } from './send.ts';
 
 type Watchdog = Context<Config>;
 
 /** Within a minute of the network's return everything is told. */
 const RETRY = { first_ms: 2_000, most_ms: 20_000 };
-/** What ended longer ago is history. */
-const NEWS_ms = 86_400_000;
-/** Core tells of an answer that is late by 10 s. */
-const SOON_ms = 30_000;
+/** What `alerts` has not announced in so long, though it beats, it does not. */
+const UNANNOUNCED_ms = 10_000;
 
-export type Audience = { owners: readonly number[]; bridge: boolean };
+export type Audience = { owners: readonly number[]; bridge: boolean; announcer: boolean };
 
 export async function tellAll(ctx: Watchdog, audience: Audience): Promise<void> {
-  await postDue(ctx, audience);
+  const { owners, announcer } = audience;
+  const announced = await announce(ctx, { owners, patience_ms: announcer ? UNANNOUNCED_ms : 0 });
+  if (announced) ctx.log.info('incidents.announced', { announcer });
   const open = await ctx.store.read(telling.open);
   const messages = Map.groupBy(open, ({ message }) => message);
   for (const [message, told] of messages) await carryOn(ctx, audience, message, told);
 }
 
-/** A message for all that nobody has been told of; what is critical waits for nothing that the rest waits for. */
-async function postDue(ctx: Watchdog, { owners }: Audience): Promise<void> {
-  const now = ctx.clock.now();
-  const due = await ctx.store.read(telling.due(now - NEWS_ms, now - FLAPPING_ms));
-  const { alone, join } = due.some((one) => partOf(one) !== null)
-    ? joined(due, await ctx.store.read(telling.recent))
-    : { alone: due, join: [] };
-  const { say, drop } = sift(alone, now);
-  const unsaid = (one: telling.Due, told: telling.Routes) =>
-    telling.post({ incident_id: one.id, phase: one.phase, message: uuid(now), now, told });
-  const quietly = [...drop.map((one) => unsaid(one, {})), ...join.map((one) => unsaid(one, { with: now }))];
-  if (quietly.length > 0) await ctx.store.commit(quietly);
-  const news: telling.Due[] = [];
-  for (const one of say) {
-    const ofModel = await saidOfModel(ctx, one, owners);
-    if (ofModel === 'soon') continue;
-    if (ofModel === 'said' || (await saidInChat(ctx, one, owners)))
-      await ctx.store.commit([unsaid(one, { sender: now })]);
-    else news.push(one);
-  }
-  const classes = Map.groupBy(news, ({ severity }) => severity === 'critical');
-  for (const together of classes.values()) {
-    const message = uuid(now);
-    await ctx.store.commit([
-      ...together.map(({ id, phase }) => telling.post({ incident_id: id, phase, message, now })),
-      ...owners.map((owner) => posted({ message, owner, told: together, now })),
-    ]);
-  }
-}
-
-function posted(of: { message: string; owner: number; told: readonly telling.Due[]; now: number }) {
-  const { message, owner, told, now } = of;
-  return outbound.post({
-    key: outbound.tellingKey(message, owner),
-    channel: 'telegram',
-    conversation: `telegram:${owner}`,
-    chat: String(owner),
-    kind: 'notice',
-    turn_id: null,
-    text: wordsOf(told),
-    message_ref: null,
-    urgency: told[0]?.severity === 'critical' ? 'critical' : 'unasked',
-    now,
-  });
-}
-
-/** Of a turn that is held, core has told its sender itself; what came of it is their own doing. */
-async function saidInChat(
-  ctx: Watchdog,
-  { cause, service }: telling.Due,
-  owners: readonly number[],
-): Promise<boolean> {
-  if (service !== 'core' || !cause.startsWith('turn ')) return false;
-  const [held] = await ctx.store.read(turn.of(cause.slice('turn '.length)));
-  return held?.channel === 'telegram' && owners.includes(Number(held.chat));
-}
-
-/**
- * A model that is away: whoever waits for an answer hears so from core, once it is late, and of the end by the answer. An
- * owner who does needs no second word; while it is not late yet, neither is this.
- */
-async function saidOfModel(
-  ctx: Watchdog,
-  { cause, phase, opened_at }: telling.Due,
-  owners: readonly number[],
-): Promise<'said' | 'soon' | 'no'> {
-  if (phase !== 'begun' || !/^(breaker|provider) /.test(cause)) return 'no';
-  const waiting = (await ctx.store.read(turn.unanswered)).filter(({ chat }) => owners.includes(Number(chat)));
-  if (waiting.some(({ told_at }) => told_at !== null)) return 'said';
-  return waiting.length > 0 && ctx.clock.now() - opened_at < SOON_ms ? 'soon' : 'no';
-}
-
 async function carryOn(
   ctx: Watchdog,
-  { owners, bridge }: Audience,
+  { owners, bridge }: Omit<Audience, 'announcer'>,
   message: string,
   told: readonly telling.Open[],
 ): Promise<void> {
@@ -133,17 +58,25 @@ async function carryOn(
     routes,
     tries: first.tries,
     second: hasSecondRoute(secret),
+    direct: hasDirect(secret),
   };
-  const { told: done, take } = nextStep(standing, ctx.config.untold_s * 1000);
+  const trial = first.cause === TEST_CAUSE;
+  const { told: done, take } = trial ? nextOfTrial(standing) : nextStep(standing, ctx.config.untold_s * 1000);
   if (done) {
     if (usual === 'sent') routes.usual = now;
-    await ctx.store.commit([telling.tell(message, { told_at: now, routes, due_at: now, error: null })]);
+    const error = trial ? first.error : null;
+    await ctx.store.commit([telling.tell(message, { told_at: now, routes, due_at: now, error })]);
     return;
   }
   if (take.length === 0 || (first.due_at > now && first.tries > 0)) return;
-  const word = { text: wordsOf(told), cause: first.cause, severity: first.severity, at: now };
+  const word = {
+    text: trial ? first.text : wordsOf(told, now),
+    cause: first.cause,
+    severity: first.severity,
+    at: now,
+  };
   const outcome = await speak(ctx, secret, owners, word, { take, routes });
-  const heard = routes.direct !== undefined || (take.includes('direct') && hasSecond(routes));
+  const heard = !trial && (routes.direct !== undefined || (take.includes('direct') && hasSecond(routes)));
   const due_at = now + backoff_ms(first.tries, RETRY);
   const error = outcome.length > 0 ? outcome.join('; ') : null;
   await ctx.store.commit([telling.tell(message, { told_at: heard ? now : null, routes, due_at, error })]);

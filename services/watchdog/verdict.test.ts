@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Service, serviceOf } from '#shared/manifest.ts';
 import type { Heartbeat } from '#shared/tables/heartbeat.ts';
 import { config } from './config.ts';
-import { type Facts, judge, spell } from './verdict.ts';
+import { type Facts, judge } from './verdict.ts';
 
 const NOW = 1_800_000_000_000;
 const at = (ago_s: number) => NOW - ago_s * 1000;
@@ -245,14 +245,4 @@ test('while it cannot see, nothing counts as over', () => {
   assert.equal(judge(facts({ watched_from_at: at(1) })).blind, true);
   assert.equal(judge(facts({ beats: expected.map(({ name }) => silent(name, 31)) })).blind, true);
   assert.equal(judge(facts()).blind, false);
-});
-
-test('times are said as people say them', () => {
-  assert.deepEqual([0, 119_000, 120_000, 7_200_000, 172_800_000].map(spell), [
-    '0 s',
-    '119 s',
-    '2 min',
-    '2 h',
-    '2 days',
-  ]);
 });

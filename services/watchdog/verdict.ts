@@ -3,6 +3,7 @@
  * each time, so that as long as it lasts there is one incident of it.
  */
 
+import { spell } from '#shared/base/span.ts';
 import type { Service, ServiceName } from '#shared/manifest.ts';
 import type { Heartbeat } from '#shared/tables/heartbeat.ts';
 import type { Canary } from '#shared/tables/inbound.ts';
@@ -261,12 +262,4 @@ function ofMachine({ disk_free_mb, wal_mb, config }: Facts): Finding[] {
     findings.push({ cause: 'wal', severity: 'warning', text });
   }
   return findings;
-}
-
-/** A time as people say it. */
-export function spell(ms: number): string {
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 120) return `${s} s`;
-  if (s < 7200) return `${Math.round(s / 60)} min`;
-  return s < 172_800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
 }

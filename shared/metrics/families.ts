@@ -225,6 +225,25 @@ export const families = [
     labels: [],
   },
   {
+    name: 'agent_job_failed',
+    type: 'gauge',
+    help: '1: the job of the house failed when it was last done.',
+    // `job` is Prometheus' own.
+    labels: ['house_job'],
+  },
+  {
+    name: 'agent_budget_waiting',
+    type: 'gauge',
+    help: 'Turns that wait because a budget has no room; not those that would cost too much by themselves.',
+    labels: [],
+  },
+  {
+    name: 'agent_telling_age_seconds',
+    type: 'gauge',
+    help: 'For how long a word about what is wrong has been sent in vain; 0: none is.',
+    labels: [],
+  },
+  {
     name: 'agent_incidents_open',
     type: 'gauge',
     help: 'What is wrong now.',

@@ -2,7 +2,7 @@
 
 import { NANO } from '../base/money.ts';
 import { PERIODS, periodOf } from '../base/period.ts';
-import { serviceOf } from '../manifest.ts';
+import { houseJobs, serviceOf } from '../manifest.ts';
 import * as attachment from '../tables/attachment.ts';
 import * as backup from '../tables/backup.ts';
 import * as breaker from '../tables/breaker.ts';
@@ -17,6 +17,7 @@ import * as press from '../tables/press.ts';
 import * as quality from '../tables/quality.ts';
 import * as slot from '../tables/slot.ts';
 import * as spend from '../tables/spend.ts';
+import * as telling from '../tables/telling.ts';
 import * as tool_call from '../tables/tool_call.ts';
 import * as turn from '../tables/turn.ts';
 import { BREAKER, type GaugeName, type Labels, QUEUES } from './families.ts';
@@ -53,6 +54,7 @@ export async function gaugesOf(read: Read, facts: Facts, now: number): Promise<S
     ofMoney(read, facts, now),
     ofTargets(read, now),
     ofHouse(read),
+    ofTrouble(read, now),
     ofAnswers(read, now),
   ]);
   const { halted, disk_free_bytes, store_bytes, wal_bytes } = facts;
@@ -126,6 +128,7 @@ async function ofQueues(read: Read, { quiet, off }: Facts, now: number): Promise
   };
   return [
     one('agent_active_tasks', turns?.count ?? 0),
+    one('agent_budget_waiting', turns?.unpaid ?? 0),
     ...QUEUES.flatMap((queue) => {
       const [count = 0, since_at] = depth[queue];
       const age_s = since_at ? Math.max(0, now - since_at) / 1000 : 0;
@@ -209,6 +212,17 @@ async function ofHouse(read: Read): Promise<Sample[]> {
         severity,
       }),
     ),
+  ];
+}
+
+async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
+  const [jobs, [untold]] = await Promise.all([
+    read(slot.lastOf(houseJobs.map(({ name }) => name))),
+    read(telling.inVain),
+  ]);
+  return [
+    ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { house_job: job })),
+    one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
   ];
 }
 

@@ -999,6 +999,8 @@ CREATE TABLE silence (
   ended_at   INTEGER
 ) STRICT;
 
+CREATE INDEX silence_until ON silence (until_at);
+
 CREATE TABLE slot (
   id           INTEGER PRIMARY KEY,
   job          TEXT NOT NULL,
@@ -1115,7 +1117,8 @@ CREATE INDEX task_unfinished ON task (id) WHERE state IN ('running', 'paused', '
 
 CREATE TABLE telling (
   incident_id  INTEGER NOT NULL,
-  phase        TEXT NOT NULL CHECK (phase IN ('begun', 'over')),
+  phase        TEXT NOT NULL CHECK (phase IN ('begun', 'reminder', 'over')),
+  nth          INTEGER NOT NULL DEFAULT 0,   -- of reminders, from 1
   message      TEXT NOT NULL,
   posted_at    INTEGER NOT NULL,
   told_at      INTEGER,
@@ -1123,7 +1126,7 @@ CREATE TABLE telling (
   tries        INTEGER NOT NULL DEFAULT 0,
   due_at       INTEGER NOT NULL,
   error        TEXT,
-  PRIMARY KEY (incident_id, phase)
+  PRIMARY KEY (incident_id, phase, nth)
 ) STRICT;
 
 CREATE INDEX telling_message ON telling (message);

@@ -1,6 +1,6 @@
 /** acknowledgement: the owner has seen an incident, and looks after it: it is not told again. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'acknowledgement',
@@ -16,5 +16,15 @@ export function ofIncidents(ids: readonly number[]): Query<Acknowledgement> {
     verb: 'acknowledgement.ofIncidents',
     sql: 'SELECT * FROM acknowledgement WHERE incident_id IN (SELECT value FROM json_each(?))',
     args: [JSON.stringify(ids)],
+  };
+}
+
+export function add(acknowledgement: Acknowledgement): Op {
+  const { incident_id, given_by, at } = acknowledgement;
+  return {
+    verb: 'acknowledgement.add',
+    sql: 'INSERT INTO acknowledgement (incident_id, given_by, at) VALUES (?,?,?) ON CONFLICT DO NOTHING',
+    args: [incident_id, given_by, at],
+    durable: true,
   };
 }

@@ -1,6 +1,6 @@
 /** alert: what the rules find. pending → firing → resolved; a pending one that passes leaves no row. */
 
-import type { Query, Table } from './op.ts';
+import type { Op, Query, Table } from './op.ts';
 
 export const table: Table = {
   name: 'alert',
@@ -40,5 +40,38 @@ export function resolved(most: number): Query<Alert> {
     verb: 'alert.resolved',
     sql: 'SELECT * FROM alert WHERE resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT ?',
     args: [most],
+  };
+}
+
+/** It has been found; where its rule waits for nothing it is `firing` at once. */
+export function begin(alert: Omit<Alert, 'id' | 'resolved_at'>): Op {
+  const { rule, labels, severity, state, value, text, cause, since_at, fired_at, seen_at } = alert;
+  return {
+    verb: 'alert.begin',
+    sql: `INSERT INTO alert (rule, labels, severity, state, value, text, cause, since_at, fired_at, seen_at)
+          VALUES (?,?,?,?,?,?,?,?,?,?)`,
+    args: [rule, labels, severity, state, value, text, cause, since_at, fired_at, seen_at],
+  };
+}
+
+/** It has been found again, fires now, or is over. */
+export function become(alert: Alert): Op {
+  const { id, state, value, text, cause, since_at, fired_at, seen_at, resolved_at } = alert;
+  return {
+    verb: 'alert.become',
+    sql: `UPDATE alert SET state = ?, value = ?, text = ?, cause = ?, since_at = ?, fired_at = ?, seen_at = ?,
+            resolved_at = ? WHERE id = ? AND state <> 'resolved'`,
+    args: [state, value, text, cause, since_at, fired_at, seen_at, resolved_at, id],
+    expect: 1,
+  };
+}
+
+/** It has passed before it fired. */
+export function drop(id: number): Op {
+  return {
+    verb: 'alert.drop',
+    sql: `DELETE FROM alert WHERE id = ? AND state = 'pending'`,
+    args: [id],
+    expect: 1,
   };
 }

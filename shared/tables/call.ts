@@ -156,6 +156,22 @@ export const workers: Query<{ worker: number }> = {
   args: [],
 };
 
+/** How the calls went that ended after `at`. */
+export type Ended = Pick<Call, 'model' | 'kind' | 'first_byte_ms' | 'latency_ms'> & {
+  closed_at: number;
+  outcome: string;
+  stream: number;
+};
+
+export function endedAfter(at: number): Query<Ended> {
+  return {
+    verb: 'call.endedAfter',
+    sql: `SELECT model, kind, stream, closed_at, outcome, first_byte_ms, latency_ms FROM call INDEXED BY call_closed
+          WHERE closed_at IS NOT NULL AND closed_at > ?`,
+    args: [at],
+  };
+}
+
 /** One attempt as the ledger has it. */
 export type Call = Omit<Reservation, 'unasked' | 'stream'> & {
   state: 'open' | 'settled' | 'abandoned';

@@ -44,6 +44,15 @@ export function close(cause: string, service: string, now: number): Op {
   };
 }
 
+/** Those that have ended since `at`. */
+export function endedSince(at: number): Query<Incident> {
+  return {
+    verb: 'incident.endedSince',
+    sql: 'SELECT * FROM incident INDEXED BY incident_closed WHERE closed_at IS NOT NULL AND closed_at >= ?',
+    args: [at],
+  };
+}
+
 /** Those that are open, and the latest that are over. */
 export function latest(most: number): Query<Incident> {
   return {
@@ -68,4 +77,8 @@ export function over(most: number): Query<Incident> {
           ORDER BY closed_at DESC LIMIT ?`,
     args: [most],
   };
+}
+
+export function of(id: number): Query<Incident> {
+  return { verb: 'incident.of', sql: 'SELECT * FROM incident WHERE id = ?', args: [id] };
 }

@@ -163,14 +163,14 @@ export function nextDue(quiet = false): Query<{ due_at: number | null }> {
   };
 }
 
-/** What can wait; with files or buttons a message stays its own. */
+/** What can wait; with files or buttons a message stays its own, unless it tells of an incident. */
 export const waiting: Query<
   Pick<Outbound, 'id' | 'key' | 'chat' | 'conversation' | 'text' | 'format' | 'created_at'>
 > = {
   verb: 'outbound.waiting',
   sql: `SELECT o.id, o.key, o.chat, o.conversation, o.text, o.format, o.created_at FROM outbound o
         WHERE o.channel = 'telegram' AND o.${OPEN} AND o.urgency = 'unasked' AND o.attempt = 0
-          AND o.edits_key IS NULL AND o.buttons_json IS NULL AND o.file_json IS NULL
+          AND o.edits_key IS NULL AND (o.buttons_json IS NULL OR o.key GLOB 'telling:*') AND o.file_json IS NULL
         ORDER BY o.chat, o.id`,
   args: [],
 };

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate } from '../store/migrate.ts';
+import * as acknowledgement from './acknowledgement.ts';
 import * as alert from './alert.ts';
 import * as alert_wish from './alert_wish.ts';
 import * as answer_check from './answer_check.ts';
@@ -56,6 +57,7 @@ import * as recalled from './recalled.ts';
 import * as replay from './replay.ts';
 import * as ruling from './ruling.ts';
 import * as schedule from './schedule.ts';
+import * as silence from './silence.ts';
 import * as slot from './slot.ts';
 import * as spend from './spend.ts';
 import * as step from './step.ts';
@@ -103,6 +105,8 @@ const SHORT = [
   'memory_run_batch',
   'wish_pending',
   'memory_unasked',
+  'alert_open',
+  'alert_wish_pending',
 ];
 
 const lease = { owner: 'o', boot_id: 'b', now: 1, until_at: 2 };
@@ -154,7 +158,6 @@ const verbs: (Op | Query<unknown>)[] = [
   quality.judgedLate(1),
   quality.answered({ at: 1, id: 't' }, 9),
   total.hours(1, 2),
-  total.first,
   attachment.waiting(1),
   attachment.claim(1, 2),
   attachment.adopt(1),
@@ -394,6 +397,25 @@ const verbs: (Op | Query<unknown>)[] = [
   outbound.toldOtherwise({ ...anOutbound, key: 'telling:m:1' }, 1),
   slot.overdue(1, 1),
   telling.due(1, 1),
+  telling.last,
+  telling.asOf(1),
+  telling.ongoing,
+  telling.inMessage('m'),
+  telling.begin('c', 'm', 1),
+  silence.since(1),
+  silence.inForce(1),
+  silence.end(1, 1),
+  acknowledgement.ofIncidents([1]),
+  alert_wish.pending,
+  alert.open,
+  alert.become({ id: 1 } as alert.Alert),
+  alert.drop(1),
+  call.endedAfter(1),
+  incident.endedSince(1),
+  slot.lastOf(['n']),
+  telling.inVain,
+  total.first,
+  incident.of(1),
   telling.open,
   telling.recent,
   telling.tell('m', { told_at: 1, routes: {}, due_at: 1, error: null }),

@@ -250,6 +250,16 @@ export function spentBy(job: string, from_at: number): Query<{ cost_nanousd: num
   };
 }
 
+/** How each of these jobs ended when it was last done. */
+export function lastOf(jobs: readonly string[]): Query<Pick<Slot, 'job' | 'state'>> {
+  return {
+    verb: 'slot.lastOf',
+    sql: `SELECT s.job, s.state FROM json_each(?) wanted JOIN slot s ON s.id = (SELECT l.id FROM slot l INDEXED BY slot_job
+            WHERE l.job = wanted.value AND l.state IN ('done', 'failed') ORDER BY l.id DESC LIMIT 1)`,
+    args: [JSON.stringify(jobs)],
+  };
+}
+
 /** How many have not begun. */
 export const backlog: Query<{ count: number }> = {
   verb: 'slot.backlog',

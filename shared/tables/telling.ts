@@ -1,6 +1,7 @@
 /**
- * telling: what the owner was told of an incident, when, and by which routes. A row for its begin and one for its end, so
- * that each is told once; what was told in one message bears that message's name, and is changed together.
+ * telling: what the owner was told of an incident, when, and by which routes. A row for its begin, one for each reminder
+ * and one for its end, so that each is told once; what was told in one message bears that message's name, and is changed
+ * together. `alerts` appends, and `watchdog` where that does not; `watchdog` sees each message through.
  */
 
 import type { Incident } from './incident.ts';
@@ -9,15 +10,16 @@ import type { Op, Query, Table } from './op.ts';
 export const table: Table = {
   name: 'telling',
   about: 'what the owner was told of each incident, and by which route',
-  pen: { record: 'watchdog' },
+  pen: { mailbox: 'watchdog' },
   keeps: '400 days',
 };
 
-export type Phase = 'begun' | 'over';
+export type Phase = 'begun' | 'reminder' | 'over';
 
 /**
  * When each route has taken it: `usual` is the bridge, `direct` the watchdog's own word to the Bot API; `sender`: core has
- * told whoever waits for the answer; `with`: another incident, told for both.
+ * told whoever waits for the answer; `with`: another incident, told for both; `seen`: the owner knew already; `silenced`: the
+ * owner did not want to hear of it.
  */
 export type Routes = {
   usual?: number;
@@ -26,11 +28,15 @@ export type Routes = {
   webhook?: number;
   sender?: number;
   with?: number;
+  seen?: number;
+  silenced?: number;
 };
 
 export type Telling = {
   incident_id: number;
   phase: Phase;
+  /** Of reminders, from 1. */
+  nth: number;
   message: string;
   posted_at: number;
   /** By whatever route: it needs no further one. */
@@ -71,15 +77,46 @@ export function due(since_at: number, late_at: number): Query<Due> {
   };
 }
 
+/** The latest row there is. */
+export const last: Query<{ last: number }> = {
+  verb: 'telling.last',
+  sql: 'SELECT coalesce(max(rowid), 0) AS last FROM telling',
+  args: [],
+};
+
+/** Writes nothing: voids its unit (`Fenced`) when anybody has announced anything since `last` was read. */
+export function asOf(last: number): Op {
+  return {
+    verb: 'telling.asOf',
+    sql: 'SELECT 1 WHERE (SELECT coalesce(max(rowid), 0) FROM telling) = ?',
+    args: [last],
+    expect: 1,
+  };
+}
+
+/** @throws Fenced when that is told already */
 export function post(
-  telling: Pick<Telling, 'incident_id' | 'phase' | 'message'> & { now: number; told?: Routes },
+  telling: Pick<Telling, 'incident_id' | 'phase' | 'message'> & { nth?: number; now: number; told?: Routes },
 ): Op {
-  const { incident_id, phase, message, now, told } = telling;
+  const { incident_id, phase, nth = 0, message, now, told } = telling;
   return {
     verb: 'telling.post',
-    sql: `INSERT INTO telling (incident_id, phase, message, posted_at, told_at, routes_json, due_at)
-          VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
-    args: [incident_id, phase, message, now, told ? now : null, JSON.stringify(told ?? {}), now],
+    sql: `INSERT INTO telling (incident_id, phase, nth, message, posted_at, told_at, routes_json, due_at)
+          VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+    args: [incident_id, phase, nth, message, now, told ? now : null, JSON.stringify(told ?? {}), now],
+    expect: 1,
+    durable: true,
+  };
+}
+
+/** The same of an incident that is opened in the same unit. */
+export function begin(cause: string, message: string, now: number): Op {
+  return {
+    verb: 'telling.begin',
+    sql: `INSERT INTO telling (incident_id, phase, message, posted_at, due_at)
+          SELECT id, 'begun', ?, ?, ? FROM incident WHERE cause = ? AND closed_at IS NULL ON CONFLICT DO NOTHING`,
+    args: [message, now, now, cause],
+    expect: 1,
     durable: true,
   };
 }
@@ -108,16 +145,38 @@ export function tell(
   };
 }
 
+/** An open incident that was told by itself, and when last. */
+export type Told = Incident & { last_at: number; nth: number; acknowledged_at: number | null };
+
+export const ongoing: Query<Told> = {
+  verb: 'telling.ongoing',
+  sql: `SELECT i.*, a.at AS acknowledged_at, (SELECT max(posted_at) FROM telling t WHERE t.incident_id = i.id) AS last_at,
+          (SELECT max(nth) FROM telling t WHERE t.incident_id = i.id) AS nth
+        FROM incident i INDEXED BY incident_open
+        JOIN telling b ON b.incident_id = i.id AND b.phase = 'begun' AND b.nth = 0
+        LEFT JOIN acknowledgement a ON a.incident_id = i.id
+        WHERE i.closed_at IS NULL AND json_extract(b.routes_json, '$.with') IS NULL
+          AND json_extract(b.routes_json, '$.sender') IS NULL ORDER BY i.opened_at`,
+  args: [],
+};
+
 /** An incident as it is being told. */
 export type Open = Incident &
-  Pick<Telling, 'phase' | 'message' | 'posted_at' | 'routes_json' | 'tries' | 'due_at'>;
+  Pick<Telling, 'phase' | 'message' | 'posted_at' | 'routes_json' | 'tries' | 'due_at' | 'error'>;
 
 /** What was not told to its end. */
 export const open: Query<Open> = {
   verb: 'telling.open',
-  sql: `SELECT i.*, t.phase, t.message, t.posted_at, t.routes_json, t.tries, t.due_at
+  sql: `SELECT i.*, t.phase, t.message, t.posted_at, t.routes_json, t.tries, t.due_at, t.error
         FROM telling t INDEXED BY telling_open JOIN incident i ON i.id = t.incident_id
         WHERE t.told_at IS NULL ORDER BY t.message, i.opened_at`,
+  args: [],
+};
+
+/** Since when something that was tried has not been told. What waits for the end of quiet hours is not tried. */
+export const inVain: Query<{ since_at: number | null }> = {
+  verb: 'telling.inVain',
+  sql: 'SELECT min(posted_at) AS since_at FROM telling INDEXED BY telling_open WHERE told_at IS NULL AND tries > 0',
   args: [],
 };
 
@@ -143,5 +202,15 @@ export function ofIncidents(ids: readonly number[]): Query<Telling> {
     verb: 'telling.ofIncidents',
     sql: 'SELECT * FROM telling WHERE incident_id IN (SELECT value FROM json_each(?)) ORDER BY posted_at',
     args: [JSON.stringify(ids)],
+  };
+}
+
+/** The incidents that were told in one message. */
+export function inMessage(message: string): Query<Incident> {
+  return {
+    verb: 'telling.inMessage',
+    sql: `SELECT DISTINCT i.* FROM telling t JOIN incident i ON i.id = t.incident_id
+          WHERE t.message = ? AND t.phase <> 'over' ORDER BY i.id`,
+    args: [message],
   };
 }

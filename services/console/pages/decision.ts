@@ -84,7 +84,7 @@ function whole(visit: Visit, told: Facts): Html {
 }
 
 function summary(visit: Visit, told: Facts): Html {
-  const { turn, calls, tools, rating, taints } = told;
+  const { turn, calls, tools, rating, check, taints } = told;
   const { nanousd, tokens } = sumOf(told);
   const took = turn.finished_at === null ? null : turn.finished_at - turn.created_at;
   const sure = told.decisions.findLast((one) => one.confidence !== null)?.confidence ?? null;
@@ -116,7 +116,13 @@ function summary(visit: Visit, told: Facts): Html {
           ? null
           : html`${taints.slice(0, MOST).map(({ source }) => html`${plain(source, 200)}<br>`)}`,
       ],
-      ['Rated', rating === null ? null : `${rating.good ? 'good' : 'bad'}, by ${plain(rating.sender, 60)}`],
+      [
+        'Rated',
+        rating === null
+          ? null
+          : `${rating.why ?? (rating.good ? 'good' : 'bad')}, by ${plain(rating.sender, 60)}`,
+      ],
+      ['Held against its sources', check?.verdict ?? null],
     ])}<div class="buttons">${
       isOpen
         ? press('stop', 'Stop', 'Stop this turn')

@@ -29,6 +29,8 @@ CREATE TABLE silence (
   ended_at   INTEGER
 ) STRICT;
 
+CREATE INDEX silence_until ON silence (until_at);
+
 CREATE TABLE acknowledgement (
   incident_id  INTEGER PRIMARY KEY,
   given_by     TEXT NOT NULL,

@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import type { Due, Recent } from '#shared/tables/telling.ts';
+import type { Due, Recent } from '../tables/telling.ts';
 
 type Item = Pick<Due, 'id' | 'cause' | 'phase' | 'opened_at' | 'closed_at'>;
 

@@ -3,8 +3,12 @@
  * close it again at once, and none of the hundred is worth waking anybody for. Pure.
  */
 
-import type { Due } from '#shared/tables/telling.ts';
-import { CALMER_ms, FLAPS } from './calm.ts';
+import type { Due } from '../tables/telling.ts';
+
+/** So often within this time is flapping, and then it is over when it has stayed away for so long. */
+export const FLAPS = 3;
+export const FLAPPING_ms = 3_600_000;
+export const CALMER_ms = 600_000;
 
 /** As much as it takes to judge; `times`: how often its cause has been opened of late. */
 export type Item = Pick<Due, 'id' | 'cause' | 'phase' | 'closed_at'> & { times: number };

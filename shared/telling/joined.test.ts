@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Recent } from '#shared/tables/telling.ts';
+import type { Recent } from '../tables/telling.ts';
 import { joined, partOf } from './joined.ts';
 
 const NOW = 1_800_000_000_000;
