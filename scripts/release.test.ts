@@ -17,9 +17,10 @@ import { type TestContext, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { services } from '#shared/manifest.ts';
 import { homeOf, prepareHome } from '#shared/runtime/home.ts';
+import { MANIFEST } from '#shared/runtime/releases.ts';
 import { openStore } from '#shared/store/store.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
-import { MANIFEST, readRelease, unpack } from './host/release.ts';
+import { readRelease, unpack } from './host/release.ts';
 
 /** Makes a release of the sources in `checkout`. */
 function made(checkout: string, folder: string, ...args: string[]): string {

@@ -31,7 +31,8 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '#shared/base/root.ts';
-import { filesOf, MANIFEST, type Release, readRelease, sha256, tryRelease } from './host/release.ts';
+import { MANIFEST } from '#shared/runtime/releases.ts';
+import { filesOf, type Release, readRelease, sha256, tryRelease } from './host/release.ts';
 
 const USAGE = `scripts/release [--tarball] [FOLDER]
 

@@ -43,6 +43,8 @@ export type Service = {
   storeless?: true;
   /** Programs of the machine that it starts as they are, where they are installed. */
   programs?: readonly string[];
+  /** It shows what all have logged. */
+  readsLogs?: true;
   /** It may run as several processes, its workers, on one store (VIGIL_WORKER=1, 2 …). */
   workers?: true;
 };
@@ -176,6 +178,7 @@ export const services: readonly Service[] = [
     quiet_s: 30,
     stop_s: 10,
     pace: 'interactive',
+    readsLogs: true,
   },
   {
     name: 'backup',

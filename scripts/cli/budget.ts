@@ -4,16 +4,16 @@ import type { Command } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { nanousdOf, usd } from '#shared/base/money.ts';
+import { decimal, exact, nanousdOf, usd } from '#shared/base/money.ts';
+import type { Standing } from '#shared/runtime/budgets.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import type { Store } from '#shared/store/store.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
-import type { Standing } from './budgets.ts';
 import { openHouse } from './house.ts';
-import { decimal, exact, raise } from './money.ts';
+import { raise } from './money.ts';
 import { fitted, gauge, table } from './table.ts';
 
 export function budget(program: Command): void {
@@ -51,7 +51,8 @@ Examples:
   vigil budget set calls_per_hour 500`;
 
 async function show(options: { json?: boolean }): Promise<void> {
-  const { allWindows, houseConfig, standings } = await import('./budgets.ts');
+  const { allWindows, standings } = await import('#shared/runtime/budgets.ts');
+  const { houseConfig } = await import('./settings.ts');
   const { home, store } = await openHouse();
   try {
     const now = systemClock.now();
@@ -78,7 +79,7 @@ async function show(options: { json?: boolean }): Promise<void> {
 }
 
 async function drawn(budgets: readonly Standing[], now: number): Promise<string> {
-  const { isCapped, until } = await import('./budgets.ts');
+  const { isCapped, until } = await import('#shared/runtime/budgets.ts');
   const rows = (width: number) =>
     budgets
       .filter(isCapped)
@@ -109,7 +110,8 @@ function callsOf(budgets: readonly Standing[]): string {
 async function add(name: string, nanousd: number, _: unknown, command: Command): Promise<void> {
   const { home, store } = await openHouse();
   try {
-    const { allWindows, houseConfig, isCapped, standings, until } = await import('./budgets.ts');
+    const { allWindows, isCapped, standings, until } = await import('#shared/runtime/budgets.ts');
+    const { houseConfig } = await import('./settings.ts');
     const { budget: set } = houseConfig(home);
     if (name.startsWith('turn:'))
       return await addToTurn(store, name.slice('turn:'.length), nanousd, set.turn_usd);

@@ -2,19 +2,14 @@ import { styleText } from 'node:util';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '#shared/base/clock.ts';
 import { about, grouped } from '#shared/base/count.ts';
-import { usd } from '#shared/base/money.ts';
-import { type Period, type PeriodKind, periodOf } from '#shared/base/period.ts';
-import type { Store } from '#shared/store/store.ts';
-import * as total from '#shared/tables/total.ts';
-import type { Standing } from './budgets.ts';
+import { exact, usd } from '#shared/base/money.ts';
+import { type Period, periodOf } from '#shared/base/period.ts';
+import type { Standing } from '#shared/runtime/budgets.ts';
+import { BY, type By, type Cost, costsBy, inputOf, lastDays, summed } from '#shared/runtime/costs.ts';
 import { openHouse } from './house.ts';
-import { count, exact } from './money.ts';
+import { count } from './money.ts';
 import { bar, fitted, table } from './table.ts';
 
-const BY = ['model', 'task', 'alias', 'key', 'conversation', 'day', 'hour'] as const;
-type By = (typeof BY)[number];
-
-type Row = total.Sums & { name: string };
 type Options = { by: By; today?: boolean; month?: boolean; days?: number; json?: boolean };
 
 export function cost(program: Command): void {
@@ -45,14 +40,15 @@ function days(value: string): number {
 }
 
 async function report(options: Options): Promise<void> {
-  const { houseConfig, houseWindows, standings } = await import('./budgets.ts');
+  const { houseWindows, standings } = await import('#shared/runtime/budgets.ts');
+  const { houseConfig } = await import('./settings.ts');
   const { home, store } = await openHouse();
   try {
     const now = systemClock.now();
     const budgets = await standings(store, houseWindows(houseConfig(home).budget, now));
     const span = spanOf(options, now);
-    const rows = await rowsOf(store, options.by, span);
-    const all = sum('total', rows);
+    const rows = await costsBy(store, options.by, span, now);
+    const all = summed('total', rows);
     if (options.json) {
       process.stdout.write(`${JSON.stringify({ by: options.by, span, rows, total: all, budgets })}\n`);
       return;
@@ -84,57 +80,17 @@ function headline(budgets: readonly Standing[]): string {
 function spanOf({ by, today, month, days }: Options, now: number): Period {
   const day = periodOf('day', now);
   if (days !== undefined && days > 1) {
-    const first = new Date(now);
-    first.setDate(first.getDate() - (days - 1));
-    const { starts_at } = periodOf('day', first.getTime());
-    return { name: `in the last ${days} days`, starts_at, ends_at: day.ends_at };
+    return { name: `in the last ${days} days`, ...lastDays(days, now) };
   }
   if (today || days === 1 || (by === 'hour' && !month)) return { ...day, name: 'today' };
   return { ...periodOf('month', now), name: 'this month' };
 }
 
-/** The dearest first; days and hours as they came, those without a call too. */
-async function rowsOf(store: Store, by: By, span: Period): Promise<Row[]> {
-  if (by !== 'day' && by !== 'hour') {
-    const rows = await store.read(total.by(by, span.starts_at, span.ends_at));
-    return rows.sort((a, b) => b.cost_nanousd - a.cost_nanousd || b.calls - a.calls);
-  }
-  const hours = await store.read(total.by('hour', span.starts_at, span.ends_at));
-  const end = Math.min(span.ends_at, systemClock.now() + 1);
-  return periodsOf(by, span.starts_at, end).map(({ name, starts_at, ends_at }) =>
-    sum(
-      name,
-      hours.filter((hour) => hour.name >= starts_at && hour.name < ends_at),
-    ),
-  );
-}
-
-/** The days or hours of a span. An hour that a clock set back repeats is there twice. */
-function periodsOf(kind: PeriodKind, from_at: number, to_at: number): Period[] {
-  const periods: Period[] = [];
-  for (let at = from_at; at < to_at; at = periodOf(kind, at).ends_at) {
-    const period = periodOf(kind, at);
-    const local = `${periodOf('day', at).name} ${String(new Date(at).getHours()).padStart(2, '0')}:00`;
-    periods.push({ ...period, starts_at: at, name: kind === 'hour' ? local : period.name });
-  }
-  return periods;
-}
-
-function sum(name: string, rows: readonly total.Sums[]): Row {
-  const of = (key: keyof total.Sums) => rows.reduce((so_far, row) => so_far + row[key], 0);
-  // Object.fromEntries forgets the names of its keys.
-  return { name, ...(Object.fromEntries(total.SUMS.map((key) => [key, of(key)])) as total.Sums) };
-}
-
-function inputOf(row: Row): number {
-  return row.input_tokens + row.cache_read_tokens + row.cache_write_5m_tokens + row.cache_write_1h_tokens;
-}
-
-function drawn(by: By, rows: readonly Row[], all: Row): string {
+function drawn(by: By, rows: readonly Cost[], all: Cost): string {
   const most = Math.max(...rows.map((row) => row.cost_nanousd));
   const percent = (part: number, whole: number) => (whole > 0 ? `${Math.round((part / whole) * 100)}%` : '–');
   const columns = [by, '>cost', '>share', '', '>calls', '>tokens in', '>cached', '>out'];
-  const cells = (row: Row, width: number) => [
+  const cells = (row: Cost, width: number) => [
     row.name === '' ? '(none)' : row.name.replace(/\p{Cc}/gu, '?'), // a client may have named it
     usd(row.cost_nanousd),
     percent(row.cost_nanousd, all.cost_nanousd),

@@ -168,7 +168,7 @@ async function restarted(host: Installed | null, home: Home, users: ServiceName[
   if (existsSync(home.stopped)) return;
   const { gate, meantToRun } = await import('../host/gate.ts');
   const { insist } = await import('../host/insist.ts');
-  const { linked } = await import('../host/releases.ts');
+  const { linked } = await import('#shared/runtime/releases.ts');
   const { place, supervisor } = host;
   const meant = await meantToRun(home, supervisor);
   const expected = users.filter((name) => meant.includes(name));

@@ -103,7 +103,8 @@ function given(folder: string): string {
 
 /** The release as a folder: given, unpacked, made of this checkout, or the one that this command is part of. */
 async function releaseFrom(from: string | undefined): Promise<{ folder: string; tidy(): void }> {
-  const { MANIFEST, unpack } = await import('../host/release.ts');
+  const { MANIFEST } = await import('#shared/runtime/releases.ts');
+  const { unpack } = await import('../host/release.ts');
   const path = from === undefined ? root : resolve(from);
   if (!existsSync(path)) {
     throw new Misconfigured(`install: there is no ${path}`, 'name the folder of a release, or its tarball');

@@ -3,12 +3,12 @@ import { newAccessKey } from '#shared/base/access.ts';
 import { systemClock } from '#shared/base/clock.ts';
 import { grouped } from '#shared/base/count.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
-import { usd } from '#shared/base/money.ts';
+import { exact, usd } from '#shared/base/money.ts';
 import { periodOf } from '#shared/base/period.ts';
 import * as accessKey from '#shared/tables/access_key.ts';
 import * as total from '#shared/tables/total.ts';
 import { openHouse } from './house.ts';
-import { count, exact, limit } from './money.ts';
+import { count, limit } from './money.ts';
 import { table } from './table.ts';
 
 type Limits = {
@@ -74,7 +74,7 @@ function words(value: string): string[] {
 
 /** What a client needs goes to standard output, two lines that a shell or an .env file takes; the words do not. */
 async function add(called: string, limits: Limits): Promise<void> {
-  const { houseConfig } = await import('./budgets.ts');
+  const { houseConfig } = await import('./settings.ts');
   const { Fenced } = await import('#shared/store/store.ts');
   const { PRESET_ALIASES } = await import('#shared/base/models.ts');
   const { home, store } = await openHouse();

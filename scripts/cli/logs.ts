@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { sleep } from '#shared/base/clock.ts';
 import { codeOf, messageOf } from '#shared/base/errors.ts';
 import type { Level } from '#shared/base/log.ts';
+import { filterOf, LEVELS, openLogs } from '#shared/base/logs.ts';
 import type { ServiceName } from '#shared/manifest.ts';
 import { homeOf } from '#shared/runtime/home.ts';
 import { NotPermitted, sudo } from '../host/permit.ts';
@@ -20,7 +21,6 @@ type Options = {
   json?: boolean;
 };
 
-const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 const LOOK_ms = 200;
 
 export function logs(program: Command): void {
@@ -42,7 +42,6 @@ export function logs(program: Command): void {
 }
 
 async function show(names: ServiceName[], options: Options): Promise<void> {
-  const { openLogs } = await import('../host/logs.ts');
   const wants = filterOf(options);
   const most = options.lines ?? (options.since === undefined && options.id === undefined ? 100 : Infinity);
   const print = (line: string) =>
@@ -70,19 +69,6 @@ function refused(error: unknown): never {
 }
 
 const iso = (at: number) => new Date(at).toISOString();
-
-/** Which lines are wanted. What is no JSON is none of ours. */
-export function filterOf({ id, level }: Pick<Options, 'id' | 'level'>): (line: string) => boolean {
-  const levels = LEVELS.slice(LEVELS.indexOf(level));
-  return (line) => {
-    const said = /^\{"level":"(\w+)"/.exec(line)?.[1];
-    if (!levels.some((name) => name === said)) return false;
-    if (id === undefined) return true;
-    if (!line.includes(id)) return false;
-    // Of an id its beginning will do, as elsewhere; the words of a message are none.
-    return Object.values(JSON.parse(line)).some((value) => String(value).startsWith(id));
-  };
-}
 
 /** `2026-08-01 14:03:22.120 warn  telegram  poll.failed attempt=3 error="…"`, in local time. */
 export function human(values: Record<string, unknown>): string {

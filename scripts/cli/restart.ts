@@ -42,7 +42,7 @@ async function restartInstalled(host: Installed, named: ServiceName[]): Promise<
   const began = performance.now();
   const { gate, meantToRun } = await import('../host/gate.ts');
   const { insist } = await import('../host/insist.ts');
-  const { linked } = await import('../host/releases.ts');
+  const { linked } = await import('#shared/runtime/releases.ts');
   const { place, supervisor } = host;
   const names = named.length > 0 ? named : await meantToRun(place.home, supervisor);
   await insist({ home: place.home, supervisor }, supervisor.restart(names), PATIENCE_ms);

@@ -69,7 +69,7 @@ async function run(options: Options): Promise<void> {
   const { handOver, placeHere } = await import('./installed.ts');
   const place = placeHere();
   if (await handOver(place)) return;
-  const { MANIFEST } = await import('../host/release.ts');
+  const { MANIFEST } = await import('#shared/runtime/releases.ts');
   // What is written into a release makes another one of it.
   if (!place && existsSync(join(root, MANIFEST)) && !process.env.VIGIL_HOME) {
     throw new Misconfigured(

@@ -28,6 +28,24 @@ async function readyIn(box: Box, version: string): Promise<string[]> {
 /** How many processes there are of Vigil's users. */
 const PROCESSES = `ps -eo user:32= | grep -c '^vigil' || true`;
 
+/** Somebody in a browser: in by a link, to the button, and there until the page tells how it went. */
+const ASK = `(async () => {
+  const { execFileSync } = require('node:child_process');
+  const link = new URL(execFileSync('vigil', ['console'], { encoding: 'utf8' }).trim());
+  const { origin } = link;
+  const post = (path, fields, cookie = '') =>
+    fetch(origin + path, { method: 'POST', redirect: 'manual', headers: { origin, cookie }, body: new URLSearchParams(fields) });
+  const entered = await post('/login', { link: link.searchParams.get('link') });
+  const cookie = entered.headers.get('set-cookie').split(';')[0];
+  const path = entered.headers.get('location') + 'releases';
+  const asked = await post(path + '/do/rollback', { version: process.argv[2] }, cookie);
+  if (asked.status !== 303) throw new Error('asked: ' + asked.status);
+  for (const end = Date.now() + 90000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    const page = await fetch(origin + path, { headers: { cookie } }).then((answer) => answer.text(), () => '');
+    if (/done in|ended after/.test(page) || Date.now() > end) return console.log(page);
+  }
+})();`;
+
 describe('a machine with Vigil on it', { skip: noBox }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'vigil-'));
   const ends: (() => Promise<void>)[] = [];
@@ -110,6 +128,19 @@ describe('a machine with Vigil on it', { skip: noBox }, () => {
     );
     const refused = await box.exec(`su nobody -s /bin/sh -c 'vigil upgrade /mnt/releases/${GOOD}'`);
     assert.equal(refused.code, 77);
+  });
+
+  test('the console goes back to the release before, and shows how long it took', async (t) => {
+    await box.must(`vigil upgrade /mnt/releases/${GOOD}`);
+    const page = await box.must(`cat >/tmp/ask.cjs <<'END'\n${ASK}\nEND
+      /opt/vigil/current/bin/node /tmp/ask.cjs ${first}`);
+    const [, took = ''] = /pill good">done in ([^<]+)<[\s\S]*? runs</.exec(page) ?? [];
+    t.diagnostic(took);
+    assert.match(took, /^\d+(\.\d)? m?s$/, page);
+    assert.deepEqual(await readyIn(box, first), running);
+    assert.equal(await box.must('readlink /opt/vigil/current'), `releases/${first}`);
+    assert.equal(await box.must('systemctl is-active vigil-rollback.path'), 'active');
+    assert.equal(await box.must('systemctl show -P Result vigil-rollback.service'), 'success');
   });
 
   test('what cannot work is refused before anything is touched', async () => {

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Late } from '../host/gate.ts';
 import type { Outcome } from '../host/switch.ts';
 import { demandInstalled, demandRights, since, stopwatch } from './host.ts';
@@ -28,10 +28,16 @@ export function rollback(program: Command): void {
     .description('Go back to the release before, or to another that is still here.')
     .argument('[version]', 'as in vigil releases')
     .option('--far', 'also when the store goes back by more than an hour')
-    .action(async (version: string | undefined, options: { far?: boolean }) => {
+    .addOption(new Option('--asked', 'the one that the console asks for').hideHelp())
+    .action(async (version: string | undefined, options: { far?: boolean; asked?: boolean }) => {
       const host = demandInstalled('rollback', 'here, git checkout goes back to other sources');
       demandRights(host, 'a rollback');
       const began = performance.now();
+      if (options.asked) {
+        const { answerAsked, rest } = await import('../host/asked.ts');
+        await answerAsked({ ...host, say: stopwatch() });
+        return rest();
+      }
       const { rollback } = await import('../host/switch.ts');
       report('rollback', await rollback({ ...host, say: stopwatch() }, version, options.far), began);
     });
@@ -66,11 +72,16 @@ export function releases(program: Command): void {
     .option('--json', 'print them for a program')
     .action(async (options: { json?: boolean }) => {
       const { place } = demandInstalled('releases', 'here, git log shows what there is');
-      const { linked, releasesOf } = await import('../host/releases.ts');
+      const { linked, releasesOf } = await import('#shared/runtime/releases.ts');
+      const { bytesIn } = await import('../host/releases.ts');
       const [current, previous] = [linked(place, 'current'), linked(place, 'previous')];
       const roleOf = (version: string) =>
         version === current ? 'current' : version === previous ? 'previous' : '';
-      const rows = releasesOf(place).map((release) => ({ ...release, role: roleOf(release.version) }));
+      const rows = releasesOf(place).map((release) => ({
+        ...release,
+        bytes: bytesIn(release.path),
+        role: roleOf(release.version),
+      }));
       if (options.json) {
         process.stdout.write(`${JSON.stringify(rows)}\n`);
         return;

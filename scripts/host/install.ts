@@ -21,6 +21,7 @@ import { Misconfigured } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { checkConfig } from '#shared/runtime/config.ts';
 import type { Home } from '#shared/runtime/home.ts';
+import { linked } from '#shared/runtime/releases.ts';
 import { sections } from '../sections.ts';
 import { GROUP, makeAccounts, makeFolders, membership } from './accounts.ts';
 import { adoptable, adoption, bytesOf, demandQuiet } from './adopt.ts';
@@ -30,7 +31,7 @@ import { access, folder, type Owner, putFile, ROOT, removeEmpty } from './owner.
 import type { Place } from './place.ts';
 import * as preflight from './preflight.ts';
 import { type Release, readRelease, tryRelease, unpack } from './release.ts';
-import { isWhole, linked, partOf, pathOf, point, settle, tidy } from './releases.ts';
+import { isWhole, partOf, pathOf, point, settle, tidy } from './releases.ts';
 import { carryOut, type Step, wantsRestart } from './step.ts';
 import { unitChanges } from './units.ts';
 

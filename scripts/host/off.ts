@@ -8,11 +8,12 @@ import { dirname } from 'node:path';
 import { codeOf, Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { services } from '#shared/manifest.ts';
 import { type Home, lockOf } from '#shared/runtime/home.ts';
+import { linked } from '#shared/runtime/releases.ts';
 import { isLocked } from '#shared/store/liveness.ts';
 import { gate, meantToRun, type Verdict } from './gate.ts';
 import { insist } from './insist.ts';
 import type { Place } from './place.ts';
-import { flush, linked } from './releases.ts';
+import { flush } from './releases.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** @returns what is still alive, in words; nothing when all is off */

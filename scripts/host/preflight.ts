@@ -7,12 +7,12 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { schemaOf } from '#shared/runtime/releases.ts';
 import { schemaIn } from '#shared/store/offline.ts';
 import { FILE } from '#shared/store/store.ts';
 import { demandRoot } from './permit.ts';
 import type { Place } from './place.ts';
 import type { Release } from './release.ts';
-import { schemaOf } from './releases.ts';
 
 /** Room for logs, the store's growth, and whatever else writes to that disk. */
 const MARGIN_bytes = 200 * 2 ** 20;

@@ -8,8 +8,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
-
-export const MANIFEST = 'MANIFEST.sha256';
+import { MANIFEST } from '#shared/runtime/releases.ts';
 
 export type Release = { folder: string; version: string; bytes: number };
 

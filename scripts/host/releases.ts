@@ -1,7 +1,4 @@
-/**
- * The releases on this machine: `<prefix>/releases/<version>`, each whole under its name and never written to
- * afterwards; `current` is the one that runs, `previous` the one to go back to. Whatever is not whole has another name.
- */
+/** Putting releases where they belong, pointing at one, and removing those that nobody needs (see shared/runtime/releases.ts). */
 
 import {
   closeSync,
@@ -10,29 +7,18 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readlinkSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Misconfigured } from '#shared/base/errors.ts';
+import { linked, releasesOf } from '#shared/runtime/releases.ts';
 import type { Place } from './place.ts';
-import { filesOf, MANIFEST, readRelease } from './release.ts';
-
-export type Installed = {
-  version: string;
-  path: string;
-  bytes: number;
-  installed_at: number;
-  /** The schema of the store that it speaks. */
-  schema: number;
-};
+import { filesOf, readRelease } from './release.ts';
 
 /** So many stay: what runs, what can be gone back to, and one more. */
 const KEPT = 3;
-const VERSION = /^\d+\.\d+\.\d+(-[\w.-]+)?$/;
 
 export function pathOf(place: Place, version: string): string {
   return join(place.prefix, 'releases', version);
@@ -41,27 +27,6 @@ export function pathOf(place: Place, version: string): string {
 /** Where a release lies until it is whole. */
 export function partOf(place: Place): string {
   return pathOf(place, 'incoming.tmp');
-}
-
-/** Newest first. */
-export function releasesOf(place: Place): Installed[] {
-  const folder = join(place.prefix, 'releases');
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => VERSION.test(name) && !/\.(tmp|gone)$/.test(name))
-    .map((version) => {
-      const path = join(folder, version);
-      const manifest = statSync(join(path, MANIFEST), { throwIfNoEntry: false });
-      const installed_at = Math.round((manifest ?? statSync(path)).ctimeMs);
-      return { version, path, installed_at, bytes: bytesIn(path), schema: schemaOf(path) };
-    })
-    .sort((a, b) => b.installed_at - a.installed_at);
-}
-
-/** The version that a link points at; null where there is none. */
-export function linked(place: Place, link: 'current' | 'previous'): string | null {
-  const path = join(place.prefix, link);
-  return lstatSync(path, { throwIfNoEntry: false }) ? basename(readlinkSync(path)) : null;
 }
 
 /** Points the link at a release in one step: there is never a moment without it. */
@@ -77,13 +42,6 @@ export function point(place: Place, link: 'current' | 'previous', version: strin
   symlinkSync(join('releases', version), next);
   renameSync(next, path);
   flush(place.prefix);
-}
-
-/** The last migration that a release carries. */
-export function schemaOf(release: string): number {
-  const folder = join(release, 'shared', 'store', 'migrations');
-  const files = existsSync(folder) ? readdirSync(folder) : [];
-  return Math.max(0, ...files.map((file) => Number.parseInt(file, 10) || 0));
 }
 
 export function bytesIn(folder: string): number {

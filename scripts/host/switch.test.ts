@@ -20,11 +20,13 @@ import { Misconfigured } from '#shared/base/errors.ts';
 import { root } from '#shared/base/root.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { homeOf } from '#shared/runtime/home.ts';
+import { answerOf, lastAnswer, linked, releasesOf } from '#shared/runtime/releases.ts';
+import { askedIn, askForRollback } from '#shared/runtime/rollback.ts';
 import { scratch } from '#shared/testing/scratch.ts';
+import { answerAsked } from './asked.ts';
 import { unfinished } from './journal.ts';
 import type { Place } from './place.ts';
 import { filesOf, sha256 } from './release.ts';
-import { linked, releasesOf } from './releases.ts';
 import type { Standing, Supervisor } from './supervisor.ts';
 import { keptStores, losses, resumption, rollback, upgrade } from './switch.ts';
 
@@ -84,6 +86,7 @@ function makeRelease(
   put('vigil.js', of.program ?? PROGRAM);
   put('migrate.cjs', MIGRATE);
   put('systemd/vigil-core.service', `of ${version}`);
+  put('systemd/vigil-rollback.service', '');
   for (const [i, sql] of [FIRST, ...(of.migrations ?? [])].entries()) {
     put(`shared/store/migrations/000${i + 1}.sql`, sql);
   }
@@ -281,6 +284,81 @@ test('back by hand and forth again: the links change places, and the store is to
   await rollback(host, OLD);
   assert.deepEqual(ask('PRAGMA user_version'), [1]);
   assert.deepEqual(ask('SELECT text FROM note'), ['kept']);
+});
+
+/** As if the last were of another hour. */
+function forget(place: Place): void {
+  const last = lastAnswer(place);
+  writeFileSync(answerOf(place), JSON.stringify({ ...last, began_at: 0 }));
+}
+
+test('a rollback that is asked for by a file is done once, and told with its time', async (t) => {
+  const { folder, place, host, ask } = await house(t);
+  await upgrade(host, makeRelease(folder, NEW));
+  assert.equal(await answerAsked(host), null, 'nothing is asked for');
+  askForRollback(place.home, place, OLD);
+  const answered = await answerAsked(host);
+  assert.deepEqual(
+    { ...answered, began_at: 0, took_ms: 0 },
+    { from: NEW, to: OLD, began_at: 0, took_ms: 0, said: `${OLD} runs`, well: true },
+  );
+  assert.ok((answered?.took_ms ?? 0) > 0);
+  assert.deepEqual(lastAnswer(place), answered);
+  assert.deepEqual(ask('SELECT DISTINCT version FROM heartbeat'), [OLD]);
+  assert.deepEqual(askedIn(place.home), []);
+  assert.equal(await answerAsked(host), null);
+});
+
+test('nobody keeps the house going to and fro: one that follows at once is left out', async (t) => {
+  const { folder, place, host, said } = await house(t);
+  await upgrade(host, makeRelease(folder, NEW));
+  askForRollback(place.home, place, OLD);
+  await answerAsked(host);
+  askForRollback(place.home, place, NEW);
+  assert.equal(await answerAsked(host), null);
+  assert.equal(linked(place, 'current'), OLD);
+  assert.match(said.join('\n'), /this one is left out/);
+  forget(place);
+  askForRollback(place.home, place, NEW);
+  await answerAsked(host);
+  assert.equal(linked(place, 'current'), NEW);
+});
+
+test('of a request the name alone is read, and only a release that is here can be meant', async (t) => {
+  const { folder, place, host } = await house(t);
+  await upgrade(host, makeRelease(folder, NEW));
+  const { rollbacks } = place.home;
+  mkdirSync(join(rollbacks, `${OLD}.d`, 'full'), { recursive: true });
+  const diary = join(folder, 'diary');
+  writeFileSync(diary, 'hers');
+  symlinkSync(diary, join(rollbacks, OLD));
+  for (const name of ['9.9.9', 'current', '..x', `${OLD}.tmp`, `${OLD};reboot`])
+    writeFileSync(join(rollbacks, name), OLD);
+  assert.equal(await answerAsked(host), null);
+  assert.equal(linked(place, 'current'), NEW);
+  assert.equal(readFileSync(diary, 'utf8'), 'hers');
+  assert.deepEqual(readdirSync(rollbacks), [`${OLD}.d`], 'somebody’s own folder stays, and asks nothing');
+});
+
+test('a rollback that is refused, or hurts, is told so', async (t) => {
+  const { folder, place, host } = await house(t);
+  await upgrade(host, makeRelease(folder, NEW));
+  const unit = join(place.prefix, 'releases', OLD, 'systemd', 'vigil-rollback.service');
+  rmSync(unit);
+  askForRollback(place.home, place, OLD);
+  const refused = await answerAsked(host);
+  assert.equal(refused?.well, false);
+  assert.match(refused?.said ?? '', /does not know this way[\s\S]+vigil rollback 1\.0\.0-aaaaaaaa/);
+  assert.equal(linked(place, 'current'), NEW);
+
+  forget(place);
+  writeFileSync(unit, '');
+  const program = join(place.prefix, 'releases', OLD, 'package.json');
+  writeFileSync(program, JSON.stringify({ version: OLD, broken: ['tools'] }));
+  askForRollback(place.home, place, OLD);
+  const hurt = await answerAsked(host);
+  assert.equal(hurt?.well, false);
+  assert.match(hurt?.said ?? '', /^1\.0\.0-aaaaaaaa runs; tools is not ready: /);
 });
 
 test('a store that is more than an hour old is put back only when that is said', async (t) => {

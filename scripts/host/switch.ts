@@ -18,6 +18,7 @@ import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { type ServiceName, services } from '#shared/manifest.ts';
 import { lockOf } from '#shared/runtime/home.ts';
+import { linked, releasesOf, schemaOf } from '#shared/runtime/releases.ts';
 import { tryLock } from '#shared/store/liveness.ts';
 import { type Findings, findingsIn, schemaIn } from '#shared/store/offline.ts';
 import { removeKept } from '#shared/store/snapshot.ts';
@@ -30,18 +31,7 @@ import { keepStore, restoreStore } from './keep.ts';
 import { removeEmpty } from './owner.ts';
 import type { Place } from './place.ts';
 import { readRelease, tryRelease, unpack } from './release.ts';
-import {
-  bytesIn,
-  linked,
-  partOf,
-  pathOf,
-  point,
-  releasesOf,
-  schemaOf,
-  settle,
-  sweep,
-  tidy,
-} from './releases.ts';
+import { bytesIn, partOf, pathOf, point, settle, sweep, tidy } from './releases.ts';
 import { carryOut } from './step.ts';
 import type { Supervisor } from './supervisor.ts';
 

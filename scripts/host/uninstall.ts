@@ -33,9 +33,15 @@ export async function uninstall(options: Uninstalling): Promise<number> {
 function uninstallSteps({ place, purge }: Uninstalling): Step[] {
   const { prefix, home, command } = place;
   const system = place.profile === 'system';
-  const parts = ['current', 'previous', 'releases', 'snapshots', 'runtime', 'upgrade.json'].map((name) =>
-    join(prefix, name),
-  );
+  const parts = [
+    'current',
+    'previous',
+    'releases',
+    'snapshots',
+    'runtime',
+    'upgrade.json',
+    'rollback.json',
+  ].map((name) => join(prefix, name));
   const data = system ? [dirname(home.config), home.state, home.logs] : [prefix];
   return [
     {

@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { filesOf, MANIFEST, sha256 } from './release.ts';
+import { MANIFEST } from '#shared/runtime/releases.ts';
+import { filesOf, sha256 } from './release.ts';
 
 /**
  * @param files null: it has no such file

@@ -129,6 +129,7 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
           state: ['write', '/var/lib/vigil'],
           log: ['write', own],
           'the log of another': ['list', '/var/log/vigil/router'],
+          'the wish for a rollback': ['write', '/run/vigil/rollback'],
           'the release': ['write', '/opt/vigil'],
           'the config': ['write', '/etc/vigil'],
           'the secrets': ['list', '/etc/vigil/credentials'],
@@ -145,7 +146,8 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
         {
           state: 'yes',
           log: 'yes',
-          'the log of another': 'EACCES',
+          'the log of another': 'ENOENT',
+          'the wish for a rollback': 'EACCES',
           'the release': 'EACCES',
           'the config': 'EROFS',
           'the secrets': 'EACCES',
@@ -196,6 +198,27 @@ test('the units of the machine hold what they promise', { skip: noBox, timeout: 
         'the whole /proc': 'EACCES',
         'the release': 'EROFS',
         'a shell': 'yes',
+      },
+    );
+  });
+
+  await t.test('console reads what all have logged, and nobody else may ask for a rollback', async () => {
+    assert.deepEqual(
+      await probe(box, machine, 'console', {
+        log: ['write', '/var/log/vigil/console'],
+        'the logs of others': ['read', '/var/log/vigil/core/core.1.log'],
+        'the log of another': ['write', '/var/log/vigil/core'],
+        'the wish for a rollback': ['write', '/run/vigil/rollback'],
+        'the release': ['write', '/opt/vigil'],
+        'a shell': ['run', '/bin/sh'],
+      }),
+      {
+        log: 'yes',
+        'the logs of others': 'yes',
+        'the log of another': 'EROFS',
+        'the wish for a rollback': 'yes',
+        'the release': 'EACCES',
+        'a shell': 'EACCES',
       },
     );
   });

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { NANO } from '#shared/base/money.ts';
 import { periodOf } from '#shared/base/period.ts';
+import type { Budget } from '#shared/runtime/budgets.ts';
 import { openStore } from '#shared/store/store.ts';
 import type { AccessKey } from '#shared/tables/access_key.ts';
 import * as allowance from '#shared/tables/allowance.ts';
 import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
 import { scratch } from '#shared/testing/scratch.ts';
-import { alerts, type Budget, type Caller, refusal, windowsOf } from './budget.ts';
+import { alerts, type Caller, refusal, windowsOf } from './budget.ts';
 
 const NOW = new Date(2026, 10, 22, 14, 30).getTime();
 const budget: Budget = {

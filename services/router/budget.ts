@@ -4,9 +4,8 @@
  */
 
 import { NANO, nanousdOf, usd } from '#shared/base/money.ts';
-import { type PeriodKind, periodOf } from '#shared/base/period.ts';
 import { ApiError } from '#shared/messages/error.ts';
-import type { Shared } from '#shared/runtime/config.ts';
+import { type Budget, commonWindows, keyWindows, unaskedWindow, windowOf } from '#shared/runtime/budgets.ts';
 import type { Store } from '#shared/store/store.ts';
 import { Fenced } from '#shared/store/store.ts';
 import type { AccessKey } from '#shared/tables/access_key.ts';
@@ -14,8 +13,6 @@ import * as incident from '#shared/tables/incident.ts';
 import * as spend from '#shared/tables/spend.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Step } from './replay.ts';
-
-export type Budget = Shared['budget'];
 
 /** Who asks: a service of the suite, or a client with its key. */
 export type Caller = {
@@ -37,37 +34,15 @@ const OWN = 'own ';
 
 /** Every window that a call of this caller counts in. */
 export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Window[] {
-  const window = (
-    budgetName: string,
-    kind: PeriodKind,
-    limit_nanousd: number | null,
-    calls?: number | null,
-  ) => {
-    const { starts_at, ends_at } = periodOf(kind, now);
-    return {
-      id: spend.windowId(budgetName, kind, now),
-      budget: budgetName,
-      starts_at,
-      ends_at,
-      limit_nanousd,
-      limit_calls: calls ?? null,
-    };
-  };
-  const windows: spend.Window[] = [
-    window('hour', 'hour', nanousdOf(budget.hour_usd), budget.calls_per_hour),
-    window('day', 'day', nanousdOf(budget.day_usd)),
-    window('month', 'month', nanousdOf(budget.month_usd)),
-  ];
-  if (budget.alert_usd > 0) windows.push(window('alert', 'day', null));
-  if (caller.unasked) {
-    windows.push(
-      window('unasked', 'day', Math.floor((nanousdOf(budget.day_usd) * budget.unasked_percent) / 100)),
-    );
-  }
-  if (caller.day_nanousd !== null) windows.push(window(`${OWN}${caller.name}`, 'day', caller.day_nanousd));
-  if (caller.turn_id !== null) {
+  const { key, turn_id, day_nanousd } = caller;
+  const windows = commonWindows(budget, now);
+  if (budget.alert_usd > 0) windows.push(windowOf('alert', 'day', now, { nanousd: null }));
+  if (caller.unasked) windows.push(unaskedWindow(budget, now));
+  if (day_nanousd !== null)
+    windows.push(windowOf(`${OWN}${caller.name}`, 'day', now, { nanousd: day_nanousd }));
+  if (turn_id !== null) {
     windows.push({
-      id: `turn ${caller.turn_id}`,
+      id: `turn ${turn_id}`,
       budget: 'turn',
       starts_at: now,
       ends_at: null,
@@ -75,13 +50,7 @@ export function windowsOf(budget: Budget, caller: Caller, now: number): spend.Wi
       limit_calls: null,
     });
   }
-  const { key } = caller;
-  if (key && (key.hour_nanousd !== null || key.calls_per_hour !== null)) {
-    windows.push(window(`key ${key.name} hour`, 'hour', key.hour_nanousd, key.calls_per_hour));
-  }
-  if (key && key.day_nanousd !== null) windows.push(window(`key ${key.name} day`, 'day', key.day_nanousd));
-  if (key && key.month_nanousd !== null)
-    windows.push(window(`key ${key.name} month`, 'month', key.month_nanousd));
+  if (key) windows.push(...keyWindows(key, now));
   return windows;
 }
 

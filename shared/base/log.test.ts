@@ -261,6 +261,17 @@ for (const umask of [0, 0o777]) {
   });
 }
 
+test('where the group may read, it may not write, and others may nothing', async (t) => {
+  const directory = temporaryFolder(t);
+  const folder = join(directory, 'core');
+  const log = await open(directory, { size_bytes: SMALL_BYTES, group: true });
+  for (let n = 0; n < 1000; n++) log.info('line.written', { n });
+  await log.close();
+  assert.equal(statSync(folder).mode & 0o777, 0o750);
+  assert.ok(filesOf(folder).length > 1);
+  for (const { path } of filesOf(folder)) assert.equal(statSync(path).mode & 0o777, 0o640);
+});
+
 test('what was open to all is closed at the next start', async (t) => {
   const directory = temporaryFolder(t);
   const folder = join(directory, 'core');

@@ -54,6 +54,8 @@ export type LogOptions = {
   days?: number;
   /** How soon files that could not be written are tried again. */
   retry_ms?: number;
+  /** Whoever is in the folder's group may read. */
+  group?: boolean;
   scrub?: Scrub;
   /** Warnings and worse also go to stderr, in this form. That the log itself fails is told there in any case. */
   console?: 'human' | 'json' | 'off';
@@ -83,6 +85,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     files: options.files ?? 5,
     days: options.days ?? 14,
     retry_ms: options.retry_ms ?? 5000,
+    group: options.group ?? false,
     onFailure: (error) =>
       tell(
         scrub(`${service}: the log in ${folder} cannot be written, lines are dropped: ${messageOf(error)}\n`),

@@ -53,6 +53,8 @@ export type LogFileOptions = {
   files: number;
   days: number;
   retry_ms: number;
+  /** Whoever is in the folder's group may read. */
+  group?: boolean;
   /** Told once when writing begins to fail. */
   onFailure: (error: unknown) => void;
   /** Told when writing works again: the place to log how many lines are missing. */
@@ -61,6 +63,7 @@ export type LogFileOptions = {
 
 export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
   const { folder, name, size_bytes, files, days, retry_ms, onFailure, onRecovery } = options;
+  const mode = options.group ? { folder: 0o750, file: 0o640 } : { folder: 0o700, file: 0o600 };
   const full_bytes = size_bytes - LONGEST_LINE_BYTES;
   if (full_bytes < LONGEST_LINE_BYTES || files < 1) {
     throw new RangeError(
@@ -98,11 +101,11 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
   /** Leaves the folder and its files private, and the newest file ready for one more line. */
   function prepare(): void {
     mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
-    if (!existsSync(folder)) mkdirSync(folder, 0o700); // alone: a recursive mkdir calls every failure ENOENT
-    chmodSync(folder, 0o700);
+    if (!existsSync(folder)) mkdirSync(folder, mode.folder); // alone: a recursive mkdir calls every failure ENOENT
+    chmodSync(folder, mode.folder);
     const newest = prune().at(-1) ?? 1;
     const newest_bytes = statSync(pathOf(newest), { throwIfNoEntry: false })?.size ?? 0;
-    const fd = openSync(pathOf(newest_bytes < full_bytes ? newest : newest + 1), 'a+', 0o600);
+    const fd = openSync(pathOf(newest_bytes < full_bytes ? newest : newest + 1), 'a+', mode.file);
     try {
       // A line torn by a full disk or a power cut must not spoil the next one.
       const { size } = fstatSync(fd);
@@ -112,7 +115,7 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
     } finally {
       closeSync(fd);
     }
-    for (const number of prune()) chmodSync(pathOf(number), 0o600);
+    for (const number of prune()) chmodSync(pathOf(number), mode.file);
   }
 
   async function open(): Promise<void> {
@@ -122,7 +125,7 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
         file: join(folder, name),
         size: `${full_bytes}b`,
         sync: true,
-        mode: 0o600,
+        mode: mode.file,
         retryEAGAIN: () => false, // it would sleep
       });
       opened.on('error', (error) => {
@@ -157,7 +160,7 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
     current.emit('drain'); // begins the next file
     current.emit('ready'); // closes the one before: until then even a removed file fills the disk
     if (current !== stream) return;
-    tidy(() => fchmodSync(current.fd, 0o600));
+    tidy(() => fchmodSync(current.fd, mode.file));
   }
 
   function tidy(first: () => void = () => {}): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NANO, usd } from './money.ts';
+import { exact, NANO, usd } from './money.ts';
 
 for (const [nanousd, said] of [
   [0, '$0.00'],
@@ -25,4 +25,14 @@ test('no amount but nothing is shown as nothing', () => {
   for (let nanousd = 1; nanousd < NANO; nanousd = Math.ceil(nanousd * 1.7)) {
     assert.ok(Number(usd(nanousd).slice(1)) > 0, String(nanousd));
   }
+});
+
+test('a limit is shown to its last digit', () => {
+  assert.deepEqual([0, 3e9, 1, 2_500_000_001, 1e15].map(exact), [
+    '$0.00',
+    '$3.00',
+    '$0.000000001',
+    '$2.500000001',
+    '$1,000,000.00',
+  ]);
 });

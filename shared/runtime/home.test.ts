@@ -25,6 +25,7 @@ test('everything lies below VIGIL_HOME, and below .vigil/ of the checkout withou
     persona: '/srv/v/state/persona.md',
     backups: '/srv/v/state/backups',
     restarts: '/srv/v/state/restart',
+    rollbacks: '/srv/v/state/rollback',
   });
   assert.equal(homeOf({}).directory, join(root, '.vigil'));
   assert.equal(homeOf({ VIGIL_HOME: '' }).directory, join(root, '.vigil'));

@@ -45,6 +45,8 @@ export type Home = {
   backups: string;
   /** A file named for a service asks whoever supervises it to restart it; what stands in it is the reason. */
   restarts: string;
+  /** A file named for a release asks to go back to it. For the machine's own, the console alone may put it there. */
+  rollbacks: string;
 };
 
 type Environment = { readonly [name: string]: string | undefined };
@@ -55,6 +57,7 @@ export const SYSTEM = {
   config: '/etc/vigil',
   state: '/var/lib/vigil',
   logs: '/var/log/vigil',
+  rollbacks: '/run/vigil/rollback',
 } as const;
 
 export function homeOf(env: Environment = process.env, from: string = root): Home {
@@ -78,6 +81,7 @@ export function homeOf(env: Environment = process.env, from: string = root): Hom
     persona: join(state, 'persona.md'),
     backups: join(state, 'backups'),
     restarts: join(state, 'restart'),
+    rollbacks: system ? SYSTEM.rollbacks : join(state, 'rollback'),
   };
 }
 

@@ -18,7 +18,7 @@ import { defaultConfig, readConfig } from './config.ts';
 import { type Context, contextOf } from './context.ts';
 import { noting } from './faults.ts';
 import { type Halt, watchHalt } from './halt.ts';
-import { demandOn, type Home, lockOf, roleOf } from './home.ts';
+import { demandOn, type Home, lockOf, roleOf, umaskOf } from './home.ts';
 import type { Notify } from './notify.ts';
 import { type Pulse, startPulse } from './pulse.ts';
 import type { Section } from './setting.ts';
@@ -135,6 +135,8 @@ async function live<S extends Section>(
       size_bytes: config.shared.log.size_mb * 2 ** 20,
       files: config.shared.log.files,
       days: config.shared.log.days,
+      // As the store is: what they say of it is no more than what is in it.
+      group: umaskOf(home) === 0o007,
       scrub,
       console: options.console ?? 'off',
     }),

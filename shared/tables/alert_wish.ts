@@ -52,3 +52,11 @@ export function handled(id: number, outcome: string, now: number): Op {
     expect: 1,
   };
 }
+
+export function latest(most: number): Query<Wish> {
+  return {
+    verb: 'alert_wish.latest',
+    sql: 'SELECT * FROM alert_wish WHERE id > (SELECT max(id) FROM alert_wish) - ? ORDER BY id DESC',
+    args: [most],
+  };
+}

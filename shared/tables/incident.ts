@@ -69,6 +69,16 @@ export const ongoing: Query<Incident> = {
   args: [],
 };
 
+/** Those that are over, the latest first. */
+export function over(most: number): Query<Incident> {
+  return {
+    verb: 'incident.over',
+    sql: `SELECT * FROM incident INDEXED BY incident_closed WHERE closed_at IS NOT NULL AND closed_at > 0
+          ORDER BY closed_at DESC LIMIT ?`,
+    args: [most],
+  };
+}
+
 export function of(id: number): Query<Incident> {
   return { verb: 'incident.of', sql: 'SELECT * FROM incident WHERE id = ?', args: [id] };
 }

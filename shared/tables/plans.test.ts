@@ -140,6 +140,8 @@ const [anError, itsCount] = error.record(
 );
 
 const verbs: (Op | Query<unknown>)[] = [
+  alert.resolved(1),
+  alert_wish.latest(1),
   answer_check.next,
   answer_check.ask('t', 's', 1),
   answer_check.end({ turn_id: 't', step: 's' }, { state: 'failed', problem: '', now: 1 }),
@@ -383,6 +385,7 @@ const verbs: (Op | Query<unknown>)[] = [
   task.ofConversation('c', 5),
   task.change(aTask, { state: 'paused' }, 1),
   incident.ongoing,
+  incident.over(1),
   incident.close('c', 's', 1),
   inbound.overdue(1),
   inbound.lastCanary,

@@ -13,6 +13,7 @@ describe('systemd units', () => {
   it('every key is given once, but for those that are lists', () => {
     const lists = [
       ...[
+        'BindPaths',
         'BindReadOnlyPaths',
         'ConditionPathExists',
         'Environment',
@@ -57,7 +58,7 @@ describe('systemd units', () => {
   it('a service that starts programs may do what a sandbox is made with, and no other may', () => {
     const keysOf = (service: Service) =>
       unitOf(service).match(
-        /^(RestrictNamespaces|NoExecPaths|OOMPolicy|AssertPathExists|BindPaths|SystemCallFilter=c).*$/gm,
+        /^(RestrictNamespaces|NoExecPaths|OOMPolicy|AssertPathExists|BindPaths=.proc|SystemCallFilter=c).*$/gm,
       );
     assert.deepEqual(keysOf({ ...serviceOf('core'), exec: true }), [
       'AssertPathExists=/run/vigil/hidden',
@@ -100,7 +101,7 @@ describe('systemd units', () => {
         .match(/^Also=(.*)$/m)?.[1]
         ?.split(' ');
       const units = services.map(({ name }) => `vigil-${name}.service`);
-      assert.deepEqual(taken, [...units, 'vigil-restart.path']);
+      assert.deepEqual(taken, [...units, 'vigil-restart.path', 'vigil-rollback.path']);
     }
     const users = [...textOf('systemd/vigil.sysusers.conf').matchAll(/^u (\S+) -:vigil /gm)];
     assert.deepEqual(
@@ -144,6 +145,7 @@ describe('systemd units', () => {
         assert.ok(exposure(name, textOf(`systemd/${name}`)) <= 1, name);
         assert.ok(exposure(name, textOf(`systemd/user/${name}`)) <= 1.1, `${name} of a user`);
       }
+      assert.ok(exposure('vigil-rollback.service', textOf('systemd/vigil-rollback.service')) <= 3.7);
     });
   });
 });
@@ -172,7 +174,7 @@ function reasonToSkip(): string | false {
 function verify(units: typeof files): { status: number | null; stderr: string } {
   using folder = mkdtempDisposableSync(join(tmpdir(), 'vigil-units-'));
   mkdirSync(join(folder.path, 'bin'));
-  for (const program of ['with-notify-fd', 'unit-failed', 'restart-requested'])
+  for (const program of ['with-notify-fd', 'unit-failed', 'restart-requested', 'vigil'])
     writeFileSync(join(folder.path, 'bin', program), '', { mode: 0o755 });
   const paths = units
     .filter(({ path }) => /^systemd\/[^/]+\.(service|target|slice|path)$/.test(path))

@@ -19,6 +19,8 @@ type Place = {
   /** Of config, credentials and the off switch. */
   config: string;
   state: string;
+  /** Where the console asks for a rollback. */
+  rollbacks: string;
 };
 
 const places: readonly Place[] = [
@@ -28,6 +30,7 @@ const places: readonly Place[] = [
     release: '/opt/vigil/current',
     config: '/etc/vigil',
     state: '/var/lib/vigil',
+    rollbacks: '/run/vigil/rollback',
   },
   {
     scope: 'user',
@@ -35,6 +38,7 @@ const places: readonly Place[] = [
     release: '%h/.vigil/current',
     config: '%h/.vigil',
     state: '%h/.vigil/state',
+    rollbacks: '%h/.vigil/state/rollback',
   },
 ];
 
@@ -55,6 +59,8 @@ export function systemdFiles(services: readonly Service[]): { path: string; text
         'vigil-failed@.service': failed(place),
         'vigil-restart.path': restartPath(place),
         'vigil-restart.service': restart(place),
+        'vigil-rollback.path': rollbackPath(place),
+        'vigil-rollback.service': rollback(place),
         'vigil.slice': slice(services),
         'vigil.target': target(services, place),
       }).map(([name, text]) => ({ path: `${place.folder}/${name}`, text })),
@@ -135,7 +141,9 @@ WantedBy=vigil.target
 
 /** A user for each service; what is shared among them belongs to their group. */
 function ofTheMachine(service: Service, { config, state }: Place): string {
-  const { name } = service;
+  const { name, readsLogs } = service;
+  // Root's folder around it: nobody but this service can ask there.
+  const asks = name === 'console' ? 'RuntimeDirectory=vigil/rollback\nRuntimeDirectoryMode=0700\n' : '';
   return `User=vigil-${name}
 Group=vigil
 # What is shared, the service opens to its group itself.
@@ -143,8 +151,8 @@ UMask=0077
 Environment=STATE_DIRECTORY=${state} CONFIGURATION_DIRECTORY=${config}
 ReadWritePaths=${state}
 LogsDirectory=vigil/${name}
-LogsDirectoryMode=0700
-ProtectHome=yes
+LogsDirectoryMode=0750
+${readsLogs ? '' : `TemporaryFileSystem=/var/log/vigil:ro\nBindPaths=/var/log/vigil/${name}\n`}${asks}ProtectHome=yes
 ${credentials(service, config)}`;
 }
 
@@ -254,7 +262,7 @@ Description=Vigil, the whole house
 
 [Install]
 WantedBy=${scope === 'system' ? 'multi-user' : 'default'}.target
-Also=${[...members, 'vigil-restart.path'].join(' ')}
+Also=${[...members, 'vigil-restart.path', 'vigil-rollback.path'].join(' ')}
 `;
 }
 
@@ -300,6 +308,60 @@ ExecStart=${place.release}/bin/restart-requested --${place.scope}
 RuntimeDirectory=vigil/restarted
 RuntimeDirectoryPreserve=yes
 ${helper(place)}`;
+}
+
+function rollbackPath({ rollbacks }: Place): string {
+  return `# ${note}
+[Unit]
+Description=Sees that the console of Vigil asks for another release
+PartOf=vigil.target
+
+[Path]
+DirectoryNotEmpty=${rollbacks}
+
+[Install]
+WantedBy=vigil.target
+`;
+}
+
+/**
+ * It does what `vigil rollback` does in a terminal: links, unit files, users, folders, and maybe the store. It is no part
+ * of the target, which it restarts.
+ */
+function rollback({ scope, release, config, state }: Place): string {
+  const mayDo =
+    scope === 'system'
+      ? `ReadWritePaths=/opt/vigil /etc /run ${state} /var/log/vigil
+ProtectHome=yes
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID`
+      : `ReadWritePaths=${config} %h/.config/systemd/user
+PrivateUsers=yes
+CapabilityBoundingSet=`;
+  return `# ${note}
+[Unit]
+Description=Goes back to the release of Vigil for which the console asks
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=${release}/bin/vigil rollback --asked
+TimeoutStartSec=600
+${mayDo}
+NoNewPrivileges=yes
+PrivateNetwork=yes
+IPAddressDeny=any
+ProtectSystem=strict
+ProtectClock=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+`;
 }
 
 /** It speaks to systemd, by a Unix socket, and writes in the state. The machine's is root, without root's capabilities. */

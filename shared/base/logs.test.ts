@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { scratch } from '#shared/testing/scratch.ts';
-import { filterOf } from '../cli/logs.ts';
-import { openLogs } from './logs.ts';
+import { scratch } from '../testing/scratch.ts';
+import { filterOf, openLogs } from './logs.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 7, 1, 12, 0, second)).toISOString();
 const line = (second: number, event: string, more = {}) =>
@@ -38,6 +37,26 @@ test('a line is whole wherever it lies in the file, also one that is longer than
   write(folder, 'core/core.1.log', texts.join(''));
   const found = [...openLogs(folder, []).backwards()].map(({ line }) => `${line}\n`);
   assert.deepEqual(found.reverse(), texts);
+});
+
+test('what is older than a time is found over all files, a boundary to the line', (t) => {
+  const folder = scratch(t);
+  const second = (n: number) => line(n, `e${n}`, { text: 'x'.repeat(n % 3 === 0 ? 9000 : n) });
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => second(from + i)).join('');
+  write(folder, 'core/core.1.log', lines(0, 20));
+  write(folder, 'core/core.2.log', `torn\n${lines(20, 40)}`);
+  write(folder, 'cron/cron.1.log', line(30, 'cron'));
+  for (const boundary of [0, 1, 19, 20, 21, 30, 39, 40]) {
+    const found = eventsOf(openLogs(folder, [], at(boundary)).backwards());
+    const wanted = Array.from({ length: boundary }, (_, i) => `e${boundary - 1 - i}`);
+    assert.deepEqual(
+      found.filter((event) => event !== 'cron'),
+      wanted,
+      `before ${boundary}`,
+    );
+    assert.equal(found.includes('cron'), boundary > 30);
+  }
 });
 
 test('what comes is seen once, over the next file and the removal of the last, and half a line waits', (t) => {

@@ -2,10 +2,13 @@
 
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '#shared/base/errors.ts';
+import { codeOf } from './errors.ts';
+import type { Level } from './log.ts';
 
 /** `time` is ISO 8601 in UTC: it sorts as text. */
 export type Line = { line: string; time: string };
+
+export const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error', 'fatal'];
 
 const CHUNK_bytes = 64 * 1024;
 
@@ -16,10 +19,18 @@ export type Logs = {
   more(): Line[];
 };
 
-/** @param names whose; all when there are none. A service's further workers belong to it. */
-export function openLogs(folder: string, names: readonly string[]): Logs {
+/**
+ * @param names whose; all when there are none. A service's further workers belong to it.
+ * @param before only what is older, found without reading what is not
+ */
+export function openLogs(folder: string, names: readonly string[], before?: string): Logs {
   /** Of each role the file that is read and how far, so that nothing between the past and what comes is missed. */
-  const ends = new Map(rolesIn(folder, names).map((role) => [role, endOf(folder, role)]));
+  const ends = new Map(
+    rolesIn(folder, names).map((role) => [
+      role,
+      before === undefined ? endOf(folder, role) : endBefore(folder, role, before),
+    ]),
+  );
   return {
     *backwards() {
       const newest = [...ends].map(([role, end]) => {
@@ -45,6 +56,19 @@ export function openLogs(folder: string, names: readonly string[]): Logs {
       });
       return found.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
     },
+  };
+}
+
+/** Which lines are wanted. What is no JSON is none of ours. */
+export function filterOf({ id, level }: { id?: string; level: Level }): (line: string) => boolean {
+  const levels = LEVELS.slice(LEVELS.indexOf(level));
+  return (line) => {
+    const said = /^\{"level":"(\w+)"/.exec(line)?.[1];
+    if (!levels.some((name) => name === said)) return false;
+    if (id === undefined) return true;
+    if (!line.includes(id)) return false;
+    // Of an id its beginning will do, as elsewhere; the words of a message are none.
+    return Object.values(JSON.parse(line)).some((value) => String(value).startsWith(id));
   };
 }
 
@@ -74,6 +98,47 @@ function endOf(folder: string, role: string): End {
   return { number, bytes: withFile(folder, role, number, (fd) => fstatSync(fd).size) ?? 0 };
 }
 
+/** Where the first line begins that is not older; the lines of a role are in the order of their time. */
+function endBefore(folder: string, role: string, before: string): End {
+  for (const number of numbersOf(folder, role).reverse()) {
+    const bytes = withFile(folder, role, number, (fd) => {
+      let [older, newer] = [-1, fstatSync(fd).size];
+      while (newer - older > 1) {
+        const middle = Math.floor((older + newer) / 2);
+        if (isSince(fd, middle, before)) newer = middle;
+        else older = middle;
+      }
+      return lineBehind(fd, newer);
+    });
+    if (bytes) return { number, bytes };
+  }
+  return { number: 0, bytes: 0 };
+}
+
+/** Whether the first line of ours from here on is not older. */
+function isSince(fd: number, from: number, before: string): boolean {
+  for (let at = lineBehind(fd, from); ; at = lineBehind(fd, at + 1)) {
+    const text = read(fd, at, at + HEAD_bytes).toString('utf8');
+    if (text === '') return true;
+    const time = timeIn(text);
+    if (time !== undefined) return time >= before;
+  }
+}
+
+/** A line's time is in so many of its first bytes. */
+const HEAD_bytes = 128;
+
+/** Where the first line begins from here on. */
+function lineBehind(fd: number, from: number): number {
+  if (from === 0) return 0;
+  for (let at = from - 1; ; at += CHUNK_bytes / 16) {
+    const bytes = read(fd, at, at + CHUNK_bytes / 16);
+    const end = bytes.indexOf(10);
+    if (end >= 0) return at + end + 1;
+    if (bytes.length === 0) return at;
+  }
+}
+
 /** Null when the file is gone: the oldest go while they are read. */
 function withFile<T>(folder: string, role: string, number: number, use: (fd: number) => T): T | null {
   let fd: number;
@@ -95,9 +160,13 @@ function read(fd: number, from: number, to: number): Buffer {
   return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, from));
 }
 
+function timeIn(text: string): string | undefined {
+  return /"time":"([^"]+)"/.exec(text)?.[1];
+}
+
 /** Lines as they are written: without a time it is none of ours. */
 function lineOf(line: string): Line[] {
-  const time = /"time":"([^"]+)"/.exec(line)?.[1];
+  const time = timeIn(line);
   return time && line.startsWith('{') && line.endsWith('}') ? [{ line, time }] : [];
 }
 
