@@ -4,7 +4,8 @@
  *
  *   node bench/console.ts [--loads 5] [--idle 20] [--decisions 0]
  *
- * `--decisions`: so many decisions, calls and turns lie in the store. Linux only for the memory: it reads /proc.
+ * `--decisions`: instead, the time of each page over a store of so many decisions, with the turns, calls, messages and
+ * costs that go with them. Linux only for the memory: it reads /proc.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -14,12 +15,13 @@ import { type TestContext, test } from 'node:test';
 import { parseArgs } from 'node:util';
 import { sleep } from '#shared/base/clock.ts';
 import { root } from '#shared/base/root.ts';
-import { openStore } from '#shared/store/store.ts';
+import { FILE } from '#shared/store/store.ts';
 import { consoleOf, linkInto, noBrowser } from '#shared/testing/browser.ts';
-import { buildHouse, type House } from '#shared/testing/house.ts';
+import { buildHouse } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { pages } from '../services/console/pages.ts';
-import { median, table } from './table.ts';
+import { type Seeded, seed } from './console/history.ts';
+import { median, quantile, table } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,6 +31,9 @@ const { values } = parseArgs({
     help: { type: 'boolean', short: 'h' },
   },
 });
+/** Of each page. */
+const LOADS = 20;
+
 if (values.help) {
   console.log('node bench/console.ts [--loads N] [--idle SECONDS] [--decisions N]');
   process.exit(0);
@@ -46,31 +51,74 @@ async function measured(pid: number, seconds: number): Promise<{ pss_mib: number
   return { pss_mib: pss / 1024, cpu: `${((cpu_ms() - before) / (seconds * 10)).toFixed(2)} %` };
 }
 
-async function history({ home }: House, rows: number): Promise<void> {
-  const store = await openStore({ directory: home.state, principal: 'core', flush: 'normal' });
-  const now = Date.now();
-  const each = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})`;
-  const at = `${now} - i * 30000`;
-  const put = (sql: string) => ({
-    verb: 'bench',
-    sql: `${sql.replace('SELECT', `${each} SELECT`)} FROM n`,
-    args: [],
-  });
-  await store.commit([
-    put(
-      `INSERT INTO decision (id, turn_id, round, conversation, action, at) SELECT 'd' || i, 't' || i, 1, 'telegram:1', 'answer', ${at}`,
-    ),
-  ]);
-  await store.close();
+/** Each page, and what is asked of those that can be asked for more. */
+function addresses({ turn, decision, call, conversation }: Seeded): string[] {
+  const plain = pages.map(({ path }) => path).filter((path) => path !== 'decision' && path !== 'exchange');
+  const month = new Date(Date.now() - 60 * 86_400_000).toISOString().slice(0, 10);
+  return [
+    ...plain,
+    `decision/${turn}`,
+    `decision/${decision}`,
+    `exchange/${call}`,
+    'decisions?action=tool',
+    'decisions?action=tool+fetch_url&model=claude-haiku-5-5&state=dead',
+    'decisions?state=held',
+    `decisions?conversation=${conversation}&action=answer`,
+    'decisions?conversation=telegram:none&state=dead',
+    `decisions?id=${decision.slice(0, 8)}`,
+    `decisions?from=${month}`,
+    'chat?before=90000.90000',
+    'memory?q=drawer+thing+97',
+    'memory?status=all&kind=fact',
+    'memory/forget?words=drawer+96',
+    'memory/forget?words=weather+in+town+77',
+    `costs?by=conversation&from=${month}`,
+    'costs?by=day',
+    'costs?by=hour',
+    'schedules/rates',
+    'logs?level=error&text=nothing',
+  ];
 }
 
 if (noBrowser) throw new Error(noBrowser);
-execFileSync(process.execPath, [join(root, 'scripts/bundle.ts')]);
-test('the console', { timeout: 600_000 }, async (t: TestContext) => {
-  const decisions = Number(values.decisions);
-  const { house, page, base, browser } = await consoleOf(t, async (one) => {
-    if (decisions > 0) await history(one, decisions);
+const decisions = Number(values.decisions);
+if (decisions === 0) execFileSync(process.execPath, [join(root, 'scripts/bundle.ts')]);
+
+test('its pages, over a long history', { skip: decisions === 0, timeout: 1_200_000 }, async (t) => {
+  let seeded: Seeded | undefined;
+  const { page, base } = await consoleOf(t, async ({ home }) => {
+    const began = performance.now();
+    seeded = seed(join(home.state, FILE), decisions);
+    console.log(`seeded in ${((performance.now() - began) / 1000).toFixed(0)} s`);
   });
+  if (!seeded) throw new Error('nothing was seeded');
+  const rows: { name: string; took: number[]; status: number }[] = [];
+  for (const name of addresses(seeded)) {
+    const took: number[] = [];
+    let status = 0;
+    for (let nth = 0; nth < LOADS; nth++) {
+      const began = performance.now();
+      status = (await page.context().request.get(`${base}/${name}`)).status();
+      took.push(performance.now() - began);
+    }
+    rows.push({ name: name || 'overview', took, status });
+  }
+  const p95 = ({ took }: { took: number[] }) => quantile(took, 0.95);
+  rows.sort((a, b) => p95(b) - p95(a));
+  console.log(
+    table(
+      ['page', 'status', 'first ms', 'p50 ms', 'p95 ms'],
+      rows.map(({ name, took, status }) => [
+        name,
+        String(status),
+        ...[took[0] ?? 0, median(took), quantile(took, 0.95)].map((ms) => ms.toFixed(0)),
+      ]),
+    ),
+  );
+});
+
+test('the console', { skip: decisions > 0, timeout: 600_000 }, async (t: TestContext) => {
+  const { house, page, base, browser } = await consoleOf(t);
   const paints: number[] = [];
   let bytes = 0;
   let loaded = 0;
@@ -112,7 +160,7 @@ test('the console', { timeout: 600_000 }, async (t: TestContext) => {
   await browser.close();
 });
 
-test('its process', { timeout: 600_000 }, async (t: TestContext) => {
+test('its process', { skip: decisions > 0, timeout: 600_000 }, async (t: TestContext) => {
   const house = await buildHouse({ bundled: true });
   t.after(() => house.close());
   await house.start();

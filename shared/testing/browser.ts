@@ -49,20 +49,48 @@ export async function browserOf(t: TestContext, more: readonly string[] = []): P
   return browser;
 }
 
-export type OpenConsole = {
-  house: House;
+/** A browser in front of a house whose console serves. */
+export type Visitors = {
   /** `http://127.0.0.1:<port>`. */
   origin: string;
   browser: Browser;
-  /** One that is in, at the overview; its address ends with a slash. */
-  page: Page;
-  /** The addresses of all pages begin so: `http://127.0.0.1:<port>/c/<random>`. */
-  base: string;
   /** What the browser complained of: blocked by the policy, or thrown in a page. */
   faults: string[];
   /** One more browser window that is in, with a session of its own. */
   enter(options?: BrowserContextOptions): Promise<{ context: BrowserContext; page: Page; base: string }>;
 };
+
+export type OpenConsole = Visitors & {
+  house: House;
+  /** One that is in, at the overview; its address ends with a slash. */
+  page: Page;
+  /** The addresses of all pages begin so: `http://127.0.0.1:<port>/c/<random>`. */
+  base: string;
+};
+
+/** @param more arguments of the browser's own */
+export async function visitorsOf(
+  t: TestContext,
+  house: House,
+  more: readonly string[] = [],
+): Promise<Visitors> {
+  const origin = `http://127.0.0.1:${house.port + 5}`;
+  const browser = await browserOf(t, more);
+  const faults: string[] = [];
+  const enter: OpenConsole['enter'] = async (how) => {
+    const context = await browser.newContext(how);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    await page.goto(await linkInto(house));
+    if (how?.javaScriptEnabled === false) await page.getByRole('button').click();
+    await page.waitForURL(/\/c\/[\w-]+\/$/);
+    return { context, page, base: page.url().replace(/\/$/, '') };
+  };
+  return { origin, browser, faults, enter };
+}
 
 /**
  * A console that serves a house, and a browser that is in. `seed` runs once the store is there and nothing else than the
@@ -78,23 +106,9 @@ export async function consoleOf(
   const served = await house.serve('console');
   if (served.child.exitCode !== null) throw new Error(`the console did not start: ${served.output()}`);
   await seed(house);
-  const origin = `http://127.0.0.1:${house.port + 5}`;
-  const browser = await browserOf(t);
-  const faults: string[] = [];
-  const enter: OpenConsole['enter'] = async (how) => {
-    const context = await browser.newContext(how);
-    const page = await context.newPage();
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
-    await page.goto(await linkInto(house));
-    if (how?.javaScriptEnabled === false) await page.getByRole('button').click();
-    await page.waitForURL(/\/c\/[\w-]+\/$/);
-    return { context, page, base: page.url().replace(/\/$/, '') };
-  };
-  const { page, base } = await enter();
-  return { house, origin, browser, page, base, faults, enter };
+  const visitors = await visitorsOf(t, house);
+  const { page, base } = await visitors.enter();
+  return { house, ...visitors, page, base };
 }
 
 /** A fresh link, as the command line prints it. */
