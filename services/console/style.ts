@@ -97,6 +97,7 @@ footer a { color: var(--soft); }
 .scroll { overflow-x: auto; margin: 0 -1.15rem -.4rem; padding: 0 1.15rem; }
 .scroll:focus-visible { outline-offset: -2px; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+th::first-letter { text-transform: uppercase; }
 th { text-align: left; color: var(--soft); font-weight: 540; font-size: .82rem; white-space: nowrap; }
 th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: middle; }
 tr > :last-child { padding-right: 0; }
@@ -118,10 +119,13 @@ button.danger.strong { background: var(--bad); border-color: var(--bad); color: 
 button.strong { padding: .5rem 1.1rem; font-size: .95rem; }
 button:disabled { opacity: .55; cursor: default; }
 form.inline { display: inline; } form.inline + form.inline { margin-left: .35rem; }
+td form.inline { display: inline-block; margin: .1rem .3rem .1rem 0; } td form.inline + form.inline { margin-left: 0; }
 td form.inline button { padding: .18rem .6rem; font-size: .85rem; }
+.scroll + form.inline { display: block; margin-top: 1rem; }
 .buttons { display: flex; gap: .5rem; margin: 1rem 0 0; flex-wrap: wrap; align-items: center; }
 label { color: var(--soft); font-size: .88rem; }
 input, select, textarea { font: inherit; font-size: .93rem; color: var(--ink); background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: .35rem .6rem; max-width: 100%; }
+input:not([type=checkbox], [type=radio]), select { min-height: 2.2rem; }
 input[type=checkbox], input[type=radio] { accent-color: var(--accent); }
 textarea { width: 100%; min-height: 5rem; resize: vertical; }
 .filter { display: flex; flex-wrap: wrap; gap: .6rem .9rem; align-items: end; margin: 0 0 1rem; }

@@ -125,6 +125,7 @@ export async function shots(page: Page, name: string): Promise<void> {
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
   const before = page.viewportSize();
+  await page.evaluate('scrollTo(0, 0)');
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of [1440, 820, 390]) {
@@ -133,6 +134,23 @@ export async function shots(page: Page, name: string): Promise<void> {
       await page.screenshot({ path, fullPage: true });
     }
   }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  if (before) await page.setViewportSize(before);
+}
+
+/** One picture, of what is seen of the page at once, beside those. */
+export async function snapshot(
+  page: Page,
+  name: string,
+  as: { width: number; height: number; colorScheme: 'light' | 'dark' },
+): Promise<void> {
+  const folder = process.env.VIGIL_SHOTS;
+  if (!folder) return;
+  const before = page.viewportSize();
+  const { colorScheme, ...size } = as;
+  await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  await page.setViewportSize(size);
+  await page.screenshot({ path: join(folder, `${name}.png`) });
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   if (before) await page.setViewportSize(before);
 }

@@ -236,7 +236,12 @@ ${stats([
       ? `${percent(all.estimated_nanousd, all.cost_nanousd)} of it estimated`
       : 'as billed',
   ),
-  stat('Calls', grouped(all.calls), `${grouped(all.failures)} failed`, all.failures > 0 ? 'warn' : 'plain'),
+  stat(
+    'Calls',
+    grouped(all.calls),
+    `${grouped(all.failures)} failed`,
+    all.failures * 20 > all.calls ? 'warn' : 'plain',
+  ),
   stat(
     'From the cache',
     percent(all.cache_read_tokens, inputOf(all)),

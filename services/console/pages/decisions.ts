@@ -61,7 +61,7 @@ async function found(visit: Visit, asked: decision.Filter): Promise<Html> {
         { head: 'Decision' },
         { head: 'Why', minor: true },
         { head: 'Sure', number: true, minor: true },
-        { head: 'Cost', number: true },
+        { head: 'Cost', number: true, minor: true },
         { head: 'Took', number: true, minor: true },
         { head: 'Turn' },
         { head: 'Who', minor: true },
