@@ -15,7 +15,9 @@ export const turnStyle: string = `
 .talk > li.aside { border-style: dashed; } .talk > li.empty, .talk > li:has(> .asked) { justify-self: stretch; max-width: none; background: none; border: 0; padding: 0; }
 .talk .who { color: var(--soft); font-size: .8rem; margin: 0 0 .15rem; } .talk p, .talk ul, .talk ol { margin: .3rem 0; } .talk blockquote { margin: .3rem 0; padding-left: .8rem; border-left: 3px solid var(--rule); color: var(--soft); }
 td [dir=auto] { overflow-wrap: anywhere; } .words { white-space: pre-wrap; } .acts { display: flex; gap: .5rem; align-items: center; font-size: .85rem; } .acts button { padding: .1rem .5rem; font-size: .85rem; } .acts form.inline + form.inline { margin: 0; }
-.chat { display: flex; flex-direction: column; gap: .8rem; height: calc(100vh - 11rem); min-height: 22rem; } .chat > p { margin: 0; }
+.chat { --around: 11rem; display: flex; flex-direction: column; gap: .8rem; height: calc(100dvh - var(--around)); min-height: 22rem; }
+@media (max-width: 56rem) { .chat { --around: 13rem; } #notice:has(p) ~ .chat { --around: 17rem; } }
+@media (min-width: 56.01rem) { #notice:has(p) ~ .chat { --around: 15rem; } } .chat > p { margin: 0; }
 .talk-scroll { flex: 1; overflow-y: auto; display: flex; flex-direction: column-reverse; min-height: 0; } .talk-scroll > * { padding: .2rem .3rem; }
 .say { display: flex; gap: .6rem; align-items: end; } .say textarea { min-height: 2.6rem; flex: 1; }
 @media (min-width: 75rem) { .part .facts { grid-template-columns: 8.5rem minmax(0, 1fr) 8.5rem minmax(0, 1fr); } }
