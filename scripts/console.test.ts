@@ -252,8 +252,12 @@ test('an evening at the console', { skip: noBrowser, timeout: 240_000 }, async (
     await page.locator('dialog[open]').getByRole('button', { name: 'Drop' }).click();
     await told(page, /It is left unanswered/);
     const state = async (conversation: string) =>
-      (await house.read<{ state: string }>('SELECT state FROM turn WHERE conversation = ?', conversation))[0]
-        ?.state;
+      (
+        await house.read<{ state: string }>(
+          'SELECT state FROM turn WHERE conversation = ? ORDER BY id DESC',
+          conversation,
+        )
+      )[0]?.state;
     await until('the first is answered', async () => (await state('telegram:811')) === 'done');
     assert.equal(await state('telegram:813'), 'held');
     done.push('queue retry', 'queue drop');

@@ -23,5 +23,4 @@ td [dir=auto] { overflow-wrap: anywhere; } .words { white-space: pre-wrap; } .ac
 @media (min-width: 75rem) { .part .facts { grid-template-columns: 8.5rem minmax(0, 1fr) 8.5rem minmax(0, 1fr); } }
 @media (max-width: 34rem) {
   .waterfall li, .waterfall .axis { grid-template-columns: 5.2rem minmax(0, 1fr) 3.4rem; gap: .5rem; } .waterfall .ticks > :nth-child(even) { display: none; }
-  .chat { height: calc(100vh - 12.5rem); }
 }`;

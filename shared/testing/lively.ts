@@ -190,17 +190,6 @@ export function held(
         ...[id, conversation, chat, asked, at, id],
       );
       run(
-        `INSERT INTO message (conversation, role, text, at, turn_id, round, trust, sender) VALUES (?,'user',?,?,?,1,3,'4242')`,
-        ...[conversation, asked, at, id],
-      );
-      const heard = JSON.stringify([{ type: 'text', text: asked }]);
-      run(
-        `INSERT INTO step (turn_id, round, kind, content_json, at) VALUES (?,1,'heard',?,?)`,
-        id,
-        heard,
-        at,
-      );
-      run(
         `INSERT INTO incident (cause, service, severity, text, opened_at) VALUES (?,'core','warning',?,?)`,
         ...[`turn ${id}`, `An answer was cut off three times: “${asked}”`, at],
       );
