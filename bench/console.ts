@@ -19,8 +19,8 @@ import { FILE } from '#shared/store/store.ts';
 import { consoleOf, linkInto, noBrowser } from '#shared/testing/browser.ts';
 import { buildHouse } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { type Seeded, seed } from '#shared/testing/year.ts';
 import { pages } from '../services/console/pages.ts';
-import { type Seeded, seed } from './console/history.ts';
 import { median, quantile, table } from './table.ts';
 
 const { values } = parseArgs({
