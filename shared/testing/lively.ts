@@ -190,6 +190,11 @@ export function held(
         ...[id, conversation, chat, asked, at, id],
       );
       run(
+        `INSERT INTO message (conversation, role, text, at, turn_id, round, trust, sender, inbound_id)
+         SELECT conversation, 'user', text, received_at, turn_id, 1, 3, sender, id FROM inbound WHERE turn_id = ?`,
+        id,
+      );
+      run(
         `INSERT INTO incident (cause, service, severity, text, opened_at) VALUES (?,'core','warning',?,?)`,
         ...[`turn ${id}`, `An answer was cut off three times: “${asked}”`, at],
       );
