@@ -141,7 +141,7 @@ async function standingOf(store: Store, message: string, now: number) {
     ...(silent.length === open.length ? ['alert:silence:'] : []),
   ];
   const buttons = buttonsOf(
-    open.map(({ id }) => ({ id, phase: 'begun' })),
+    open.map(() => ({ phase: 'begun' })),
     message,
   )
     .map((row) => row.filter(({ data }) => !done.some((prefix) => data.startsWith(prefix))))
