@@ -108,7 +108,7 @@ function measureOf({ measure, window_s }: Rule): string[] {
       const { of, days, floor } = measure;
       const known = `count_over_time(sum(${of})[7d:1h] offset 1d)`;
       const lastDay = `sum(increase(${of}[1d]))`;
-      const usualDay = `(sum(increase(${of}[7d] offset 1d)) / (${known} / 24))`;
+      const usualDay = `(sum(increase(${of}[7d] offset 1d)) / (${known} / 24) > 0)`;
       return [`${lastDay} / ${usualDay}`, `${lastDay} >= ${floor}`, `${known} >= ${days * 24}`];
     }
     case 'absent':
