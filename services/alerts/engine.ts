@@ -5,6 +5,7 @@
  * Right after its start, a sleep of the machine or a jump of the clock nobody is judged: all signs of life are old then.
  */
 
+import { SET_BACK_ms } from '#shared/base/clock.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { factsOf } from '#shared/runtime/facts.ts';
 import * as alert from '#shared/tables/alert.ts';
@@ -30,7 +31,6 @@ export function rules(ctx: Ctx, rounds: Rounds): void {
     looked_at: new Map(),
     tokens: { last_day: 0, usual_day: 0, days: 0 },
   };
-  rounds.set('rules', ctx.clock.mono());
   ctx.onJump(() => {
     desk.watched_from_at = ctx.clock.now();
     desk.looked_at.clear();
@@ -66,7 +66,7 @@ async function look(ctx: Ctx, desk: Desk): Promise<void> {
     }),
     store.read(alert.open),
     store.read(incident.ongoing),
-    store.read(incident.endedSince(now - of_late_ms)),
+    store.read(incident.endedBetween(now - of_late_ms, now + SET_BACK_ms)),
   ]);
   const change = settle(open, judge(due, facts), {
     now,

@@ -68,7 +68,7 @@ const VALUE: Record<Rule['unit'], string> = {
 };
 
 /** The measure against its bound; what else must be so stands behind it, so that the value is the measure's. */
-export function exprOf(rule: Rule): string {
+function exprOf(rule: Rule): string {
   const [value, ...conditions] = measureOf(rule);
   const rest = conditions.map((condition) => ` and ${condition}`).join('');
   const work = rule.work ? ' and on () agent_halted == 0' : '';

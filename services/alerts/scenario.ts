@@ -290,7 +290,7 @@ function ofGrowth(rule: Rule, { floor, days }: Extract<Measure, { kind: 'growth'
   ];
 }
 
-export type Mutant = { what: string; rule: Rule };
+type Mutant = { what: string; rule: Rule };
 
 /** The rule with one thing about it changed. */
 export function mutantsOf(rule: Rule): Mutant[] {

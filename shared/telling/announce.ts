@@ -24,7 +24,7 @@ const SOON_ms = 30_000;
 
 type Desk = { store: Store; clock: Pick<Clock, 'now'> };
 
-export type Announcer = {
+type Announcer = {
   owners: readonly number[];
   /** So long it waits for more of the same time, or for the other announcer. */
   patience_ms: number;
