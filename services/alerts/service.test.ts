@@ -98,6 +98,15 @@ test('an alarm is looked after and silenced by its buttons, which then stands in
   const wish = { kind: 'silence', about: 'oth*', given_by: 'me', now: Date.now() } as const;
   await router.commit([alert_wish.post({ ...wish, until_at: Date.now() + 1500 })]);
   await until('it is told that it goes on', async () => (await times(/⏰ Still: It is other/)) === 1);
+  // And one that is ended by hand stands in no message any more.
+  const edits = async () => {
+    const all = await house.bot.sent({ chat_id: OWNER, method: 'editMessageText' });
+    return all.filter(({ text }) => text.includes('It is other')).map(({ text }) => text);
+  };
+  await router.commit([alert_wish.post({ ...wish, until_at: Date.now() + 60_000 })]);
+  await until('it shows its silence', async () => /🔕 Silent/.test((await edits()).at(-1) ?? ''));
+  await vigil(house.home, ['alarm', 'unsilence', '3']);
+  await until('it shows none', async () => /truly\.( \(for .*\))?$/.test((await edits()).at(-1) ?? ''));
   assert.equal(
     new Set(await texts()).size,
     (await texts()).length - 1,

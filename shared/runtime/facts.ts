@@ -35,7 +35,7 @@ function offIn({ handedOver, credentials }: Context<unknown>['home']): Set<strin
   return new Set(off.map(({ name }) => name));
 }
 
-async function freeBytes(folder: string): Promise<number | null> {
+export async function freeBytes(folder: string): Promise<number | null> {
   try {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;
