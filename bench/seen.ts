@@ -532,7 +532,7 @@ async function prometheusLook(house: House, { alert }: Fault, { scrape }: Pace, 
 const HEAD = ['fault', ...EYES, 'its end'];
 
 /** A cell of markdown, or several. */
-const cell = (text: string) => text.split('\n', 1)[0]?.replaceAll('|', '\\|') ?? '';
+const cell = (text: string) => text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 const s = ({ ms }: Sight) => `${(ms / 1000).toFixed(0)} s`;
 
 export function cellsOf({ fault, begun, over }: Seen): string[] {
