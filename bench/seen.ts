@@ -34,9 +34,12 @@ type Eye = (typeof EYES)[number];
 /** The value of a series, as `/metrics` names it; NaN where there is none. */
 type Values = (series: string) => number;
 
+/** With what goes on beside the fault, until the house goes. */
+type Stage = Scene & { atEnd(step: () => void): void };
+
 export type Fault = {
   name: string;
-  strike(scene: Scene): Promise<Cure>;
+  strike(stage: Stage): Promise<Cure>;
   /** What the owner is to hear, and what says that it is over. */
   says: RegExp;
   over?: RegExp;
@@ -126,10 +129,11 @@ export const faults: readonly Fault[] = [
   down('metrics', { alert: { alertname: 'AgentMetricsAbsent' }, silent: ['/health', '/metrics'] }),
   {
     name: 'the provider answers 500 to everything',
-    async strike({ house }) {
+    async strike(stage) {
+      const { house } = stage;
       house.model.fault({ kind: 'api_error' });
       await house.bot.say({ chat_id: OWNER, text: 'a question' });
-      await asking(house, 1_000);
+      await asking(stage, 1_000);
       return () => house.model.clear();
     },
     says: /does not answer|cannot be reached|[Ff]ails|failed/,
@@ -140,10 +144,10 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'the breaker of one model is open',
-    async strike({ house }) {
-      house.model.fault({ kind: 'overloaded_error', model: MODEL });
-      await asking(house, 1_000);
-      return () => house.model.clear();
+    async strike(stage) {
+      stage.house.model.fault({ kind: 'overloaded_error', model: MODEL });
+      await asking(stage, 1_000);
+      return () => stage.house.model.clear();
     },
     says: /does not answer|fail/,
     check: 'provider',
@@ -153,10 +157,10 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a model begins its answers after 6 s',
-    async strike({ house }) {
-      house.model.latency({ first_ms: 6_000 });
-      await asking(house, 2_000);
-      return () => house.model.latency({});
+    async strike(stage) {
+      stage.house.model.latency({ first_ms: 6_000 });
+      await asking(stage, 2_000);
+      return () => stage.house.model.latency({});
     },
     says: /is slow/,
     check: 'incidents',
@@ -250,7 +254,7 @@ export const faults: readonly Fault[] = [
     page: /backup.* failed/,
   },
   {
-    name: '120 messages wait',
+    name: '200 messages of one chat wait',
     async strike({ house }) {
       let open = () => {};
       const gate = new Promise<void>((resolve) => {
@@ -260,7 +264,7 @@ export const faults: readonly Fault[] = [
         await gate;
         return 'answer to the question';
       });
-      const messages = Array.from({ length: 120 }, (_, nth) => message(nth));
+      const messages = Array.from({ length: 200 }, (_, nth) => message(nth));
       await as(house, 'cli', messages);
       return open;
     },
@@ -337,10 +341,10 @@ async function clientOf({ accessKey, port }: House): Promise<() => Promise<numbe
 }
 
 /** Somebody asks the model again and again, until the house is gone. */
-async function asking(house: House, every_ms: number): Promise<void> {
+async function asking({ house, atEnd }: Stage, every_ms: number): Promise<void> {
   const call = await clientOf(house);
   const timer = setInterval(() => void call(), every_ms);
-  atEnd(house, () => clearInterval(timer));
+  atEnd(() => clearInterval(timer));
 }
 
 /** Calls whose answers are long, until so large a share of the day's budget is used. */
@@ -357,12 +361,6 @@ async function spend({ house }: Scene, share: number): Promise<void> {
   house.model.script(() => 'answer to the question');
 }
 
-/** What goes on in a house beside its fault, and ends with it. */
-const endings = new WeakMap<House, (() => void)[]>();
-function atEnd(house: House, step: () => void): void {
-  endings.set(house, [...(endings.get(house) ?? []), step]);
-}
-
 /** What is shown now; null: nothing; undefined: it does not answer. */
 type Look = () => Promise<string | null | undefined>;
 
@@ -377,9 +375,7 @@ export async function behold(fault: Fault, pace: Pace, bundled = false): Promise
     lines = lines.replace('[watchdog]\n', `[watchdog]\n${pace.watchdog}`);
     const config = `${lines}[alerts]\n${pace.alerts}[owner]\nquiet = ""\n`;
     const house = await buildHouse({ bundled, config, ...(directory && { directory }) });
-    ends.push(house.close, () => {
-      for (const end of endings.get(house) ?? []) end();
-    });
+    ends.push(house.close);
     return await seenIn(house, fault, pace, ends);
   } finally {
     for (const end of ends.toReversed()) await end();
@@ -415,7 +411,7 @@ async function seenIn(house: House, fault: Fault, pace: Pace, ends: Cure[]): Pro
   };
 
   const struck_at = Date.now();
-  const cure = once(await fault.strike({ house, suite }));
+  const cure = once(await fault.strike({ house, suite, atEnd: (step) => void ends.push(step) }));
   ends.push(cure);
   const begun = await times(struck_at, pace, [
     ['Telegram', () => told((text) => fault.says.test(text) && !isOver(text))],
