@@ -527,8 +527,12 @@ async function prometheusLook(house: House, { alert }: Fault, { scrape }: Pace, 
 
 const HEAD = ['fault', ...EYES, 'its end'];
 
-/** A cell of markdown, or several. */
-const cell = (text: string) => text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+/** The first sentence, as a cell of markdown. */
+const cell = (text: string) =>
+  text
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\. .*/, '.')
+    .replaceAll('|', '\\|');
 const s = ({ ms }: Sight) => `${(ms / 1000).toFixed(0)} s`;
 
 export function cellsOf({ fault, begun, over }: Seen): string[] {
