@@ -136,11 +136,13 @@ export const faults: readonly Fault[] = [
       await asking(stage, 1_000);
       return () => house.model.clear();
     },
-    says: /does not answer|cannot be reached|[Ff]ails|failed/,
+    // Whoever waits for an answer is told there, and the answer is its end.
+    says: /I cannot reach the model/,
+    over: /^answer to the question$/,
     check: 'provider',
     series: { named: `\`${breaker}\` > 0`, shows: (of) => of(breaker) > 0 },
     alert: { alertname: 'AgentBreakerOpen', target: TARGET },
-    page: /does not answer|fail/,
+    page: /does not answer/,
   },
   {
     name: 'the breaker of one model is open',
@@ -149,11 +151,11 @@ export const faults: readonly Fault[] = [
       await asking(stage, 1_000);
       return () => stage.house.model.clear();
     },
-    says: /does not answer|fail/,
+    says: /does not answer/,
     check: 'provider',
     series: { named: `\`${breaker}\` > 0`, shows: (of) => of(breaker) > 0 },
     alert: { alertname: 'AgentBreakerOpen', target: TARGET },
-    page: /does not answer|fail/,
+    page: /does not answer/,
   },
   {
     name: 'a model begins its answers after 6 s',
