@@ -283,7 +283,7 @@ export const faults: readonly Fault[] = [
       return async () => void (await house.bot.say({ chat_id: OWNER, text: '/resume' }));
     },
     says: /All is halted/,
-    over: /[Rr]esumed|goes on/,
+    over: /^It goes on/,
     check: 'halt',
     series: { named: '`agent_halted` 1', shows: (of) => of('agent_halted') === 1 },
     page: /All is halted/,
@@ -406,17 +406,17 @@ async function seenIn(house: House, fault: Fault, pace: Pace, ends: Cure[]): Pro
     const { shown } = await until(`${eye} answers`, first, 30_000);
     if (shown !== null) throw new Error(`${eye} shows it before it is so: ${shown}`);
   }
-  const before = (await bot.sent()).length;
-  const told = async (what: (text: string) => boolean) => {
-    const sent = await bot.sent({ chat_id: OWNER, after: before, method: 'sendMessage' });
+  const told = async (after: number, what: (text: string) => boolean) => {
+    const sent = await bot.sent({ chat_id: OWNER, after, method: 'sendMessage' });
     return sent.find(({ text }) => what(text))?.text;
   };
 
+  const before = (await bot.sent()).length;
   const struck_at = Date.now();
   const cure = once(await fault.strike({ house, suite, atEnd: (step) => void ends.push(step) }));
   ends.push(cure);
   const begun = await times(struck_at, pace, [
-    ['Telegram', () => told((text) => fault.says.test(text) && !isOver(text))],
+    ['Telegram', () => told(before, (text) => fault.says.test(text) && !isOver(text))],
     ...[...looks].map(([eye, look]): [Eye, Look] => [
       eye,
       async () => {
@@ -426,11 +426,15 @@ async function seenIn(house: House, fault: Fault, pace: Pace, ends: Cure[]): Pro
     ]),
   ]);
 
+  const during = (await bot.sent()).length;
   const cured_at = Date.now();
   await cure();
   const ended = fault.over;
   const over = await times(cured_at, pace, [
-    ['Telegram', () => told((text) => (ended ? ended.test(text) : isOver(text) && fault.says.test(text)))],
+    [
+      'Telegram',
+      () => told(during, (text) => (ended ? ended.test(text) : isOver(text) && fault.says.test(text))),
+    ],
     ...[...looks].map(([eye, look]): [Eye, Look] => [
       eye,
       async () => ((await look()) === null ? 'no more' : undefined),
