@@ -19,8 +19,8 @@ import type * as call from '#shared/tables/call.ts';
 import type * as inbound from '#shared/tables/inbound.ts';
 import type { ToolCall } from '#shared/tables/tool_call.ts';
 import { answer } from '../answered.ts';
+import { pressed } from '../ask.ts';
 import type { Html, Page, Shown, Visit } from '../page.ts';
-import { pressing } from '../press.ts';
 import { indented, plain, verbatim } from '../text.ts';
 import { button, card, href, facts as pairs, pill, spell, stat, type Tone, table, when } from '../ui.ts';
 import { rowsOf, waterfall } from '../waterfall.ts';
@@ -51,7 +51,7 @@ export const decision: Page = {
       const [verb = '', id = ''] = [form.get('verb'), form.get('turn')];
       if (!/^(good|bad|made-up|retry|drop|stop)$/.test(verb) || !/^[0-9a-f-]{36}$/.test(id))
         return { say: 'There is no such button.', refused: true };
-      return { ...(await pressing(visit, `${verb}:${id}`)), to: `decision/${id}`, subject: `turn ${id}` };
+      return { ...(await pressed(visit, `${verb}:${id}`)), to: `decision/${id}`, subject: `turn ${id}` };
     },
   },
 };

@@ -7,7 +7,7 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { pressed, unpressed } from '../ask.ts';
+import { outcomesOf, pressed, unpressed } from '../ask.ts';
 import type { Action, Done, Html, Page, Visit } from '../page.ts';
 import { ago, button, card, href, next, pill, stat, type Tone, table, when } from '../ui.ts';
 
@@ -231,31 +231,13 @@ function to(action: string, id: string) {
   return { page: 'queue', action, fields: { id } };
 }
 
-/** What came of a press, by its outcome. */
-const CAME: Readonly<Record<string, string>> = {
-  released: 'It is tried once more.',
-  dropped: 'It is left unanswered.',
-  stopped: 'It is stopped.',
-  paused: 'It rests after its present step.',
-  running: 'It goes on.',
-  cancelled: 'It is cancelled.',
-};
-const NOT: Readonly<Record<string, string>> = {
-  busy: 'Its conversation is at another message: retry it once that is answered.',
-  'too late': 'That is settled already: nothing was changed.',
-  'nothing to do': 'It is so already.',
-};
-
 /** The button of that name, on one turn or task. */
 function one(verb: string): Action {
   return async (visit, form): Promise<Done> => {
     const id = form.get('id') ?? '';
     const subject = `${verb.startsWith('task-') ? 'task' : 'turn'} ${id}`;
     if (!/^[\w-]{1,64}$/.test(id)) return { say: 'Nothing is named so.', refused: true };
-    const [outcome = null] = await pressed(visit, [`${verb}:${id}`]);
-    if (outcome === null) return { say: `Asked for: ${unpressed(visit)}.`, subject };
-    const done = CAME[outcome];
-    return done ? { say: done, subject } : { say: NOT[outcome] ?? outcome, subject, refused: true };
+    return { ...(await pressed(visit, `${verb}:${id}`)), subject };
   };
 }
 
@@ -263,7 +245,7 @@ function allHeld(verb: 'retry' | 'drop'): Action {
   return async (visit): Promise<Done> => {
     const held = (await visit.ctx.store.read(turn.held)).slice(0, MOST_PRESSED);
     if (held.length === 0) return { say: 'Nothing is held.', refused: true };
-    const outcomes = await pressed(
+    const outcomes = await outcomesOf(
       visit,
       held.map(({ id }) => `${verb}:${id}`),
     );
