@@ -101,7 +101,7 @@ test('without the right cookie no address says anything of the house', async () 
     {},
     { cookie: 'vigil_console=guess' },
     { cookie: other.cookie },
-    { cookie: `${other.cookie}; ${cookie}` },
+    { cookie: `vigil_console=guess; ${other.cookie}` },
   ];
   for (const headers of strangers) {
     for (const path of paths) {
