@@ -9,6 +9,7 @@ import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { outcomesOf, pressed, unpressed } from '../ask.ts';
 import type { Action, Done, Html, Page, Visit } from '../page.ts';
+import { line } from '../text.ts';
 import { ago, button, card, href, next, pill, stat, type Tone, table, when } from '../ui.ts';
 
 /** Of each list; what is longer says so. */
@@ -211,20 +212,15 @@ function deadTurns(visit: Visit, rows: readonly turn.Asked[]): Html {
 
 /** What somebody said, as it is told apart in a list. */
 function said(conversation: string | null, text: string | null): Html {
-  return html`${text?.trim() ? cut(text) : 'without words'}<br><small class="soft">${conversation}</small>`;
+  return html`${text?.trim() ? line(text, 120) : 'without words'}<br><small class="soft">${conversation}</small>`;
 }
 
 function asked(visit: Visit, { id, conversation, asked: text }: turn.Asked): Html {
-  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? cut(text) : conversation}</a><br><small class="soft">${conversation}</small>`;
+  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? line(text, 120) : conversation}</a><br><small class="soft">${conversation}</small>`;
 }
 
 function turnAt(visit: Visit, id: string): string {
   return href(visit, `decision/${id}`);
-}
-
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= 120 ? line : `${line.slice(0, 120).toWellFormed()}…`;
 }
 
 function to(action: string, id: string) {
