@@ -1,6 +1,9 @@
 /** Pages renew themselves, in any number of tabs, and nobody's work is lost by it. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { Page, Request } from 'playwright-core';
 import { openStore, type Store } from '#shared/store/store.ts';
@@ -8,6 +11,9 @@ import * as incident from '#shared/tables/incident.ts';
 import { consoleOf, noBrowser } from '#shared/testing/browser.ts';
 import type { House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { visitTo } from '#shared/testing/visit.ts';
+import { config } from './config.ts';
+import { live } from './live.ts';
 
 /** Whose trouble can be opened and closed again. */
 async function trouble(
@@ -55,6 +61,26 @@ test('eight tabs of one browser load, and hear of what happens by one stream', {
   await open('the roof leaks');
   await Promise.all(tabs.slice(1).map((tab) => shown(tab, 'the roof leaks')));
   assert.equal(alive(), 1);
+});
+
+test('of more streams than one browser has, the oldest go at once, however many come together', async (t) => {
+  const { visit } = await visitTo(t, config);
+  const streams = live(visit.ctx);
+  const asked: ServerResponse[] = [];
+  const server = createServer((_incoming, response) => void asked.push(response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const clients = Array.from({ length: 20 }, () => request({ host: '127.0.0.1', port }).end());
+  t.after(() => clients.forEach((client) => void client.destroy()));
+  for (const client of clients) client.on('error', () => {});
+  await until('all have asked', () => asked.length === 20);
+  for (const response of asked) streams.attach(response, async () => true);
+  assert.deepEqual(
+    asked.map(({ writableEnded }) => writableEnded),
+    asked.map((_, nth) => nth < 4),
+  );
 });
 
 test('a tab that nobody looks at asks for nothing, and catches up once it is looked at', {
