@@ -108,5 +108,6 @@ export async function wished(visit: Visit, asked: Omit<wish.Asked, 'given_by' | 
   if (settled === null || settled === 'idle')
     return { say: `Kept as wish ${row.id}: ${idle ?? 'memory is still at it'}.`, subject };
   const say = settled.outcome ?? 'Done.';
-  return settled.state === 'refused' ? { say, subject, refused: true } : { say, subject };
+  const done = { say, subject, noted: settled.state };
+  return settled.state === 'refused' ? { ...done, refused: true } : done;
 }

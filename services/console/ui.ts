@@ -116,6 +116,8 @@ export function next(visit: Pick<Visit, 'base' | 'query'>, page: string, before:
   if (before === null) return html``;
   const query = new URLSearchParams(visit.query);
   query.set('before', before);
+  // What was told once is not told again there.
+  query.delete('notice');
   return html`<nav class="pager"><a href="${href(visit, page)}?${query.toString()}" rel="next">Older</a></nav>`;
 }
 

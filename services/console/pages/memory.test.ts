@@ -206,7 +206,8 @@ test('memory does what the console wishes, and its word is told', async (t) => {
   assert.deepEqual([(await act('pin', { id })).subject, (await row('Ulm'))?.pinned], [`memory ${id}`, 1]);
   assert.equal((await act('unpin', { id, back: 'one' })).to, `memory/${id}`);
   assert.equal((await row('Ulm'))?.pinned, 0);
-  await act('edit', { id, text: 'I was born in Trier' });
+  const { noted } = await act('edit', { id, text: 'I was born in Trier' });
+  assert.equal(noted, 'done', 'the record says no words that are forgotten elsewhere');
   assert.equal((await row('Ulm'))?.status, 'superseded');
   assert.equal((await act('pin', { id })).refused, true, 'it is not so any more');
   const later = await row('Trier');
