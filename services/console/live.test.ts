@@ -151,6 +151,67 @@ test('what one types, has opened, and where one is, stays when the page renews i
   });
 });
 
+test('what was asked for before a form was sent does not take the place of what came of it', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, base } = await consoleOf(t);
+  await page.goto(`${base}/access`);
+  const held = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  await page.route(`${base}/access`, async (route) => {
+    if (route.request().headers()['x-vigil-renewal'] === undefined) return route.continue();
+    const answer = await route.fetch();
+    asked.resolve();
+    await held.promise;
+    await route.fulfill({ response: answer });
+  });
+  await page.evaluate('etag = ""; void renew()');
+  await asked.promise;
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Halt' }).click();
+  await page.locator('#notice').getByText('All is halted.').waitFor();
+  held.resolve();
+  await until('the renewal is over', () => page.evaluate('!renewing'));
+  assert.equal(await page.locator('#standing').innerText(), 'halted');
+  assert.equal(await page.locator('.pages [aria-current]').innerText(), 'Overview');
+});
+
+test('whoever presses with the keyboard stays where they pressed, or comes to the page', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, house, base } = await consoleOf(t);
+  const { store, open } = await trouble(house);
+  t.after(() => store.close());
+  await open('wet');
+  await shown(page, 'wet');
+  await page.getByRole('button', { name: 'Seen: wet' }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#notice').getByText('Seen: it is not told again.').waitFor();
+  const focus = () =>
+    page.evaluate('document.activeElement.getAttribute("aria-label") || document.activeElement.id');
+  assert.equal(await focus(), 'Seen: wet');
+  await page.goto(`${base}/access`);
+  const end = page.getByRole('button', { name: /^End the session/ });
+  await end.focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('You are not in any more').waitFor();
+});
+
+test('where pages share no lock, each tab has a stream of its own, and forms work', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, house, faults } = await consoleOf(t);
+  await page.addInitScript(`Object.defineProperty(navigator, 'locks', { value: undefined })`);
+  await page.reload();
+  const { store, open } = await trouble(house);
+  t.after(() => store.close());
+  await open('heard without a lock');
+  await shown(page, 'heard without a lock');
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Halt' }).waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test('a console that goes away is told of, and one that comes back is heard again', {
   skip: noBrowser,
 }, async (t) => {
