@@ -142,6 +142,10 @@ test('a late answer counts only while somebody waits for one, and from when they
   assert.equal(late(waits, NOW - 9e9, true), 'healthy', 'the halt says it');
 });
 
+test('a service that has never been there was not silent for so long', () => {
+  assert.deepEqual(new Set(judge(WELL).services.map(({ silent_s }) => silent_s)), new Set([null]));
+});
+
 test('what it says of breakers and services names them, and it is as old as its core', () => {
   const health = judge({
     ...WELL,

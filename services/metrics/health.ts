@@ -21,7 +21,8 @@ export type Health = {
   /** It can take a message in, and answer it. */
   ready: boolean;
   checks: Record<string, Check>;
-  services: { service: string; state: Standing['state']; silent_s: number }[];
+  /** `silent_s`: since its last beat; null: it has never been there. */
+  services: { service: string; state: Standing['state']; silent_s: number | null }[];
 };
 
 export type Seen = {
@@ -82,10 +83,10 @@ export function judge(seen: Seen): Health {
       checks.budget?.status === 'healthy' &&
       ['store', 'core', 'router', 'provider'].every((name) => checks[name]?.status !== 'unhealthy'),
     checks,
-    services: stood.map(({ service, state, silent_ms }) => ({
+    services: stood.map(({ service, state, beat, silent_ms }) => ({
       service,
       state,
-      silent_s: Math.round(silent_ms / 1000),
+      silent_s: beat === null ? null : Math.round(silent_ms / 1000),
     })),
   };
 }
