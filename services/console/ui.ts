@@ -141,6 +141,11 @@ export function spell(ms: number): string {
   return s < 172_800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
 }
 
+/** `once`, `3 times`. */
+export function times(n: number): string {
+  return n === 1 ? 'once' : `${n} times`;
+}
+
 /** `950`, `12.3 k`, `4.5 M`. */
 export function count(n: number): string {
   if (n < 1e4) return String(Math.round(n));

@@ -10,7 +10,7 @@ import * as turn from '#shared/tables/turn.ts';
 import { outcomesOf, pressed, unpressed } from '../ask.ts';
 import type { Action, Done, Html, Page, Visit } from '../page.ts';
 import { line } from '../text.ts';
-import { ago, button, card, href, next, pill, stat, type Tone, table, when } from '../ui.ts';
+import { ago, button, card, href, next, pill, stat, type Tone, table, times, when } from '../ui.ts';
 
 /** Of each list; what is longer says so. */
 const MOST = 100;
@@ -102,7 +102,7 @@ export function whyOf(
   const because = row.error === null ? '' : `: ${row.error}`;
   switch (row.waits_for) {
     case 'model':
-      return `for the model, failed ${row.failures === 1 ? 'once' : `${row.failures} times`}${because}`;
+      return `for the model, failed ${times(row.failures)}${because}`;
     case 'budget':
       return `for money${because}`;
     case 'tools':
@@ -159,7 +159,7 @@ function leaving(visit: Visit, rows: readonly outbound.Outbound[]): Html {
     [{ head: 'Message' }, { head: 'State' }, { head: 'Since', minor: true }],
     rows.map(({ conversation, text, state, error, failures, urgency, attempt, due_at, created_at }) => [
       said(conversation, text),
-      html`${pill(LEAVING[state], state)} ${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${failures} times)` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
+      html`${pill(LEAVING[state], state)} ${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${times(failures)})` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
       ago(created_at, now),
     ]),
     'Everything is sent.',
