@@ -29,9 +29,9 @@ import {
 import { until } from '#shared/testing/scratch.ts';
 import { table } from './table.ts';
 
-type Scene = { house: House; suite: Suite };
+export type Scene = { house: House; suite: Suite };
 /** Mends what was broken. */
-type Cure = () => void | Promise<void>;
+export type Cure = () => void | Promise<void>;
 
 export type Outage = {
   service: ServiceName | 'all' | 'the model' | 'Telegram' | 'the store';
@@ -132,6 +132,10 @@ export const outages: readonly Outage[] = [
   { service: 'memory', fault: 'frozen', strike: frozen('memory'), says: /memory hangs/ },
   { service: 'upstream', fault: 'kept down', strike: keptDown('upstream'), says: /upstream is down/ },
   { service: 'upstream', fault: 'frozen', strike: frozen('upstream'), says: /upstream hangs/ },
+  { service: 'metrics', fault: 'kept down', strike: keptDown('metrics'), says: /metrics is down/ },
+  { service: 'metrics', fault: 'frozen', strike: frozen('metrics'), says: /metrics hangs/ },
+  { service: 'console', fault: 'kept down', strike: keptDown('console'), says: /console is down/ },
+  { service: 'console', fault: 'frozen', strike: frozen('console'), says: /console hangs/ },
   { service: 'alerts', fault: 'kept down', strike: keptDown('alerts'), says: /alerts is down/ },
   { service: 'alerts', fault: 'frozen', strike: frozen('alerts'), says: /alerts hangs/ },
   {
@@ -208,7 +212,7 @@ export const outages: readonly Outage[] = [
 ];
 
 /** Kills it now, and each time that it comes back. */
-async function keepDown({ suite }: Scene, name: ServiceName): Promise<Cure> {
+export async function keepDown({ suite }: Scene, name: ServiceName): Promise<Cure> {
   const over = new AbortController();
   const killing = (async () => {
     while (!over.signal.aborted) {
@@ -356,10 +360,10 @@ async function watched(
   };
 }
 
-const isOver = (text: string) => /✅/u.test(text);
+export const isOver = (text: string) => /✅/u.test(text);
 
 /** The same step again does nothing. */
-function once(step: Cure): Cure {
+export function once(step: Cure): Cure {
   let done: void | Promise<void> | undefined;
   let called = false;
   return () => {
@@ -403,6 +407,19 @@ of it. Some minutes.
   --at-once   so many houses at a time
 `;
 
+/** So many at a time. Houses that are built at the same moment only keep each other up. */
+export async function sideBySide<T>(
+  all: readonly T[],
+  at_once: number,
+  step: (one: T) => Promise<void>,
+): Promise<void> {
+  const left = [...all];
+  const worker = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await step(next);
+  };
+  await Promise.all(Array.from({ length: at_once }, (_, nth) => sleep(nth * 8_000).then(worker)));
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -418,25 +435,17 @@ async function main(): Promise<void> {
       values.only.split(',').some((word) => `${service}, ${fault}`.includes(word)),
   );
   execFileSync(process.execPath, [join(root, 'scripts/bundle.ts')]);
-  const left = [...wanted];
   const found = new Map<Outage, Heard>();
-  const worker = async () => {
-    for (let next = left.shift(); next; next = left.shift()) {
-      const heard = await suffer(next, REAL, true).catch((error) => {
-        process.stderr.write(`${next?.service}, ${next?.fault}: ${error.stack}\n`);
-      });
-      if (!heard) continue;
-      found.set(next, heard);
-      const restarts = heard.restarts.length > 0 ? `\n    restarted: ${heard.restarts.join(', ')}` : '';
-      const words = heard.words.map((text) => `\n    > ${text.replaceAll('\n', '\n      ')}`).join('');
-      process.stderr.write(`${next.service}, ${next.fault}:${words}${restarts}\n`);
-    }
-  };
-  // Houses that are built at the same moment only keep each other up.
-  const workers = Array.from({ length: Number(values['at-once']) }, (_, nth) =>
-    sleep(nth * 8_000).then(worker),
-  );
-  await Promise.all(workers);
+  await sideBySide(wanted, Number(values['at-once']), async (next) => {
+    const heard = await suffer(next, REAL, true).catch((error) => {
+      process.stderr.write(`${next.service}, ${next.fault}: ${error.stack}\n`);
+    });
+    if (!heard) return;
+    found.set(next, heard);
+    const restarts = heard.restarts.length > 0 ? `\n    restarted: ${heard.restarts.join(', ')}` : '';
+    const words = heard.words.map((text) => `\n    > ${text.replaceAll('\n', '\n      ')}`).join('');
+    process.stderr.write(`${next.service}, ${next.fault}:${words}${restarts}\n`);
+  });
   const rows = wanted.flatMap((outage) => found.get(outage) ?? []);
   const head = ['outage', 'a message meanwhile', 'seen', 'told', 'by', 'its end told', 'messages'];
   process.stdout.write(`${table(head, rows.map(rowOf))}\n`);

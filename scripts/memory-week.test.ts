@@ -212,8 +212,7 @@ describe('a week with a memory', { skip: noClock }, () => {
       ['What can Mara not eat? ("hazelnuts")', /allergic to hazelnuts/, 'Mon 2026-11-16'],
       ['When do I see the dentist? ("dentist")', /dentist on 3 December/, 'Mon 2026-11-16'],
     ] as const) {
-      const { text } = await phone.ask(question, /./);
-      assert.match(text, known, question);
+      const { text } = await phone.ask(question, known);
       assert.ok(text.includes(day), text);
     }
     await phone.ask('Who is my employer? ("Suedstern")', /work at Suedstern/);

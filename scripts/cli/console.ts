@@ -68,9 +68,9 @@ async function portOf(home: Home): Promise<number> {
 async function show(home: Home, address: string): Promise<void> {
   const file = join(home.state, 'run', 'console.html');
   rmSync(file, { force: true });
-  writeFileSync(file, `<!doctype html><meta http-equiv="refresh" content="0;url=${address}">\n`, {
-    mode: 0o600,
-  });
+  // `wx`: the folder is shared with the services, and a link that one of them put there is not written through.
+  const page = `<!doctype html><meta http-equiv="refresh" content="0;url=${address}">\n`;
+  writeFileSync(file, page, { mode: 0o600, flag: 'wx' });
   const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
   const child = spawn(opener, [file], { stdio: 'ignore', detached: true });
   try {

@@ -17,10 +17,9 @@ import { join } from 'node:path';
 import { sleep } from '#shared/base/clock.ts';
 import { Misconfigured, messageOf } from '#shared/base/errors.ts';
 import { type Answered, answerOf, lastAnswer, linked, releasesOf } from '#shared/runtime/releases.ts';
+import { EVERY_ms } from '#shared/runtime/rollback.ts';
 import { flush } from './releases.ts';
 import { type Host, rollback } from './switch.ts';
-
-const EVERY_ms = 60_000;
 
 /** Answers what is asked for; gives what came of it, null where there was nothing to do. */
 export async function answerAsked(host: Host): Promise<Answered | null> {

@@ -22,6 +22,7 @@ import type { Op } from '#shared/tables/op.ts';
 import * as spend from '#shared/tables/spend.ts';
 import { freeze } from '#shared/testing/freeze.ts';
 import { alive, buildHouse, freePort, type House } from '#shared/testing/house.ts';
+import { type Firing, startPrometheus } from '#shared/testing/prometheus.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
 import { config } from './config.ts';
 import { limitsOf } from './limits.ts';
@@ -79,16 +80,8 @@ const WANTED = [
   'AgentServiceUnresponsive {"service":"core"}',
 ];
 
-type Told = { alertname: string; severity: string; instance?: string; job?: string };
-
 /** As our rows have it. */
-function nameOf({
-  alertname,
-  severity: _,
-  instance: __,
-  job: ___,
-  ...labels
-}: Told & Record<string, string>) {
+function nameOf({ alertname, severity: _, instance: __, job: ___, ...labels }: Firing) {
   return `${alertname} ${JSON.stringify(labels)}`;
 }
 
@@ -147,13 +140,13 @@ async function watchers(
 ): Promise<{ seen: Seen[]; known(): Promise<unknown[]>; close(): Promise<void> }> {
   const folder = scratch(t);
   const own = readConfig(house.home.config, { name: 'alerts', section: config }).own;
-  const [prometheus, alertmanager] = [await freePort(), await freePort()];
+  const [port, alertmanager] = [await freePort(), await freePort()];
   const told = { ever: new Set<string>(), now: new Set<string>() };
   const webhook = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     const { alerts } = JSON.parse(body) as {
-      alerts: { status: string; labels: Told & Record<string, string> }[];
+      alerts: { status: string; labels: Firing }[];
     };
     for (const { status, labels } of alerts) {
       if (status === 'firing') told.now.add(nameOf(labels));
@@ -165,7 +158,7 @@ async function watchers(
   await once(webhook.listen(0, '127.0.0.1'), 'listening');
   t.after(() => webhook.close());
   const address = webhook.address();
-  const port = typeof address === 'object' ? address?.port : 0;
+  const told_port = typeof address === 'object' ? address?.port : 0;
   // That a machine with other work to do is late with an answer is nothing that we could find too.
   const rules = rulesOf(limitsOf(house.home.config, own)).filter(({ measure }) => measure.kind !== 'absent');
   const files = {
@@ -175,7 +168,7 @@ async function watchers(
       alertmanager: `127.0.0.1:${alertmanager}`,
       every: '2s',
     }),
-    'alertmanager.yml': alertmanagerText({ webhook: `http://127.0.0.1:${port}/`, wait: '1s' }),
+    'alertmanager.yml': alertmanagerText({ webhook: `http://127.0.0.1:${told_port}/`, wait: '1s' }),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   run(t, 'prometheus-alertmanager', [
@@ -184,19 +177,16 @@ async function watchers(
     `--web.listen-address=127.0.0.1:${alertmanager}`,
     '--cluster.listen-address=',
   ]);
-  run(t, 'prometheus', [
-    `--config.file=${join(folder, 'prometheus.yml')}`,
-    `--storage.tsdb.path=${join(folder, 'prometheus')}`,
-    `--web.listen-address=127.0.0.1:${prometheus}`,
-  ]);
+  const prometheus = startPrometheus(folder, port);
+  t.after(prometheus.close);
   const theirs = { ever: new Set<string>(), now: new Set<string>() };
   const ours = { ever: new Set<string>(), now: new Set<string>() };
   const store = await house.store();
   let ended = false;
   const asking = (async () => {
     while (!ended) {
-      const [firing, rows] = await Promise.all([firingAt(prometheus), store.read(alert.open)]);
-      keep(theirs, firing ?? [...theirs.now]);
+      const [firing, rows] = await Promise.all([prometheus.firing(), store.read(alert.open)]);
+      keep(theirs, firing?.map(nameOf) ?? [...theirs.now]);
       keep(
         ours,
         rows.filter(({ state }) => state === 'firing').map(({ rule, labels }) => `${rule} ${labels}`),
@@ -204,7 +194,7 @@ async function watchers(
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   })();
-  await until('Prometheus is up', async () => (await firingAt(prometheus)) !== null, 30_000);
+  await until('Prometheus is up', prometheus.firing, 30_000);
   return {
     seen: [
       function byUs() {
@@ -223,7 +213,7 @@ async function watchers(
     },
     async known() {
       const response = await fetch(
-        `http://127.0.0.1:${prometheus}/api/v1/query?query=agent_time_to_first_token_seconds_count`,
+        `http://127.0.0.1:${port}/api/v1/query?query=agent_time_to_first_token_seconds_count`,
       );
       return ((await response.json()) as { data: { result: unknown[] } }).data.result;
     },
@@ -233,18 +223,6 @@ async function watchers(
 function keep(seen: { ever: Set<string>; now: Set<string> }, firing: readonly string[]): void {
   seen.now = new Set(firing);
   for (const one of firing) seen.ever.add(one);
-}
-
-async function firingAt(port: number): Promise<string[] | null> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/alerts`);
-    const { data } = (await response.json()) as {
-      data: { alerts: { state: string; labels: Told & Record<string, string> }[] };
-    };
-    return data.alerts.filter(({ state }) => state === 'firing').map(({ labels }) => nameOf(labels));
-  } catch {
-    return null;
-  }
 }
 
 function run(t: TestContext, program: string, args: string[]): ChildProcess {

@@ -63,6 +63,17 @@ const slot = (state: 'due' | 'skipped', at: number): Op =>
 
 const MISSED = 'AgentCronSlotMissed: jobs past their time';
 
+test('what ended while the clock was far ahead hides nothing now', async (t) => {
+  const { store, start, as } = await houseOf(t);
+  const down = { cause: 'service cron', service: 'watchdog', severity: 'critical', text: '' } as const;
+  const ahead = Date.now() + 86_400_000;
+  await as('watchdog', incident.open({ ...down, now: ahead }), incident.close(down.cause, 'watchdog', ahead));
+  await start();
+  await as('cron', slot('due', Date.now() - 3_600_000));
+  await until('it fires', async () => (await firing(store)).length > 0);
+  assert.deepEqual(await firing(store), [MISSED]);
+});
+
 test('what is found is an alert and an incident, over a restart too, and both end when it is mended', async (t) => {
   const { store, start, as } = await houseOf(t);
   const running = await start();

@@ -5,6 +5,7 @@
  * Right after its start, a sleep of the machine or a jump of the clock nobody is judged: all signs of life are old then.
  */
 
+import { SET_BACK_ms } from '#shared/base/clock.ts';
 import type { Context } from '#shared/runtime/context.ts';
 import { factsOf } from '#shared/runtime/facts.ts';
 import * as alert from '#shared/tables/alert.ts';
@@ -24,28 +25,31 @@ export function rules(ctx: Ctx, rounds: Rounds): void {
   const limits = limitsOf(ctx.home.config, ctx.config);
   // A house that is absent evaluates nothing.
   const declared = rulesOf(limits).filter(({ measure }) => measure.kind !== 'absent');
+  const grace_ms = limits.grace_s * 1000;
   const desk: Desk = {
     declared,
-    watched_from_at: ctx.clock.now(),
+    judges_from_at: ctx.clock.now() + grace_ms,
+    jumped_at: 0,
     looked_at: new Map(),
     tokens: { last_day: 0, usual_day: 0, days: 0 },
   };
-  rounds.set('rules', ctx.clock.mono());
   ctx.onJump(() => {
-    desk.watched_from_at = ctx.clock.now();
+    desk.jumped_at = ctx.clock.now();
+    desk.judges_from_at = desk.jumped_at + grace_ms;
     desk.looked_at.clear();
   });
   rounds.set('rules', ctx.clock.mono());
   ctx.every('rules', ctx.config.look_s * 1000, async () => {
-    if (ctx.clock.now() - desk.watched_from_at >= limits.grace_s * 1000) await look(ctx, desk);
+    if (ctx.clock.now() >= desk.judges_from_at) await look(ctx, desk);
     rounds.set('rules', ctx.clock.mono());
   });
 }
 
 type Desk = {
   declared: readonly Rule[];
-  /** Time has passed without a gap since then. */
-  watched_from_at: number;
+  judges_from_at: number;
+  /** When the machine woke last, or its clock was set; 0: not since the start. */
+  jumped_at: number;
   /** When those that are not looked at each time were. */
   looked_at: Map<Rule, number>;
   tokens: Facts['tokens'];
@@ -59,14 +63,14 @@ async function look(ctx: Ctx, desk: Desk): Promise<void> {
   for (const rule of due) desk.looked_at.set(rule, now);
   const of_late_ms = Math.max(...desk.declared.map(({ window_s, calm_s }) => window_s + calm_s)) * 1000;
   const [facts, open, ongoing, ended] = await Promise.all([
-    gather(store.read, await factsOf(ctx, desk.watched_from_at), {
+    gather(store.read, await factsOf(ctx, desk.jumped_at), {
       now,
       window_ms: of_late_ms,
       tokens: desk.tokens,
     }),
     store.read(alert.open),
     store.read(incident.ongoing),
-    store.read(incident.endedSince(now - of_late_ms)),
+    store.read(incident.endedBetween(now - of_late_ms, now + SET_BACK_ms)),
   ]);
   const change = settle(open, judge(due, facts), {
     now,

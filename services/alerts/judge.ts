@@ -67,7 +67,8 @@ function measured({ measure, window_s }: Rule, facts: Facts): Measured[] {
         .map(({ labels, value }) => ({ labels, value: facts.now / 1000 - value }));
     case 'growth': {
       const { last_day, usual_day, days } = facts.tokens;
-      if (days < measure.days || last_day < measure.floor) return [];
+      // After a week of nothing no day is a usual one.
+      if (days < measure.days || last_day < measure.floor || usual_day === 0) return [];
       return [{ labels: {}, value: last_day / usual_day }];
     }
     case 'absent':

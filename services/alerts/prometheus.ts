@@ -68,7 +68,7 @@ const VALUE: Record<Rule['unit'], string> = {
 };
 
 /** The measure against its bound; what else must be so stands behind it, so that the value is the measure's. */
-export function exprOf(rule: Rule): string {
+function exprOf(rule: Rule): string {
   const [value, ...conditions] = measureOf(rule);
   const rest = conditions.map((condition) => ` and ${condition}`).join('');
   const work = rule.work ? ' and on () agent_halted == 0' : '';
@@ -108,7 +108,7 @@ function measureOf({ measure, window_s }: Rule): string[] {
       const { of, days, floor } = measure;
       const known = `count_over_time(sum(${of})[7d:1h] offset 1d)`;
       const lastDay = `sum(increase(${of}[1d]))`;
-      const usualDay = `(sum(increase(${of}[7d] offset 1d)) / (${known} / 24))`;
+      const usualDay = `(sum(increase(${of}[7d] offset 1d)) / (${known} / 24) > 0)`;
       return [`${lastDay} / ${usualDay}`, `${lastDay} >= ${floor}`, `${known} >= ${days * 24}`];
     }
     case 'absent':

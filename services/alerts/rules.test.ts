@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { families, familyOf, type Labels } from '#shared/metrics/families.ts';
+import { shared } from '#shared/runtime/config.ts';
 import type { Alert } from '#shared/tables/alert.ts';
 import { scratch } from '#shared/testing/scratch.ts';
 import { comparedOf } from './facts.ts';
@@ -76,6 +77,35 @@ test('every rule fires beyond its bound, when it has lasted, and never on this s
       assert.deepEqual(firing(rule, scenario), wantedOf(scenario), `${rule.name}: ${scenario.what}`);
     }
   }
+});
+
+test('one answer as dear as may be is no alarm, and money that goes on going fast is one before the hour is paid for', () => {
+  const rule = ours.find(({ name }) => name === 'AgentCostOverBudget');
+  assert.ok(rule);
+  const { turn_usd, hour_usd } = shared.budget.parse({});
+  const end = 1200;
+  const firesOf = (paidAt: (t: number) => number) => {
+    const times = Array.from({ length: end / 5 + 1 }, (_, nth) => nth * 5);
+    const rate = (now: number) =>
+      times.filter((t) => t > now - 600 && t <= now).reduce((sum, t) => sum + 6 * paidAt(t), 0);
+    const checks = times.map((at) => ({ at, fires: [] }));
+    const gauges = [
+      { name: 'agent_cost_estimate_hourly' as const, labels: {}, at: rate },
+      { name: 'agent_budget_hourly_usd' as const, labels: {}, at: () => hour_usd },
+    ];
+    const fired = firing(rule, { what: '', step_s: 5, gauges, calls: () => [], checks });
+    const nth = fired.findIndex(({ length }) => length > 0);
+    return nth < 0 ? null : nth * 5;
+  };
+  assert.equal(
+    firesOf((t) => (t === 60 ? turn_usd : 0)),
+    null,
+  );
+  const inSteps = (t: number) => (t >= 60 && t < 360 ? turn_usd / 60 : 0);
+  assert.equal(firesOf(inSteps), null, 'over five minutes, tools between');
+  const perHour = 2.5 * hour_usd;
+  const fires_at = firesOf((t) => (t > 0 ? (perHour / 3600) * 5 : 0));
+  assert.ok(fires_at !== null && (fires_at * perHour) / 3600 < 0.8 * hour_usd, `${fires_at}`);
 });
 
 /** The scenarios in which the wrong rule shows itself to us; all of those of a rule that we have no eyes for. */

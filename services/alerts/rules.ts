@@ -7,6 +7,7 @@
 
 import { PERIODS, type PeriodKind } from '#shared/base/period.ts';
 import type { CounterName, GaugeName, HistogramName, Labels } from '#shared/metrics/families.ts';
+import { RATE_ms } from '#shared/metrics/gauges.ts';
 import * as spend from '#shared/tables/spend.ts';
 import type { Limits } from './limits.ts';
 
@@ -147,7 +148,10 @@ export function rulesOf(limits: Limits): readonly Rule[] {
       is: '>',
       bound: limits.cost_factor,
       unit: 'times',
-      ...lasting(0),
+      // A dear answer is in the rate for as long, and is no rate: what lasts longer is more than one.
+      for_s: RATE_ms / 1000,
+      calm_s,
+      window_s,
       text: 'Money goes fast: at the rate of the last 10 min an hour costs {value} times its budget.',
       cure: 'At the limit calls are refused; scripts/vigil cost says what asks so much, scripts/vigil halt stops it.',
       cause: () => 'cost of an hour',

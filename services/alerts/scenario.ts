@@ -280,10 +280,17 @@ function ofGrowth(rule: Rule, { floor, days }: Extract<Measure, { kind: 'growth'
     burst(days - 0.5, much, 3 * bound, []),
     burst(7, floor / 10, 9.5, []),
     burst(7, floor / 10, 11, [{}]),
+    {
+      ...never,
+      what: 'the first day of use after eight of none',
+      step_s,
+      tokens: { from: 0, at: (t) => (t === 9 * DAY ? much : 0) },
+      checks: [{ at: 9 * DAY + step_s, fires: [] }],
+    },
   ];
 }
 
-export type Mutant = { what: string; rule: Rule };
+type Mutant = { what: string; rule: Rule };
 
 /** The rule with one thing about it changed. */
 export function mutantsOf(rule: Rule): Mutant[] {

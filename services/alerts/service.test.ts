@@ -12,6 +12,7 @@ import { type AlarmRoutes, startAlarmRoutes } from '#shared/testing/alarm-routes
 import { vigil } from '#shared/testing/cli.ts';
 import { freeze } from '#shared/testing/freeze.ts';
 import { buildHouse, OWNER, TOKEN } from '#shared/testing/house.ts';
+import { buttonsOf } from '#shared/testing/phone.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 const QUICK = '[watchdog]\nlook_s = 0.3\ngrace_s = 0.5\ncalm_s = 1\nuntold_s = 3\ncanary_s = 0\n';
@@ -52,15 +53,17 @@ test('an alarm is looked after and silenced by its buttons, which then stands in
   await house.serve('alerts');
   await open('worse', 'critical');
   const { message } = await house.bot.waitSent(({ text }) => text.includes('It is worse'), 15_000);
-  const press = (data: string, from = OWNER) =>
-    house.bot.press({ chat_id: OWNER, message_id: message.message_id, data, from: { id: from } });
+  const press = (label: string) => {
+    const data = buttonsOf(message).find(({ text }) => text === label)?.data ?? '';
+    return house.bot.press({ chat_id: OWNER, message_id: message.message_id, data, from: { id: OWNER } });
+  };
   const shown = (what: RegExp) =>
     until(`it shows ${what}`, async () =>
       (await house.bot.sent({ chat_id: OWNER, method: 'editMessageText' })).find(({ text }) =>
         what.test(text),
       ),
     );
-  await press('alert:acknowledge:1');
+  await press('👀 I look after it');
   const looked = await shown(/👀 Looked after/);
   assert.equal(looked.message.message_id, message.message_id);
   assert.match(looked.text, /^⚠️ It is worse: truly\.\n\n👀 Looked after: no reminder, but its end\.$/);
@@ -69,7 +72,7 @@ test('an alarm is looked after and silenced by its buttons, which then stands in
     left.map(({ text }) => text),
     ['🔕 1 h', '🔕 1 day'],
   );
-  await press('alert:silence:1:3600');
+  await press('🔕 1 h');
   const silent = await shown(/🔕 Silent until/);
   assert.match(silent.text, /👀 Looked after.*\n🔕 Silent until [-\d]+ [\d:]+, though it is critical\.$/);
   assert.equal(silent.message.reply_markup, undefined);
@@ -95,6 +98,15 @@ test('an alarm is looked after and silenced by its buttons, which then stands in
   const wish = { kind: 'silence', about: 'oth*', given_by: 'me', now: Date.now() } as const;
   await router.commit([alert_wish.post({ ...wish, until_at: Date.now() + 1500 })]);
   await until('it is told that it goes on', async () => (await times(/⏰ Still: It is other/)) === 1);
+  // And one that is ended by hand stands in no message any more.
+  const edits = async () => {
+    const all = await house.bot.sent({ chat_id: OWNER, method: 'editMessageText' });
+    return all.filter(({ text }) => text.includes('It is other')).map(({ text }) => text);
+  };
+  await router.commit([alert_wish.post({ ...wish, until_at: Date.now() + 60_000 })]);
+  await until('it shows its silence', async () => /🔕 Silent/.test((await edits()).at(-1) ?? ''));
+  await vigil(house.home, ['alarm', 'unsilence', '3']);
+  await until('it shows none', async () => /truly\.( \(for .*\))?$/.test((await edits()).at(-1) ?? ''));
   assert.equal(
     new Set(await texts()).size,
     (await texts()).length - 1,

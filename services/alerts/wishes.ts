@@ -73,9 +73,9 @@ async function grant(store: Store, wish: alert_wish.Wish, now: number): Promise<
     }
     case 'unsilence': {
       const mine = (await store.read(silence.inForce(now))).find((one) => one.id === id);
-      return mine
-        ? { outcome: 'ended', ops: [silence.end(mine.id, now)] }
-        : refused('there is no such silence');
+      if (!mine) return refused('there is no such silence');
+      const open = (await store.read(incident.ongoing)).filter(({ cause }) => matches(mine.cause, cause));
+      return { outcome: 'ended', ops: [silence.end(mine.id, now)], about: open };
     }
     case 'test':
       throw new Error('wishes: a test is not done here');
@@ -107,7 +107,7 @@ async function editsOf(
       // What went out by another route, or in a digest, is no message to change.
       if (!posted || !shown) continue;
       const key = `alert_wish:${wish.id}:${message}:${owner}`;
-      const text = `${posted.text}\n\n${note}`;
+      const text = [posted.text, note].join('\n\n').trimEnd();
       edits.push(noticeTo(owner, { key, edits_key, text, buttons, urgency: 'asked', now }));
     }
   }
@@ -141,7 +141,7 @@ async function standingOf(store: Store, message: string, now: number) {
     ...(silent.length === open.length ? ['alert:silence:'] : []),
   ];
   const buttons = buttonsOf(
-    open.map(({ id }) => ({ id, phase: 'begun' })),
+    open.map(() => ({ phase: 'begun' })),
     message,
   )
     .map((row) => row.filter(({ data }) => !done.some((prefix) => data.startsWith(prefix))))

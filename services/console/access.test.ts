@@ -101,7 +101,7 @@ test('without the right cookie no address says anything of the house', async () 
     {},
     { cookie: 'vigil_console=guess' },
     { cookie: other.cookie },
-    { cookie: `${other.cookie}; ${cookie}` },
+    { cookie: `vigil_console=guess; ${other.cookie}` },
   ];
   for (const headers of strangers) {
     for (const path of paths) {
@@ -250,6 +250,21 @@ test('what was done is told on the page that follows, and to nobody else', async
     { action: 'end', outcome: 'refused: That session is over.', fields: '{"session":"zzzzzz"}' },
   );
   assert.match(row?.by ?? '', /^console [\w-]{6}$/);
+});
+
+test('what was said is not kept with what was done, where nobody could forget it', async () => {
+  const { base, cookie } = await enter();
+  const said = 'pin 4711';
+  await post(`${base}/chat/do/say`, { text: said, seen: '0.0' }, { cookie });
+  await post(`${base}/memory/do/remember`, { text: said }, { cookie });
+  await post(
+    `${base}/schedules/do/add`,
+    { name: 'x', when: '@daily', kind: 'prompt', work: said },
+    { cookie },
+  );
+  const rows = await house.read<{ fields: string }>('SELECT * FROM console_action ORDER BY id DESC LIMIT 3');
+  assert.doesNotMatch(JSON.stringify(rows), /4711/);
+  assert.match(rows[2]?.fields ?? '', /"text":"8 characters"/);
 });
 
 test('neither link nor cookie stands in the store, the log or what was printed', async () => {

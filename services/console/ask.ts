@@ -3,13 +3,16 @@
 import { sleep } from '#shared/base/clock.ts';
 import { uuid } from '#shared/base/ids.ts';
 import { idleBecause } from '#shared/runtime/idle.ts';
-import { TERMINAL } from '#shared/tables/conversation.ts';
 import * as press from '#shared/tables/press.ts';
 import * as wish from '#shared/tables/wish.ts';
 import type { Done, Visit } from './page.ts';
 
+/** The console's own: what is said here is the owner's, and is remembered with what they say elsewhere. */
+export const CONVERSATION = 'terminal:console';
+export const SOURCE = 'console';
+
 /** Nobody waits longer for a page than for a word that it is asked for. */
-const PATIENCE_ms = 1500;
+const PATIENCE_ms = 3000;
 const LOOK_ms = 20;
 
 async function soon<T>({ ctx }: Visit, look: () => Promise<T | null>): Promise<T | null> {
@@ -21,18 +24,21 @@ async function soon<T>({ ctx }: Visit, look: () => Promise<T | null>): Promise<T
   }
 }
 
-/** Presses these buttons; what came of each, or null where nothing has yet. */
-export async function pressed(visit: Visit, buttons: readonly string[]): Promise<(string | null)[]> {
+/**
+ * Presses these buttons, or types these commands; what core says came of each, or null where nothing has yet.
+ * @param presses as `press` has them: `good:<turn>`, `/cost`
+ */
+export async function outcomesOf(visit: Visit, presses: readonly string[]): Promise<(string | null)[]> {
   const { clock, store } = visit.ctx;
   const now = clock.now();
-  const keys = buttons.map(() => uuid(now));
+  const keys = presses.map(() => uuid(now));
   await store.commit(
-    buttons.map((data, nth) =>
+    presses.map((data, nth) =>
       press.receive({
-        source: 'console',
+        source: SOURCE,
         source_key: keys[nth] ?? '',
         channel: 'terminal',
-        conversation: TERMINAL,
+        conversation: CONVERSATION,
         chat: null,
         sender: visit.by,
         data: data.toWellFormed(),
@@ -45,7 +51,7 @@ export async function pressed(visit: Visit, buttons: readonly string[]): Promise
   await soon(visit, async () => {
     for (const key of keys) {
       if (outcomes.has(key)) continue;
-      const [found] = await store.read(press.of('console', key));
+      const [found] = await store.read(press.of(SOURCE, key));
       if (typeof found?.outcome !== 'string') return null;
       outcomes.set(key, found.outcome);
     }
@@ -57,6 +63,35 @@ export async function pressed(visit: Visit, buttons: readonly string[]): Promise
 /** Why core has not come to a press yet. */
 export function unpressed({ ctx }: Visit): string {
   return idleBecause(ctx.home, 'core', false) ?? 'core has not come to it yet';
+}
+
+/** Outcomes that a sentence says better. */
+const CAME: Readonly<Record<string, string>> = {
+  released: 'It is tried once more.',
+  dropped: 'It is left unanswered.',
+  stopped: 'It is stopped.',
+  paused: 'It rests after its present step.',
+  running: 'It goes on.',
+  cancelled: 'It is cancelled.',
+};
+const NOT: Readonly<Record<string, string>> = {
+  ambiguous: 'That could mean several: nothing was changed.',
+  busy: 'Its conversation is at another message: retry it once that is answered.',
+  'no such choice': 'There is no such choice: nothing was changed.',
+  'not allowed': 'Only an owner may do that.',
+  'nothing to do': 'It is so already.',
+  'nothing to stop': 'There is nothing in work here.',
+  'too late': 'That is settled already: nothing was changed.',
+  unknown: 'Nothing is named so.',
+};
+
+/** Presses one, or types it. */
+export async function pressed(visit: Visit, data: string): Promise<Done> {
+  const [outcome = null] = await outcomesOf(visit, [data]);
+  if (outcome === null) return { say: `Asked for: ${unpressed(visit)}.` };
+  const refused = NOT[outcome];
+  if (refused) return { say: refused, refused: true };
+  return { say: CAME[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.` };
 }
 
 /** Wishes it of memory. */
@@ -73,5 +108,6 @@ export async function wished(visit: Visit, asked: Omit<wish.Asked, 'given_by' | 
   if (settled === null || settled === 'idle')
     return { say: `Kept as wish ${row.id}: ${idle ?? 'memory is still at it'}.`, subject };
   const say = settled.outcome ?? 'Done.';
-  return settled.state === 'refused' ? { say, subject, refused: true } : { say, subject };
+  const done = { say, subject, noted: settled.state };
+  return settled.state === 'refused' ? { ...done, refused: true } : done;
 }

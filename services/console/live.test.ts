@@ -1,6 +1,9 @@
 /** Pages renew themselves, in any number of tabs, and nobody's work is lost by it. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { Page, Request } from 'playwright-core';
 import { openStore, type Store } from '#shared/store/store.ts';
@@ -8,6 +11,9 @@ import * as incident from '#shared/tables/incident.ts';
 import { consoleOf, noBrowser } from '#shared/testing/browser.ts';
 import type { House } from '#shared/testing/house.ts';
 import { until } from '#shared/testing/scratch.ts';
+import { visitTo } from '#shared/testing/visit.ts';
+import { config } from './config.ts';
+import { live } from './live.ts';
 
 /** Whose trouble can be opened and closed again. */
 async function trouble(
@@ -55,6 +61,26 @@ test('eight tabs of one browser load, and hear of what happens by one stream', {
   await open('the roof leaks');
   await Promise.all(tabs.slice(1).map((tab) => shown(tab, 'the roof leaks')));
   assert.equal(alive(), 1);
+});
+
+test('of more streams than one browser has, the oldest go at once, however many come together', async (t) => {
+  const { visit } = await visitTo(t, config);
+  const streams = live(visit.ctx);
+  const asked: ServerResponse[] = [];
+  const server = createServer((_incoming, response) => void asked.push(response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const clients = Array.from({ length: 20 }, () => request({ host: '127.0.0.1', port }).end());
+  t.after(() => clients.forEach((client) => void client.destroy()));
+  for (const client of clients) client.on('error', () => {});
+  await until('all have asked', () => asked.length === 20);
+  for (const response of asked) streams.attach(response, async () => true);
+  assert.deepEqual(
+    asked.map(({ writableEnded }) => writableEnded),
+    asked.map((_, nth) => nth < 4),
+  );
 });
 
 test('a tab that nobody looks at asks for nothing, and catches up once it is looked at', {
@@ -123,6 +149,67 @@ test('what one types, has opened, and where one is, stays when the page renews i
     caret: [1, 2],
     scroll: mark,
   });
+});
+
+test('what was asked for before a form was sent does not take the place of what came of it', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, base } = await consoleOf(t);
+  await page.goto(`${base}/access`);
+  const held = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  await page.route(`${base}/access`, async (route) => {
+    if (route.request().headers()['x-vigil-renewal'] === undefined) return route.continue();
+    const answer = await route.fetch();
+    asked.resolve();
+    await held.promise;
+    await route.fulfill({ response: answer });
+  });
+  await page.evaluate('etag = ""; void renew()');
+  await asked.promise;
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Halt' }).click();
+  await page.locator('#notice').getByText('All is halted.').waitFor();
+  held.resolve();
+  await until('the renewal is over', () => page.evaluate('!renewing'));
+  assert.equal(await page.locator('#standing').innerText(), 'halted');
+  assert.equal(await page.locator('.pages [aria-current]').innerText(), 'Overview');
+});
+
+test('whoever presses with the keyboard stays where they pressed, or comes to the page', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, house, base } = await consoleOf(t);
+  const { store, open } = await trouble(house);
+  t.after(() => store.close());
+  await open('wet');
+  await shown(page, 'wet');
+  await page.getByRole('button', { name: 'Seen: wet' }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#notice').getByText('Seen: it is not told again.').waitFor();
+  const focus = () =>
+    page.evaluate('document.activeElement.getAttribute("aria-label") || document.activeElement.id');
+  assert.equal(await focus(), 'Seen: wet');
+  await page.goto(`${base}/access`);
+  const end = page.getByRole('button', { name: /^End the session/ });
+  await end.focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('You are not in any more').waitFor();
+});
+
+test('where pages share no lock, each tab has a stream of its own, and forms work', {
+  skip: noBrowser,
+}, async (t) => {
+  const { page, house, faults } = await consoleOf(t);
+  await page.addInitScript(`Object.defineProperty(navigator, 'locks', { value: undefined })`);
+  await page.reload();
+  const { store, open } = await trouble(house);
+  t.after(() => store.close());
+  await open('heard without a lock');
+  await shown(page, 'heard without a lock');
+  await page.getByRole('link', { name: 'Halt' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Halt' }).waitFor();
+  assert.deepEqual(faults, []);
 });
 
 test('a console that goes away is told of, and one that comes back is heard again', {

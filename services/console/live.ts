@@ -12,6 +12,8 @@ const COMMENT_ms = 15_000;
 const GAP_ms = 250;
 /** A browser has one, whatever number of tabs: more are leftovers. The oldest goes. */
 const MOST = 16;
+/** So much waits for a browser that takes nothing, asleep say: it asks again when it is back. */
+const MOST_bytes = 4096;
 
 export type Live = {
   /** @param mayStay whether its session is still in force */
@@ -25,7 +27,19 @@ export function live(ctx: Console): Live {
   let telling: NodeJS.Timeout | undefined;
 
   function write(text: string): void {
-    for (const stream of streams.keys()) stream.write(text);
+    for (const stream of streams.keys()) send(stream, text);
+  }
+
+  function send(stream: ServerResponse, text: string): void {
+    if (stream.writableLength > MOST_bytes) drop(stream);
+    else stream.write(text);
+  }
+
+  /** It counts no more, also where its end waits for a browser that takes nothing. */
+  function drop(stream: ServerResponse): void {
+    streams.delete(stream);
+    if (stream.writableLength > MOST_bytes) stream.destroy();
+    else stream.end();
   }
 
   function tell(): void {
@@ -49,8 +63,11 @@ export function live(ctx: Console): Live {
     const comment = setInterval(async () => {
       for (const [stream, mayStay] of streams) {
         // A store that does not answer sends nobody away.
-        if (await mayStay().catch(() => true)) stream.write(':\n\n');
-        else stream.end();
+        const may = await mayStay().catch(() => true);
+        // It may have gone meanwhile.
+        if (!streams.has(stream)) continue;
+        if (may) send(stream, ':\n\n');
+        else drop(stream);
       }
     }, COMMENT_ms).unref();
     const bells = [ctx.store.listen('draft', tell), ctx.store.listen('outbound', tell)];
@@ -74,7 +91,7 @@ export function live(ctx: Console): Live {
       response.write('retry: 3000\n\n');
       streams.set(response, mayStay);
       const [oldest] = streams.keys();
-      if (streams.size > MOST) oldest?.end();
+      if (oldest && streams.size > MOST) drop(oldest);
       watching ??= watch();
       response.once('close', () => {
         streams.delete(response);

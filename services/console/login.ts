@@ -12,10 +12,10 @@ import type { Sessions } from './session.ts';
 import { door } from './shell.ts';
 
 /** What whoever is not in is told. */
-export function way(): Html {
+export function way(port: number): Html {
   return door(
     'You are not in',
-    html`<p>On the machine where Vigil runs, this prints a link that lets one browser in:</p><pre><code>scripts/vigil console</code></pre><p>It holds for a minute, once. From another machine, tunnel first: <code>ssh -L 4180:127.0.0.1:4180 …</code></p>`,
+    html`<p>On the machine where Vigil runs, this prints a link that lets one browser in:</p><pre><code>scripts/vigil console</code></pre><p>It holds for a minute, once. From another machine, tunnel first: <code>ssh -L ${port}:127.0.0.1:${port} …</code></p>`,
   );
 }
 

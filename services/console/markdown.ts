@@ -121,8 +121,10 @@ function phrase(node: Node, known: Known, depth: number): Html {
 
 /** What it says may lie: where it leads stands beside it, as the browser reads it. */
 function link(label: Html, address: string, text: string): Html {
-  const url = /^https?:\/\//i.test(address) ? (URL.parse(address)?.href ?? null) : null;
-  const where = plain(url ?? address, 300);
+  const parsed = /^https?:\/\//i.test(address) ? URL.parse(address) : null;
+  const where = plain(parsed?.href ?? address, 300);
+  // A name before the host is there to be taken for it, or to push it out of sight.
+  const url = parsed?.username === '' && parsed.password === '' ? parsed.href : null;
   const beside = where === '' || isSame(text, where) ? '' : html` <span class="soft">(${where})</span>`;
   if (url === null) return html`${label}${beside}`;
   return html`<a href="${url}" target="_blank" rel="noreferrer noopener nofollow">${label}</a>${beside}`;

@@ -37,6 +37,8 @@ export type Done = {
   to?: string;
   /** What it was done to, for the record. */
   subject?: string;
+  /** What the record has instead of `say`, where that repeats words which can be forgotten elsewhere. */
+  noted?: string;
 };
 
 /** @param form the fields of the form that was sent, each once */

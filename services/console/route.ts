@@ -21,6 +21,8 @@ import { href } from './ui.ts';
 const NOTICE_ms = 60_000;
 /** Of each field, in the record of what was done. */
 const FIELD_chars = 200;
+/** What a person says is kept where it can be forgotten, and nowhere else: of these the record has the length. */
+const WORDS: ReadonlySet<string> = new Set(['text', 'work']);
 
 type Notice = { session: string; done: Done; at: number };
 
@@ -49,7 +51,7 @@ export function router(ctx: Console): (incoming: IncomingMessage, response: Serv
     if (pathname === '/login') return enter(known, incoming, response);
     const [, path = '', rest = ''] = /^\/c\/([\w-]{22})\/(.*)$/.exec(pathname) ?? [];
     const session = path === '' ? null : await known.of(path, headers.cookie);
-    if (!session) return answerPage(incoming, response, 401, way());
+    if (!session) return answerPage(incoming, response, 401, way(ctx.config.port));
 
     if (rest === 'live' && method === 'GET') {
       const mayStay = async () => (await known.of(path, headers.cookie)) !== null;
@@ -117,7 +119,7 @@ export function router(ctx: Console): (incoming: IncomingMessage, response: Serv
       by: visit.by,
       page: page.path,
       action: name,
-      fields: JSON.stringify(Object.fromEntries([...form].map(([key, value]) => [key, cut(value)]))),
+      fields: JSON.stringify(Object.fromEntries([...form].map(recorded))),
       at: ctx.clock.now(),
     };
     const begin = async () => (await ctx.store.commit([consoleAction.begin(record)]))[0][0]?.id;
@@ -128,7 +130,7 @@ export function router(ctx: Console): (incoming: IncomingMessage, response: Serv
       return { say: `It failed; the log knows why, by ${failure}.`, refused: true };
     });
     const end = async () => {
-      const outcome = cut(`${done.refused ? 'refused: ' : ''}${done.say}`);
+      const outcome = cut(`${done.refused ? 'refused: ' : ''}${done.noted ?? done.say}`);
       const id = begun ?? (await begin());
       if (id !== undefined) await ctx.store.commit([consoleAction.end(id, outcome, done.subject ?? null)]);
     };
@@ -195,6 +197,10 @@ function placeOf(rest: string): Place | null {
 
 function actionOf(page: Page, name: string): Action | null {
   return page.actions && Object.hasOwn(page.actions, name) ? (page.actions[name] ?? null) : null;
+}
+
+function recorded([name, value]: [string, string]): [string, string] {
+  return [name, WORDS.has(name) ? `${value.length} characters` : cut(value)];
 }
 
 function cut(text: string): string {

@@ -77,6 +77,8 @@ let etag = '';
 let stale = false;
 let renewing = false;
 let out = false;
+/* How often a form has changed the page: what was asked for before is of a page that is gone. */
+let sent = 0;
 async function renew() {
   if (out || renewing || document.hidden) {
     stale = true;
@@ -84,6 +86,7 @@ async function renew() {
   }
   renewing = true;
   stale = false;
+  const before = sent;
   try {
     const headers = { 'x-vigil-renewal': '1' };
     if (etag) headers['if-none-match'] = etag;
@@ -93,8 +96,12 @@ async function renew() {
       return signedOut();
     }
     if (!answer.ok) return;
-    etag = answer.headers.get('etag') || '';
     const now = parsed(await answer.text());
+    if (sent !== before) {
+      stale = true;
+      return;
+    }
+    etag = answer.headers.get('etag') || '';
     for (const region of document.querySelectorAll('[data-live][id]')) {
       const other = now.getElementById(region.id);
       if (other) morph(region, other);
@@ -117,7 +124,7 @@ if (base) {
     if (what === 'lost') standing('not reached');
     else renew();
   };
-  navigator.locks.request('vigil ' + base, () => new Promise(() => {
+  const listen = () => new Promise(() => {
     let lost = false;
     const follow = () => {
       const stream = new EventSource(base + '/live');
@@ -130,11 +137,14 @@ if (base) {
         if (!lost) tell('lost');
         lost = true;
         if (stream.readyState !== EventSource.CLOSED || out) return;
-        setTimeout(() => renew().then(follow), 5000);
+        setTimeout(() => renew().then(() => (out ? others.postMessage('change') : follow())), 5000);
       };
     };
     follow();
-  }));
+  });
+  /* Through a tunnel without TLS there are no locks: each tab then has a stream of its own. */
+  if (navigator.locks) navigator.locks.request('vigil ' + base, listen);
+  else listen();
   /* What came to pass between the page and the ear for it. */
   setTimeout(renew, 300);
   document.addEventListener('visibilitychange', () => {
@@ -145,8 +155,7 @@ if (base) {
 /* Forms: sent from where one is; what comes back takes the page's place. */
 async function send(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
-  const buttons = form.querySelectorAll('button');
-  for (const one of buttons) one.disabled = true;
+  /* No button is disabled: it would lose the focus of whoever works by the keyboard. */
   form.setAttribute('aria-busy', 'true');
   try {
     const answer = await fetch(form.action, { method: 'POST', body });
@@ -158,10 +167,13 @@ async function send(form, submitter) {
     const same = there.pathname === location.pathname;
     const refused = now.querySelector('#notice .bad');
     if (!refused) form.reset();
+    sent += 1;
     if (same) {
       etag = '';
       for (const id of ['pages', 'standing', 'switch']) morph(document.getElementById(id), now.getElementById(id));
       morph(document.getElementById('main'), now.getElementById('main'));
+      /* What was pressed may be gone. */
+      if (document.activeElement === document.body) document.getElementById('main').focus();
       if (!there.search && location.search) renew();
     } else {
       history.pushState(null, '', there);
@@ -175,7 +187,6 @@ async function send(form, submitter) {
     say('Vigil could not be reached: it is not known whether that was done.', 'bad');
   } finally {
     form.removeAttribute('aria-busy');
-    for (const one of buttons) one.disabled = false;
   }
 }
 

@@ -84,12 +84,13 @@ test('who is in stays in for twelve hours after the last visit, over a restart t
   assert.equal(await one.isIn(), false);
 });
 
-test('the cookie of one session is none of another, and two at once are none', async (t) => {
+test('the cookie of one session is none of another, and one that another program has set locks nobody out', async (t) => {
   const { known, link, enter } = await desk(t);
   const [a, b] = [await enter(await link()), await enter(await link())];
   assert.ok(a && b);
   assert.equal(await known.of(a.path, b.cookie), null);
-  assert.equal(await known.of(a.path, `${b.cookie}; ${a.cookie}`), null);
+  assert.ok(await known.of(a.path, `${COOKIE}=x; ${b.cookie}; ${a.cookie}`));
+  assert.equal(await known.of(a.path, `${COOKIE}=x; ${b.cookie}`), null);
   assert.equal(await known.of(a.path, `${COOKIE}=`), null);
   assert.equal(await known.of(a.path, undefined), null);
   assert.ok(await known.of(a.path, `theme=dark; ${a.cookie}`));
@@ -113,6 +114,16 @@ test('when all are told to leave, those who come afterwards stay', async (t) => 
   const after = await enter(await link());
   assert.equal(await before?.isIn(), false);
   assert.equal(await after?.isIn(), true);
+});
+
+test('a link that was made before all were told to leave lets nobody in afterwards', async (t) => {
+  const { clock, link, enter, end } = await desk(t);
+  const seen = await link();
+  clock.at += 1;
+  await end();
+  clock.at += 1;
+  assert.equal(await enter(seen), null);
+  assert.ok(await enter(await link()));
 });
 
 test('after twenty wrong guesses in a minute no link is looked at, and who is in stays in', async (t) => {

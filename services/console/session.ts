@@ -40,12 +40,12 @@ export function sessions(store: Store, now: () => number): Sessions {
   return {
     guessed,
     async of(path, cookies) {
-      const token = cookieOf(cookies);
-      if (token === null) return null;
+      const tokens = cookiesOf(cookies);
+      if (tokens.length === 0) return null;
       const [session] = await store.read(consoleSession.of(path, now()));
       // One that is over is no guess.
       if (!session) return null;
-      if (same(hashOf(token), session.hash)) return session;
+      if (tokens.some((token) => same(hashOf(token), session.hash))) return session;
       missed();
       return null;
     },
@@ -71,13 +71,12 @@ export function sessions(store: Store, now: () => number): Sessions {
   };
 }
 
-function cookieOf(cookies = ''): string | null {
-  const found = cookies
+/** Another program of this machine can set some of that name for the browser: they let nobody in, and keep nobody out. */
+function cookiesOf(cookies = ''): string[] {
+  return cookies
     .split('; ')
     .filter((one) => one.startsWith(`${COOKIE}=`))
     .map((one) => one.slice(COOKIE.length + 1));
-  // Of two one is somebody else's: another program of this machine can set cookies for it.
-  return found.length === 1 && found[0] ? found[0] : null;
 }
 
 function same(a: string, b: string): boolean {

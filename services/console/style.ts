@@ -117,7 +117,7 @@ button.danger, .button.danger { color: var(--bad); border-color: color-mix(in sr
 button.danger:hover, .button.danger:hover { background: color-mix(in srgb, var(--bad) 8%, var(--card)); border-color: var(--bad); }
 button.danger.strong { background: var(--bad); border-color: var(--bad); color: var(--on); }
 button.strong { padding: .5rem 1.1rem; font-size: .95rem; }
-button:disabled { opacity: .55; cursor: default; }
+button:disabled, form[aria-busy] button { opacity: .55; cursor: default; }
 form.inline { display: inline; } form.inline + form.inline { margin-left: .35rem; }
 td form.inline { display: inline-block; margin: .1rem .3rem .1rem 0; } td form.inline + form.inline { margin-left: 0; }
 td form.inline button { padding: .18rem .6rem; font-size: .85rem; }

@@ -4,15 +4,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answer } from './answered.ts';
 import { rendered } from './markdown.ts';
-import { indented, plain, verbatim } from './text.ts';
+import { indented, line, plain, verbatim } from './text.ts';
 
 const markup = async (markdown: string) => String(await rendered(markdown));
 
 test('what hides or turns text around is shown by its number', () => {
   assert.equal(plain('a\u001b[31mb\u0000\u007f'), 'a[U+001B][31mb[U+0000][U+007F]');
   assert.equal(plain('rm \u202Egpj.exe\u200b'), 'rm [U+202E]gpj.exe[U+200B]');
+  assert.equal(
+    plain('a\u3164\u034f\u{e0101}b'),
+    'a[U+3164][U+034F][U+E0101]b',
+    'blank letters, and what hides behind them',
+  );
   assert.equal(plain('one\r\ntwo\tthree'), 'one\ntwo\tthree');
-  assert.equal(plain('👩‍👩‍👧 می‌خواهم'), '👩‍👩‍👧 می‌خواهم', 'what joins letters and emoji stays');
+  assert.equal(plain('👩‍👩‍👧 می‌خواهم ❤️'), '👩‍👩‍👧 می‌خواهم ❤️', 'what joins letters and emoji stays');
 });
 
 test('a long line is cut, and says how much is left out', () => {
@@ -20,6 +25,13 @@ test('a long line is cut, and says how much is left out', () => {
   assert.equal(plain('x'.repeat(21), 20), `${'x'.repeat(20)}… (1 more characters)`);
   assert.ok(plain('x'.repeat(2 ** 20)).length < 2100);
   assert.equal(plain('😀', 1), '�… (1 more characters)', 'half of an emoji is none');
+});
+
+test('in a list a text is one line, of so many characters, and hides nothing either', () => {
+  assert.equal(line(' one\n\n two ', 20), 'one two');
+  assert.equal(line('x'.repeat(20), 20), 'x'.repeat(20));
+  assert.equal(line('x'.repeat(21), 20), `${'x'.repeat(20)}…`);
+  assert.equal(line('pay\u202e', 20), 'pay[U+202E]');
 });
 
 test('a closing tag in a text closes nothing', () => {
@@ -30,6 +42,8 @@ test('a closing tag in a text closes nothing', () => {
 test('JSON is laid out, and what is none is left as it is', () => {
   assert.equal(indented('{"a":1}'), '{\n  "a": 1\n}');
   assert.equal(indented('event: x'), 'event: x');
+  const deep = '['.repeat(4000) + ']'.repeat(4000);
+  assert.equal(indented(deep), deep, 'laid out, it would be 32 MB of blanks');
 });
 
 test('Markdown looks as it is meant', async () => {
@@ -94,6 +108,12 @@ test('a link says where it leads, tells that address nothing, and leads nowhere 
     assert.doesNotMatch(made, /<a /, bad);
     assert.ok(made.includes(`label <span class="soft">(${bad})</span>`), made);
   }
+});
+
+test('an address that hides its host behind a name is none', async () => {
+  const made = await markup('[bank](https://bank.example@evil.example/)');
+  assert.doesNotMatch(made, /<a /);
+  assert.match(made, /bank <span class="soft">\(https:\/\/bank\.example@evil\.example\/\)/);
 });
 
 test('what no parser should be given is plain, and soon', async () => {

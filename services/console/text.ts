@@ -3,9 +3,9 @@
 import { html } from 'hono/html';
 import type { Html } from './page.ts';
 
-/** What does not show, or changes how what stands beside it shows; not what joins letters and emoji. */
+/** What does not show, or changes how what stands beside it shows; not what joins letters and emoji, or varies one. */
 const HIDDEN =
-  /[^\P{Cc}\n\t]|[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /[\p{Cc}--[\n\t]]|[\p{Default_Ignorable_Code_Point}--[\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f]]|[\u2028\u2029\ufff9-\ufffb]|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]/gv;
 
 /** In the place of a sign that hides: its number, which every font has. */
 function shown(sign: string): string {
@@ -20,6 +20,16 @@ export function plain(text: string, most = 2000): string {
   return left > 0 ? `${seen}… (${left.toLocaleString('en')} more characters)` : seen;
 }
 
+/** In one line, as it is told apart in a list. */
+export function line(text: string, most: number): string {
+  // What is far beyond the end of the line need not be looked at.
+  const words = text
+    .slice(0, 10 * most)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return words.length > most ? `${plain(words.slice(0, most))}…` : plain(words);
+}
+
 const MOST_VERBATIM_chars = 20_000;
 
 /** With its lines as they are. @param label what it is, for whoever hears it */
@@ -27,8 +37,17 @@ export function verbatim(text: string, label: string, most = MOST_VERBATIM_chars
   return html`<pre class="verbatim" tabindex="0" role="group" aria-label="${label}" dir="auto">${plain(text, most)}</pre>`;
 }
 
-/** JSON as a person reads it; what is none, as it is. */
+/** Deeper, the blanks before the lines come to far more than the lines: 8 kB of brackets are 32 MB laid out. */
+const DEEPEST = 50;
+
+/** JSON as a person reads it; what is none, or too deep, as it is. */
 export function indented(json: string): string {
+  let [depth, deepest] = [0, 0];
+  for (const [bracket] of json.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  if (deepest > DEEPEST) return json;
   try {
     return JSON.stringify(JSON.parse(json), null, 2);
   } catch {

@@ -116,6 +116,8 @@ export function next(visit: Pick<Visit, 'base' | 'query'>, page: string, before:
   if (before === null) return html``;
   const query = new URLSearchParams(visit.query);
   query.set('before', before);
+  // What was told once is not told again there.
+  query.delete('notice');
   return html`<nav class="pager"><a href="${href(visit, page)}?${query.toString()}" rel="next">Older</a></nav>`;
 }
 
@@ -137,6 +139,11 @@ export function spell(ms: number): string {
   if (s < 120) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   return s < 172_800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
+}
+
+/** `once`, `3 times`. */
+export function times(n: number): string {
+  return n === 1 ? 'once' : `${n} times`;
 }
 
 /** `950`, `12.3 k`, `4.5 M`. */

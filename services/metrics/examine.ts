@@ -95,7 +95,10 @@ async function gather(
     },
     unpaid: turns?.unpaid ?? 0,
     answered_at: last?.at ?? null,
-    critical: open.filter(({ severity }) => severity === 'critical').length,
+    open: {
+      critical: open.filter(({ severity }) => severity === 'critical').length,
+      warning: open.filter(({ severity }) => severity === 'warning').length,
+    },
     backup_at: newest?.made_at ?? null,
   };
 }

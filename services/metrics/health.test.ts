@@ -28,7 +28,7 @@ const WELL: Seen = {
   waiting: { count: 0, since_at: null },
   unpaid: 0,
   answered_at: NOW - 3_600_000,
-  critical: 0,
+  open: { critical: 0, warning: 0 },
   backup_at: NOW - 3_600_000,
   disk_low_bytes: 1e9,
 };
@@ -117,7 +117,8 @@ const CASES: [what: string, seen: Partial<Seen>, check: string, status: string, 
   ],
   ['the disk cannot be asked', { facts: { halted: false, disk_free_bytes: null } }, 'disk', 'degraded', true],
   ['the backup is old', { backup_at: NOW - 48 * 3_600_000 - 1 }, 'backup', 'degraded', true],
-  ['something critical is open', { critical: 1 }, 'incidents', 'degraded', true],
+  ['something critical is open', { open: { critical: 1, warning: 0 } }, 'incidents', 'degraded', true],
+  ['a warning is open', { open: { critical: 0, warning: 1 } }, 'incidents', 'degraded', true],
 ];
 
 for (const [what, seen, check, status, ready] of CASES) {

@@ -39,7 +39,8 @@ export type Seen = {
   /** Turns that wait for money that all may spend. */
   unpaid: number;
   answered_at: number | null;
-  critical: number;
+  /** Incidents; what is told for information only is no fault. */
+  open: { critical: number; warning: number };
   backup_at: number | null;
   disk_low_bytes: number;
 };
@@ -69,8 +70,7 @@ export function judge(seen: Seen): Health {
     budget: ofBudget(seen),
     disk: ofDisk(seen),
     backup: ofBackup(seen),
-    incidents:
-      seen.critical > 0 ? degraded(`${seen.critical} open that are critical`) : fine('none that is critical'),
+    incidents: ofIncidents(seen.open),
   };
   return {
     status: worst(Object.values(checks)),
@@ -164,4 +164,9 @@ function ofBackup({ now, backup_at }: Seen): Check {
   if (backup_at === null) return fine('none yet');
   const detail = `the newest is ${Math.max(0, Math.round((now - backup_at) / 3_600_000))} h old`;
   return now - backup_at > BACKUP_ms ? degraded(detail) : fine(detail);
+}
+
+function ofIncidents({ critical, warning }: Seen['open']): Check {
+  if (critical + warning === 0) return fine('none is open');
+  return degraded(`open: ${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}`);
 }

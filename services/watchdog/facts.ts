@@ -1,13 +1,13 @@
 /** Gathers what the verdict rests on: a few cheap reads, and a look at the disk. */
 
 import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { quietUntil } from '#shared/base/quiet.ts';
 import { services } from '#shared/manifest.ts';
 import { readSection } from '#shared/runtime/config.ts';
 import type { Context } from '#shared/runtime/context.ts';
+import { freeBytes } from '#shared/runtime/facts.ts';
 import { lockOf } from '#shared/runtime/home.ts';
 import { walBytes } from '#shared/store/inspect.ts';
 import { isLocked } from '#shared/store/liveness.ts';
@@ -88,6 +88,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   const alive = new Set(names.filter((name) => !old.includes(name) || isLocked(lockOf(home, name))));
   hearReports(home.state, seen);
   for (const name of names) remember(seen, name, beats.get(name), now);
+  const free_bytes = await freeBytes(home.state);
   const queues = [
     { name: 'message', since_at: message?.since_at },
     { name: 'answer', since_at: names.includes('telegram') ? answer?.since_at : undefined },
@@ -111,7 +112,7 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
     slots,
     polled_at: polled?.heard_at ?? null,
     canary: canary ?? null,
-    disk_free_mb: await freeMb(home.state),
+    disk_free_mb: free_bytes === null ? null : free_bytes / 2 ** 20,
     wal_mb: walBytes(store.file) / 2 ** 20,
   };
 }
@@ -147,13 +148,4 @@ function reportOf(file: string): string {
   if (/"status":78\b/.test(report)) return 'waits for somebody to mend it; its log says what';
   const result = /"result":"([a-z-]+)"/.exec(report)?.[1] ?? 'failed';
   return `has failed too often in a row (${result}), and is started again in some minutes`;
-}
-
-async function freeMb(folder: string): Promise<number | null> {
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    return (bavail * bsize) / 2 ** 20;
-  } catch {
-    return null;
-  }
 }

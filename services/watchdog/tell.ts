@@ -24,7 +24,7 @@ const RETRY = { first_ms: 2_000, most_ms: 20_000 };
 /** What `alerts` has not announced in so long, though it beats, it does not. */
 const UNANNOUNCED_ms = 10_000;
 
-export type Audience = { owners: readonly number[]; bridge: boolean; announcer: boolean };
+type Audience = { owners: readonly number[]; bridge: boolean; announcer: boolean };
 
 export async function tellAll(ctx: Watchdog, audience: Audience): Promise<void> {
   const { owners, announcer } = audience;

@@ -17,7 +17,7 @@ export type Family = {
 };
 
 /** How a model call can end (`call.outcome`). `left`: the caller went away, which says nothing against the model. */
-export const CALL_STATUS = ['ok', 'refused', 'cut', 'left', 'unreachable', 'router died'] as const;
+const CALL_STATUS = ['ok', 'refused', 'cut', 'left', 'unreachable', 'router died'] as const;
 
 export const DIRECTIONS = ['input', 'output', 'cache_read', 'cache_write'] as const;
 

@@ -215,6 +215,11 @@ test('what waits is counted, and is as old as the first that could be done', asy
   await cli.commit([inbound.receive(message('b', NOW - 30_000))]);
   assert.equal((await gauges())['queue_depth message'], 2);
   assert.equal((await gauges())['queue_oldest_age_seconds message'], 30);
+  const woken = await gaugesOf(cli.read, { ...FACTS, watched_from_at: NOW - 10_000 }, NOW);
+  const age = woken.find(
+    ({ name, labels }) => name === 'agent_queue_oldest_age_seconds' && labels.queue === 'message',
+  );
+  assert.equal(age?.value, 10, 'while the machine slept nothing waited');
 });
 
 test('a breaker is told as a number, and what is wrong is counted', async (t) => {

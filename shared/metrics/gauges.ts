@@ -33,7 +33,7 @@ export type Facts = {
   quiet: boolean;
   /** The services that have nothing to do here: the secret that they need is not there. */
   off: ReadonlySet<string>;
-  /** Since when time has passed without a gap: whoever looks was started, or the machine woke, or its clock was set. */
+  /** When the machine woke last or its clock was set, as far as whoever looks has seen it; else 0. */
   watched_from_at: number;
   budget: Readonly<Record<`${(typeof PERIODS)[number]}_usd`, number>>;
   /** null: it cannot be told. */
@@ -54,7 +54,7 @@ export async function gaugesOf(read: Read, facts: Facts, now: number): Promise<S
     ofMoney(read, facts, now),
     ofTargets(read, now),
     ofHouse(read),
-    ofTrouble(read, now),
+    ofTrouble(read, facts, now),
     ofAnswers(read, now),
   ]);
   const { halted, disk_free_bytes, store_bytes, wal_bytes } = facts;
@@ -98,7 +98,7 @@ export function uptime_s(stood: readonly Standing[], now: number): number {
   return born_at === null ? 0 : Math.max(0, (now - born_at) / 1000);
 }
 
-async function ofQueues(read: Read, { quiet, off }: Facts, now: number): Promise<Sample[]> {
+async function ofQueues(read: Read, { quiet, off, watched_from_at }: Facts, now: number): Promise<Sample[]> {
   const [[messages], [message], answers, [answer], [presses], [calls], [jobs], [job], [files], [turns]] =
     await Promise.all([
       read(inbound.backlog),
@@ -131,13 +131,18 @@ async function ofQueues(read: Read, { quiet, off }: Facts, now: number): Promise
     one('agent_budget_waiting', turns?.unpaid ?? 0),
     ...QUEUES.flatMap((queue) => {
       const [count = 0, since_at] = depth[queue];
-      const age_s = since_at ? Math.max(0, now - since_at) / 1000 : 0;
+      const age_s = since_at ? waited_s(since_at, watched_from_at, now) : 0;
       return [
         one('agent_queue_depth', count, { queue }),
         one('agent_queue_oldest_age_seconds', age_s, { queue }),
       ];
     }),
   ];
+}
+
+/** While the machine slept nothing waited: all that is there would be late as soon as it wakes. */
+function waited_s(since_at: number, watched_from_at: number, now: number): number {
+  return Math.max(0, now - Math.max(since_at, watched_from_at)) / 1000;
 }
 
 export type Budget = { budget: string; spent_usd: number; held_usd: number; limit_usd: number | null };
@@ -215,14 +220,14 @@ async function ofHouse(read: Read): Promise<Sample[]> {
   ];
 }
 
-async function ofTrouble(read: Read, now: number): Promise<Sample[]> {
+async function ofTrouble(read: Read, { watched_from_at }: Facts, now: number): Promise<Sample[]> {
   const [jobs, [untold]] = await Promise.all([
     read(slot.lastOf(houseJobs.map(({ name }) => name))),
     read(telling.inVain),
   ]);
   return [
     ...jobs.map(({ job, state }) => one('agent_job_failed', state === 'failed' ? 1 : 0, { house_job: job })),
-    one('agent_telling_age_seconds', untold?.since_at ? Math.max(0, now - untold.since_at) / 1000 : 0),
+    one('agent_telling_age_seconds', untold?.since_at ? waited_s(untold.since_at, watched_from_at, now) : 0),
   ];
 }
 

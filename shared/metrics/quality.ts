@@ -7,7 +7,7 @@ import { NANO, usd } from '../base/money.ts';
 import type { Quality } from '../tables/quality.ts';
 
 /** What is counted of a day and a model. One that is not there is 0. */
-export const COUNTS = [
+const COUNTS = [
   // Calls that brought an answer; tokens and money of all calls.
   'calls',
   'tokens',

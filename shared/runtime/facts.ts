@@ -9,7 +9,7 @@ import type { Facts } from '../metrics/gauges.ts';
 import { walBytes } from '../store/inspect.ts';
 import type { Context } from './context.ts';
 
-/** @param watched_from_at since when time has passed without a gap: the start of who asks, or the last jump of the clock */
+/** @param watched_from_at when the machine woke last or its clock was set, as far as it was seen; else 0 */
 export async function factsOf(
   ctx: Pick<Context<unknown>, 'home' | 'halt' | 'shared' | 'store' | 'clock'>,
   watched_from_at: number,
@@ -35,7 +35,7 @@ function offIn({ handedOver, credentials }: Context<unknown>['home']): Set<strin
   return new Set(off.map(({ name }) => name));
 }
 
-async function freeBytes(folder: string): Promise<number | null> {
+export async function freeBytes(folder: string): Promise<number | null> {
   try {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;

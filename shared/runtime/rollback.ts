@@ -11,6 +11,9 @@ import type { Home } from './home.ts';
 import { onMac } from './launchctl.ts';
 import type { Prefixed } from './releases.ts';
 
+/** More often none is carried out: nobody shall keep the house going to and fro. */
+export const EVERY_ms = 60_000;
+
 export function askForRollback(home: Home, { prefix }: Prefixed, version: string): void {
   mkdirSync(home.rollbacks, { recursive: true, mode: 0o700 });
   writeFileSync(join(home.rollbacks, version), '');

@@ -16,7 +16,7 @@ export const table: Table = {
 export type Link = {
   /** Of the token: the token itself is written nowhere. */
   hash: string;
-  /** `end`: whoever came in before is out. */
+  /** `end`: whoever came in before is out, and links made before lead nowhere. */
   kind: 'in' | 'end';
   made_by: string;
   made_at: number;
@@ -33,12 +33,16 @@ export function make(link: Omit<Link, 'used_at'>): Op {
   };
 }
 
-/** Uses it up: no row where there is none, it was used, or it is too late. One statement, so that of two only one gets in. */
+/**
+ * Uses it up: no row where there is none, it was used, it is too late, or all were told to leave since. One statement, so
+ * that of two only one gets in.
+ */
 export function use(hash: string, now: number): Op<Pick<Link, 'made_by'>> {
   return {
     verb: 'console_link.use',
     sql: `UPDATE console_link SET used_at = ? WHERE hash = ? AND kind = 'in' AND used_at IS NULL AND expires_at > ?
-            AND made_at <= ? RETURNING made_by`,
+            AND made_at <= ? AND NOT EXISTS (SELECT 1 FROM console_link e INDEXED BY console_link_end
+              WHERE e.kind = 'end' AND e.made_at >= console_link.made_at) RETURNING made_by`,
     args: [now, hash, now, now],
     durable: true,
   };

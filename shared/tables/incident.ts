@@ -44,12 +44,11 @@ export function close(cause: string, service: string, now: number): Op {
   };
 }
 
-/** Those that have ended since `at`. */
-export function endedSince(at: number): Query<Incident> {
+export function endedBetween(from_at: number, to_at: number): Query<Incident> {
   return {
-    verb: 'incident.endedSince',
-    sql: 'SELECT * FROM incident INDEXED BY incident_closed WHERE closed_at IS NOT NULL AND closed_at >= ?',
-    args: [at],
+    verb: 'incident.endedBetween',
+    sql: 'SELECT * FROM incident INDEXED BY incident_closed WHERE closed_at IS NOT NULL AND closed_at BETWEEN ? AND ?',
+    args: [from_at, to_at],
   };
 }
 

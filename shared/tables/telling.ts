@@ -150,10 +150,11 @@ export type Told = Incident & { last_at: number; nth: number; acknowledged_at: n
 
 export const ongoing: Query<Told> = {
   verb: 'telling.ongoing',
-  sql: `SELECT i.*, a.at AS acknowledged_at, (SELECT max(posted_at) FROM telling t WHERE t.incident_id = i.id) AS last_at,
-          (SELECT max(nth) FROM telling t WHERE t.incident_id = i.id) AS nth
+  sql: `SELECT i.*, a.at AS acknowledged_at, l.posted_at AS last_at, l.nth
         FROM incident i INDEXED BY incident_open
         JOIN telling b ON b.incident_id = i.id AND b.phase = 'begun' AND b.nth = 0
+        JOIN telling l ON l.incident_id = i.id
+          AND l.nth = (SELECT max(nth) FROM telling t WHERE t.incident_id = i.id)
         LEFT JOIN acknowledgement a ON a.incident_id = i.id
         WHERE i.closed_at IS NULL AND json_extract(b.routes_json, '$.with') IS NULL
           AND json_extract(b.routes_json, '$.sender') IS NULL ORDER BY i.opened_at`,

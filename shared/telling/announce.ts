@@ -24,7 +24,7 @@ const SOON_ms = 30_000;
 
 type Desk = { store: Store; clock: Pick<Clock, 'now'> };
 
-export type Announcer = {
+type Announcer = {
   owners: readonly number[];
   /** So long it waits for more of the same time, or for the other announcer. */
   patience_ms: number;
@@ -139,5 +139,5 @@ async function saidOfModel(
   if (phase !== 'begun' || !/^(breaker|provider) /.test(cause)) return 'no';
   const waiting = (await store.read(turn.unanswered)).filter(({ chat }) => owners.includes(Number(chat)));
   if (waiting.some(({ told_at }) => told_at !== null)) return 'said';
-  return waiting.length > 0 && now - opened_at < SOON_ms ? 'soon' : 'no';
+  return waiting.length > 0 && Math.abs(now - opened_at) < SOON_ms ? 'soon' : 'no';
 }

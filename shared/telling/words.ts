@@ -49,19 +49,17 @@ function part(sign: string, told: readonly Told[], say: (one: Told) => string): 
 }
 
 /**
- * Below what has begun, or goes on: `alert:<what>:<about>[:<seconds>]`, about an incident's id, or the message's name where
- * that tells of several.
+ * Below what has begun, or goes on: `alert:<what>:<the message's name>[:<seconds>]`. Not by an incident's number: after a
+ * restore another has it.
  */
-export function buttonsOf(told: readonly { id: number; phase: Phase }[], message: string): Buttons {
-  const open = new Set(told.filter(({ phase }) => phase !== 'over').map(({ id }) => id));
-  const [first] = open;
-  if (first === undefined) return [];
-  const about = open.size > 1 ? message : first;
+export function buttonsOf(told: readonly { phase: Phase }[], message: string): Buttons {
+  const open = told.filter(({ phase }) => phase !== 'over').length;
+  if (open === 0) return [];
   return [
     [
-      { text: `👀 I look after ${open.size > 1 ? 'them' : 'it'}`, data: `alert:acknowledge:${about}` },
-      { text: '🔕 1 h', data: `alert:silence:${about}:3600` },
-      { text: '🔕 1 day', data: `alert:silence:${about}:86400` },
+      { text: `👀 I look after ${open > 1 ? 'them' : 'it'}`, data: `alert:acknowledge:${message}` },
+      { text: '🔕 1 h', data: `alert:silence:${message}:3600` },
+      { text: '🔕 1 day', data: `alert:silence:${message}:86400` },
     ],
   ];
 }

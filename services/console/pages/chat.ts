@@ -12,8 +12,8 @@ import * as message from '#shared/tables/message.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import * as turn from '#shared/tables/turn.ts';
 import { answer } from '../answered.ts';
+import { CONVERSATION, pressed, SOURCE } from '../ask.ts';
 import type { Done, Html, Page, Visit } from '../page.ts';
-import { CONVERSATION, pressing, SOURCE } from '../press.ts';
 import { plain } from '../text.ts';
 import { button, href, when } from '../ui.ts';
 import { waiting } from './approvals.ts';
@@ -61,14 +61,14 @@ export const chat: Page = {
       const { home } = visit.ctx;
       const known = answerOf(home, text, { by: visit.by, more: 'The overview' });
       if (known !== null) return told(visit, text, known);
-      if (readCommand(text) !== null) return pressing(visit, text);
+      if (readCommand(text) !== null) return pressed(visit, text);
       return said(visit, text, form.get('seen') ?? '');
     },
     async press(visit, form) {
       const data = form.get('data') ?? '';
       if (!/^((good|bad|retry|drop|stop):[0-9a-f-]{36}|\/stop)$/.test(data))
         return { say: 'There is no such button.', refused: true };
-      return pressing(visit, data);
+      return pressed(visit, data);
     },
   },
 };

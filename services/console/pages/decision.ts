@@ -19,10 +19,22 @@ import type * as call from '#shared/tables/call.ts';
 import type * as inbound from '#shared/tables/inbound.ts';
 import type { ToolCall } from '#shared/tables/tool_call.ts';
 import { answer } from '../answered.ts';
+import { pressed } from '../ask.ts';
 import type { Html, Page, Shown, Visit } from '../page.ts';
-import { pressing } from '../press.ts';
 import { indented, plain, verbatim } from '../text.ts';
-import { button, card, href, facts as pairs, pill, spell, stat, type Tone, table, when } from '../ui.ts';
+import {
+  button,
+  card,
+  href,
+  facts as pairs,
+  pill,
+  spell,
+  stat,
+  type Tone,
+  table,
+  times,
+  when,
+} from '../ui.ts';
 import { rowsOf, waterfall } from '../waterfall.ts';
 import { toneOf } from './decisions.ts';
 
@@ -51,7 +63,7 @@ export const decision: Page = {
       const [verb = '', id = ''] = [form.get('verb'), form.get('turn')];
       if (!/^(good|bad|made-up|retry|drop|stop)$/.test(verb) || !/^[0-9a-f-]{36}$/.test(id))
         return { say: 'There is no such button.', refused: true };
-      return { ...(await pressing(visit, `${verb}:${id}`)), to: `decision/${id}`, subject: `turn ${id}` };
+      return { ...(await pressed(visit, `${verb}:${id}`)), to: `decision/${id}`, subject: `turn ${id}` };
     },
   },
 };
@@ -96,7 +108,7 @@ function summary(visit: Visit, told: Facts): Html {
   return html`<dl class="stats">
     ${stat('State', turn.state, turn.error === null ? '' : plain(turn.error, 200), toneOf[turn.state] ?? 'plain')}
     ${stat('Took', took === null ? '–' : spell(took), when(turn.created_at))}
-    ${stat('Cost', usd(nanousd), `${calls.length} model calls, ${about(tokens)} tokens`)}
+    ${stat('Cost', usd(nanousd), `${calls.length} model ${calls.length === 1 ? 'call' : 'calls'}, ${about(tokens)} tokens`)}
     ${stat('Tools', String(tools.length), taints.length > 0 ? 'had read words of strangers' : 'had read no stranger', taints.length > 0 ? 'warn' : 'plain')}
     ${stat('Sure', sure === null ? '–' : sure.toFixed(2), 'as the model says')}
   </dl>
@@ -275,7 +287,7 @@ function deliveries({ outbound }: Facts): Html {
         plain(
           [
             one.uncertain > 0 ? `perhaps ${one.uncertain + 1} times` : '',
-            one.failures > 0 ? `${one.failures} failures` : '',
+            one.failures > 0 ? `failed ${times(one.failures)}` : '',
             one.error ?? '',
           ]
             .filter(Boolean)

@@ -10,6 +10,7 @@ import type { Level } from '#shared/base/log.ts';
 import { filterOf, LEVELS, openLogs } from '#shared/base/logs.ts';
 import { services } from '#shared/manifest.ts';
 import type { Html, Page, Visit } from '../page.ts';
+import { indented, line, plain, verbatim } from '../text.ts';
 import { card, filter, href, next, pill, type Tone } from '../ui.ts';
 
 const MOST_SHOWN = 100;
@@ -110,7 +111,7 @@ function lineOf(visit: Visit, values: Record<string, unknown>, key: string): Htm
   if (why !== undefined) words.push(String(why));
   const local = `${at.toLocaleString('sv')}.${String(at.getMilliseconds()).padStart(3, '0')}`;
   const fields = Object.entries({ ...rest, version, pid });
-  return html`<details data-key="${key}"><summary><time class="mono" datetime="${String(time)}">${local}</time> ${pill(TONES[String(level)] ?? 'plain', String(level))} <b>${String(service)}</b> ${words.join(' · ')}</summary>
+  return html`<details data-key="${key}"><summary><time class="mono" datetime="${String(time)}">${local}</time> ${pill(TONES[String(level)] ?? 'plain', String(level))} <b>${String(service)}</b> ${line(words.join(' · '), 1000)}</summary>
     <dl class="facts">${fields.map(([name, value]) => html`<dt>${name}</dt><dd>${told(visit, name, value)}</dd>`)}</dl></details>`;
 }
 
@@ -121,6 +122,6 @@ function told(visit: Visit, name: string, value: unknown): Html {
   if (IDS.includes(name) && typeof value === 'string')
     return html`<a href="${href(visit, 'logs')}?id=${encodeURIComponent(value)}">${value}</a>`;
   return typeof value === 'object'
-    ? html`<pre>${JSON.stringify(value, null, 1).replaceAll('\\n', '\n')}</pre>`
-    : html`${String(value)}`;
+    ? verbatim(indented(JSON.stringify(value)).replaceAll('\\n', '\n'), name)
+    : html`${plain(String(value))}`;
 }

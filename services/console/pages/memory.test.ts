@@ -172,7 +172,7 @@ test('runs, what each changed, and the profile as the model is told it', async (
     /Undo[\s\S]*add[\s\S]*Lives in Bonn[\s\S]*supersede[\s\S]*Lives in Kassel/,
   );
   assert.match(await show('run-8'), /There is no run 8/);
-  assert.match(await show('profile'), /<pre>- Likes tea\n- Lives in Bonn<\/pre>[\s\S]*memory\/3"/);
+  assert.match(await show('profile'), /<pre[^>]*>- Likes tea\n- Lives in Bonn<\/pre>[\s\S]*memory\/3"/);
   assert.match(await show('profile?scope=telegram:-77'), /The model is told nothing beforehand/);
 });
 
@@ -206,7 +206,8 @@ test('memory does what the console wishes, and its word is told', async (t) => {
   assert.deepEqual([(await act('pin', { id })).subject, (await row('Ulm'))?.pinned], [`memory ${id}`, 1]);
   assert.equal((await act('unpin', { id, back: 'one' })).to, `memory/${id}`);
   assert.equal((await row('Ulm'))?.pinned, 0);
-  await act('edit', { id, text: 'I was born in Trier' });
+  const { noted } = await act('edit', { id, text: 'I was born in Trier' });
+  assert.equal(noted, 'done', 'the record says no words that are forgotten elsewhere');
   assert.equal((await row('Ulm'))?.status, 'superseded');
   assert.equal((await act('pin', { id })).refused, true, 'it is not so any more');
   const later = await row('Trier');
@@ -225,6 +226,16 @@ test('memory does what the console wishes, and its word is told', async (t) => {
   assert.equal((await act('remember', { text: ' ' })).refused, true);
   assert.equal((await act('edit', { id: 99, text: 'x' })).refused, true);
   assert.equal((await act('undo', { id: 99 })).refused, true);
+});
+
+test('what hides in a memory is seen before it is kept or forgotten', async (t) => {
+  const { show } = await remembering(t, 'pay \u202e\u{e0041} me');
+  for (const address of ['', '2', 'forget?ids=2']) {
+    const page = await show(address);
+    assert.match(page, /pay \[U\+202E\]\[U\+E0041\] me/, address);
+    // Where it is edited it is as it is.
+    assert.doesNotMatch(page.replace(/<textarea.*?<\/textarea>/s, ''), /[\u202e\u{e0041}]/u, address);
+  }
 });
 
 test('what is remembered never becomes markup', async (t) => {

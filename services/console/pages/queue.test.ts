@@ -61,7 +61,7 @@ async function crowd(t: TestContext, house: House) {
   };
   const visit = (address = '') => turned(visiting.visit, address);
   const stateOf = async (id: string) => (await store.read(turn.of(id)))[0]?.state;
-  return { house, store, now, begin, receive, held, visit, stateOf };
+  return { house, store, as: visiting.as, now, begin, receive, held, visit, stateOf };
 }
 
 test('the queue shows all that is not over, and why', async (t) => {
@@ -116,6 +116,26 @@ test('the queue shows all that is not over, and why', async (t) => {
     /<dt>In work<\/dt><dd>1<\/dd>/,
   ])
     assert.match(text, expected);
+});
+
+test('what failed to go out once says so', async (t) => {
+  const { store, as, now, visit } = await opened(t);
+  await store.commit([
+    outbound.post({
+      ...{
+        key: 'k',
+        channel: 'telegram',
+        conversation: 'telegram:7',
+        chat: '7',
+        kind: 'reply',
+        turn_id: null,
+      },
+      ...{ text: 'it rains', message_ref: null, now },
+    }),
+  ]);
+  const telegram = await as('telegram');
+  await telegram.commit([{ verb: 'test', sql: 'UPDATE outbound SET failures = 1', args: [] }]);
+  assert.match(await shown(queue, visit()), /\(failed once\)/);
 });
 
 test('a waiting turn says what it waits for', () => {

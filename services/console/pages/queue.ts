@@ -7,9 +7,10 @@ import * as outbound from '#shared/tables/outbound.ts';
 import * as task from '#shared/tables/task.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
-import { pressed, unpressed } from '../ask.ts';
+import { outcomesOf, pressed, unpressed } from '../ask.ts';
 import type { Action, Done, Html, Page, Visit } from '../page.ts';
-import { ago, button, card, href, next, pill, stat, type Tone, table, when } from '../ui.ts';
+import { line } from '../text.ts';
+import { ago, button, card, href, next, pill, stat, type Tone, table, times, when } from '../ui.ts';
 
 /** Of each list; what is longer says so. */
 const MOST = 100;
@@ -101,7 +102,7 @@ export function whyOf(
   const because = row.error === null ? '' : `: ${row.error}`;
   switch (row.waits_for) {
     case 'model':
-      return `for the model, failed ${row.failures === 1 ? 'once' : `${row.failures} times`}${because}`;
+      return `for the model, failed ${times(row.failures)}${because}`;
     case 'budget':
       return `for money${because}`;
     case 'tools':
@@ -158,7 +159,7 @@ function leaving(visit: Visit, rows: readonly outbound.Outbound[]): Html {
     [{ head: 'Message' }, { head: 'State' }, { head: 'Since', minor: true }],
     rows.map(({ conversation, text, state, error, failures, urgency, attempt, due_at, created_at }) => [
       said(conversation, text),
-      html`${pill(LEAVING[state], state)} ${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${failures} times)` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
+      html`${pill(LEAVING[state], state)} ${error ?? (urgency === 'unasked' && attempt === 0 ? 'nobody asked for it: it goes when it is not quiet' : '')}${failures > 0 ? ` (failed ${times(failures)})` : ''}${due_at > now ? html`, due ${when(due_at)}` : ''}`,
       ago(created_at, now),
     ]),
     'Everything is sent.',
@@ -211,40 +212,20 @@ function deadTurns(visit: Visit, rows: readonly turn.Asked[]): Html {
 
 /** What somebody said, as it is told apart in a list. */
 function said(conversation: string | null, text: string | null): Html {
-  return html`${text?.trim() ? cut(text) : 'without words'}<br><small class="soft">${conversation}</small>`;
+  return html`${text?.trim() ? line(text, 120) : 'without words'}<br><small class="soft">${conversation}</small>`;
 }
 
 function asked(visit: Visit, { id, conversation, asked: text }: turn.Asked): Html {
-  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? cut(text) : conversation}</a><br><small class="soft">${conversation}</small>`;
+  return html`<a href="${turnAt(visit, id)}">${text?.trim() ? line(text, 120) : conversation}</a><br><small class="soft">${conversation}</small>`;
 }
 
 function turnAt(visit: Visit, id: string): string {
   return href(visit, `decision/${id}`);
 }
 
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= 120 ? line : `${line.slice(0, 120).toWellFormed()}…`;
-}
-
 function to(action: string, id: string) {
   return { page: 'queue', action, fields: { id } };
 }
-
-/** What came of a press, by its outcome. */
-const CAME: Readonly<Record<string, string>> = {
-  released: 'It is tried once more.',
-  dropped: 'It is left unanswered.',
-  stopped: 'It is stopped.',
-  paused: 'It rests after its present step.',
-  running: 'It goes on.',
-  cancelled: 'It is cancelled.',
-};
-const NOT: Readonly<Record<string, string>> = {
-  busy: 'Its conversation is at another message: retry it once that is answered.',
-  'too late': 'That is settled already: nothing was changed.',
-  'nothing to do': 'It is so already.',
-};
 
 /** The button of that name, on one turn or task. */
 function one(verb: string): Action {
@@ -252,10 +233,7 @@ function one(verb: string): Action {
     const id = form.get('id') ?? '';
     const subject = `${verb.startsWith('task-') ? 'task' : 'turn'} ${id}`;
     if (!/^[\w-]{1,64}$/.test(id)) return { say: 'Nothing is named so.', refused: true };
-    const [outcome = null] = await pressed(visit, [`${verb}:${id}`]);
-    if (outcome === null) return { say: `Asked for: ${unpressed(visit)}.`, subject };
-    const done = CAME[outcome];
-    return done ? { say: done, subject } : { say: NOT[outcome] ?? outcome, subject, refused: true };
+    return { ...(await pressed(visit, `${verb}:${id}`)), subject };
   };
 }
 
@@ -263,7 +241,7 @@ function allHeld(verb: 'retry' | 'drop'): Action {
   return async (visit): Promise<Done> => {
     const held = (await visit.ctx.store.read(turn.held)).slice(0, MOST_PRESSED);
     if (held.length === 0) return { say: 'Nothing is held.', refused: true };
-    const outcomes = await pressed(
+    const outcomes = await outcomesOf(
       visit,
       held.map(({ id }) => `${verb}:${id}`),
     );

@@ -76,6 +76,8 @@ test('how the last one went is shown with its time; while one goes on there is n
   told({ took_ms: null });
   assert.match(await shown(), /goes on, for 5\.0 s/);
   assert.ok((await back(OLD))?.refused);
+  told({ began_at: NOW - 59_999 });
+  assert.match((await back(OLD))?.say ?? '', /less than a minute ago/, 'it would be left out');
   told({ took_ms: null, began_at: NOW - 600_000 });
   assert.match(await shown(), /was cut off/);
   assert.equal((await back(OLD))?.refused, undefined);

@@ -13,7 +13,7 @@ import {
   prefixOf,
   releasesOf,
 } from '#shared/runtime/releases.ts';
-import { askedIn, askForRollback } from '#shared/runtime/rollback.ts';
+import { askedIn, askForRollback, EVERY_ms } from '#shared/runtime/rollback.ts';
 import type { Done, Html, Page, Visit } from '../page.ts';
 import { ago, button, card, pill, spell, table, when } from '../ui.ts';
 
@@ -46,7 +46,10 @@ ${card('Installed', installed(visit, all, current, linked({ prefix }, 'previous'
         if (!releasesOf({ prefix }).some((one) => one.version === version))
           return refused('There is no such release here.');
         if (linked({ prefix }, 'current') === version) return refused(`${version} is what runs.`);
-        if (isGoing(lastAnswer({ prefix }), ctx.clock.now())) return refused('A rollback goes on already.');
+        const last = lastAnswer({ prefix });
+        if (isGoing(last, ctx.clock.now())) return refused('A rollback goes on already.');
+        if (last && Math.abs(ctx.clock.now() - last.began_at) < EVERY_ms)
+          return refused('The last one began less than a minute ago: ask again then.');
         askForRollback(ctx.home, { prefix }, version);
         ctx.log.warn('rollback.asked', { to: version });
         return {

@@ -13,7 +13,8 @@ import { strip } from '../chart.ts';
 import { firesOf, inWords } from '../due.ts';
 import { type Filled, filledBy, filledFrom, fires, form, jobFrom, preview } from '../job.ts';
 import type { Action, Done, Html, Page, Shown, Visit } from '../page.ts';
-import { ago, button, card, facts, href, next, pill, spell, type Tone, table } from '../ui.ts';
+import { line, verbatim } from '../text.ts';
+import { ago, button, card, facts, href, next, pill, spell, type Tone, table, when } from '../ui.ts';
 
 const PAGE = 40;
 /** So few say nothing as a picture. */
@@ -79,7 +80,7 @@ function jobs(visit: Visit, rows: readonly { job: schedule.Schedule; last: slot.
   return table(
     [{ head: 'What' }, { head: 'Next' }, { head: 'Last', minor: true }, { head: 'Do' }],
     rows.map(({ job, last }) => [
-      html`<a href="${at(visit, job.name)}">${job.name}</a>${job.prompt === '' ? '' : html`<br><small class="soft">${cut(job.prompt)}</small>`}`,
+      html`<a href="${at(visit, job.name)}">${job.name}</a>${job.prompt === '' ? '' : html`<br><small class="soft">${line(job.prompt, 160)}</small>`}`,
       html`${nextOf(job, now)}<br><small class="soft">${inWords(job.spec)} ${job.zone}</small>`,
       last && html`${pill(TONES[last.state], last.state)} ${ago(last.due_at, now)}`,
       buttons(visit, job),
@@ -164,9 +165,7 @@ function about(job: schedule.Schedule): Html {
   );
   return facts([
     ['when', html`${inWords(job.spec)}<br><small class="soft"><code>${job.spec}</code> ${job.zone}</small>`],
-    job.kind === 'house'
-      ? ['done by', job.service]
-      : [job.kind, html`<span class="said">${job.prompt}</span>`],
+    job.kind === 'house' ? ['done by', job.service] : [job.kind, verbatim(job.prompt, 'what is to be done')],
     [
       'missed times',
       { once: 'the last is made up for', all: 'all are made up for', skip: 'left out' }[job.missed],
@@ -175,10 +174,7 @@ function about(job: schedule.Schedule): Html {
     ['money', limits.join(', ') || 'what the budgets leave'],
     ...(hosts.length + paths.length > 0 ? ([['may reach', [...hosts, ...paths].join(', ')]] as const) : []),
     ['tells', job.chat === null ? 'this machine' : `chat ${job.chat}`],
-    [
-      'set by',
-      html`${job.given_by}, <time datetime="${new Date(job.at).toISOString()}">${new Date(job.at).toLocaleString('sv').slice(0, 16)}</time>`,
-    ],
+    ['set by', html`${job.given_by}, ${when(job.at)}`],
   ]);
 }
 
@@ -198,7 +194,7 @@ function history(
     ${table(
       [{ head: 'Due' }, { head: 'Result' }, { head: 'Took', number: true }, { head: 'Why' }],
       slots.map((one, nth) => {
-        const due = html`<time datetime="${new Date(one.due_at).toISOString()}">${new Date(one.due_at).toLocaleString('sv').slice(0, 16)}</time>`;
+        const due = when(one.due_at);
         const turn_id = turns[nth];
         return [
           html`${turn_id ? html`<a href="${href(visit, `decision/${turn_id}`)}">${due}</a>` : due}${one.wanted_by === null ? '' : html`<br><small class="soft">wanted by ${one.wanted_by}</small>`}`,
@@ -206,16 +202,11 @@ function history(
           one.started_at !== null && one.finished_at !== null
             ? spell(one.finished_at - one.started_at)
             : null,
-          one.reason === null ? '' : cut(one.reason),
+          one.reason === null ? '' : line(one.reason, 160),
         ];
       }),
       '',
     )}${next(visit, pathOf(slots[0]?.job ?? ''), last)}`;
-}
-
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= 160 ? line : `${line.slice(0, 160).toWellFormed()}…`;
 }
 
 function unknown(name: string): Done {
@@ -239,8 +230,8 @@ async function put(visit: Visit, filled: Filled, was: schedule.Schedule | null):
   if (taken && taken.state !== 'deleted') return refused(`There is a schedule "${job.name}" already.`);
   await store.commit([schedule.put(job)]);
   const [first] = firesOf(readSpec(job.spec, job.zone), job.zone ?? null, now, 1);
-  const when = job.state === 'paused' ? 'it rests' : first ? `next ${first.wall}` : 'it is over';
-  return { say: `"${job.name}" is saved: ${when}.`, to: pathOf(job.name), subject: job.name };
+  const then = job.state === 'paused' ? 'it rests' : first ? `next ${first.wall}` : 'it is over';
+  return { say: `"${job.name}" is saved: ${then}.`, to: pathOf(job.name), subject: job.name };
 }
 
 /** On a job that is there. */

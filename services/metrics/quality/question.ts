@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import { isObject } from '#shared/messages/shape.ts';
 
 /** An alias of the router's fast tier. */
-export const ALIAS = 'classify';
+const ALIAS = 'classify';
 
 const SYSTEM = `You check what a personal agent has answered against what it had before it. You are given, each in a frame \
 that names where it is from: what was said earlier, what the person asked, what the agent remembered, the tools that it \

@@ -7,12 +7,15 @@ import { shown } from '#shared/forget/shown.ts';
 import { ownersOf } from '#shared/runtime/owners.ts';
 import * as memories from '#shared/tables/memory.ts';
 import type { Html, Shown, Visit } from '../../page.ts';
+import { verbatim } from '../../text.ts';
 import { card, filter, href } from '../../ui.ts';
 import { parts, scopeOf, scopesIn } from './part.ts';
 
 /** Nobody looks through more than that before they say yes; and what is confirmed is sent as a form. */
 const MOST = 500;
 const MOST_SHOWN = 50;
+/** All of what is shown: nobody says yes to what was left out. */
+const WHOLE_chars = 1_000_000;
 
 export async function forget(visit: Visit): Promise<Shown> {
   const asked = ['ids', 'words'].some((name) => visit.query.get(name)?.trim());
@@ -62,7 +65,7 @@ async function preview(visit: Visit): Promise<Html | string> {
     return `That is in more than ${MOST} places: say more of it, or forget it by the command line.`;
   return card(
     'Forget this for good?',
-    html`<pre>${shown(planned, MOST_SHOWN, 'with turns')}</pre>
+    html`${verbatim(shown(planned, MOST_SHOWN, 'with turns'), 'what would go', WHOLE_chars)}
       ${ways(visit, { related: planned.related.length > 0 && !related && !only, only: !only && targets.memories.length > 0 && targets.turns.length > 0 })}
       ${confirming(visit, targets, scope)}`,
   );

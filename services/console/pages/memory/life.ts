@@ -12,6 +12,7 @@ import {
   whyOf,
 } from '#shared/recall/life.ts';
 import type { Html, Shown, Visit } from '../../page.ts';
+import { verbatim } from '../../text.ts';
 import { card, facts, href, table, when } from '../../ui.ts';
 import { cut, linkTo, parts, standing, words } from './part.ts';
 
@@ -29,7 +30,7 @@ export async function life(visit: Visit, id: number): Promise<Shown> {
   return {
     title: `Memory #${id}`,
     body: html`${parts(visit)}
-      ${card('What is remembered', html`<pre>${memory.text}</pre>${about(visit, found)}${editing(visit, found)}`, { id: 'memory-about', aside })}
+      ${card('What is remembered', html`${verbatim(memory.text, 'what is remembered')}${about(visit, found)}${editing(visit, found)}`, { id: 'memory-about', aside })}
       ${card('Rests on', sources(visit, found), { id: 'memory-sources' })}
       ${found.chain.length > 1 ? card('Before and after', chain(visit, found), { id: 'memory-chain' }) : ''}
       <div class="grid">${card('What was done to it', changes(visit, found), { id: 'memory-changes' })}

@@ -5,6 +5,7 @@ import { OWNER } from '#shared/recall/scope.ts';
 import type * as memories from '#shared/tables/memory.ts';
 import * as profiles from '#shared/tables/profile.ts';
 import type { Html, Visit } from '../../page.ts';
+import { line } from '../../text.ts';
 import { button, href, pill, type Tone } from '../../ui.ts';
 
 /** Between the parts of it. */
@@ -56,7 +57,4 @@ export async function scopesIn({ ctx }: Visit): Promise<string[]> {
   return [...new Set([OWNER, ...known.map(({ scope }) => scope)])];
 }
 
-export function cut(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= 200 ? line : `${line.slice(0, 200).toWellFormed()}…`;
-}
+export const cut = (text: string): string => line(text, 200);

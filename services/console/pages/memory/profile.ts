@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import * as memories from '#shared/tables/memory.ts';
 import * as profiles from '#shared/tables/profile.ts';
 import type { Shown, Visit } from '../../page.ts';
+import { verbatim } from '../../text.ts';
 import { ago, card, filter, table } from '../../ui.ts';
 import { cut, linkTo, parts, scopeOf, scopesIn, standing, words } from './part.ts';
 
@@ -21,7 +22,7 @@ export async function profile(visit: Visit): Promise<Shown> {
         'Word for word',
         text === ''
           ? html`<p class="empty">The model is told nothing beforehand.</p>`
-          : html`<pre>${text}</pre>`,
+          : verbatim(text, 'what the model is told'),
         { id: 'profile-text', ...(found && { aside: html`made ${ago(found.at, clock.now())}` }) },
       )}
       ${card(
