@@ -325,7 +325,7 @@ test('an evening at the console', { skip: noBrowser, timeout: 240_000 }, async (
 
   await t.test('all that was done is written down, with who and when', async () => {
     await page.getByRole('link', { name: 'Who is in' }).click();
-    await page.locator('#actions').waitFor();
+    await page.waitForURL(/\/access$/, { waitUntil: 'load' });
     const rows = await page.locator('#actions tbody tr').allInnerTexts();
     for (const one of done) {
       const row = rows.find((text) => text.includes(one));
