@@ -39,7 +39,14 @@ describe('a night', { skip: noClock, concurrency: true }, () => {
       // By night only what was asked for and what is critical is heard; the rest is one message.
       const words = heard.map(({ at, text }) => [wall.format(at), text.split('\n', 1)[0]]);
       const morning = heard.findIndex(({ text }) => text.includes('could wait'));
-      const by_night = heard.slice(0, morning).map(({ text }) => text);
+      const [reminders = [], by_night = []] = [true, false].map((still) =>
+        heard
+          .slice(0, morning)
+          .map(({ text }) => text)
+          .filter((text) => text.startsWith('⏰ Still: ') === still),
+      );
+      // Nobody has looked after it for eight hours.
+      assert.deepEqual(reminders, ['⏰ Still: This is critical. (for 8 h)']);
       assert.deepEqual(by_night, ['I am here', '⚠️ This is critical.', 'I am here'], JSON.stringify(words));
       assert.equal(wall.format(heard[morning]?.at), '07:30');
       for (const word of ['the evening word', 'the night word', 'This is warning']) {
