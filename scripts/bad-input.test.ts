@@ -175,7 +175,7 @@ describe('bad input', { concurrency: 2 }, () => {
     assert.match(suite.output(), /read-only file system[\s\S]*cure: .*\bwrite\b/i);
     assert.doesNotMatch(suite.output(), /^ +at /m, 'no stack trace');
     const sent = await vigil(house.home, ['send', 'hello']);
-    assert.equal(sent.code, 78);
+    assert.equal(sent.code, 78, sent.stderr);
     assert.match(sent.stderr, /cannot be written[\s\S]*cure: /);
     disk.remount('rw');
     await (await house.start()).stop();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -414,13 +414,27 @@ test('a full disk refuses the write, loses nothing, and is over once there is ro
   assert.equal(await inspect(store.file), 'ok');
 });
 
-test('a read-only disk is refused with what to do about it', { skip: noSmallDisk }, async (t) => {
-  const disk = smallDisk(t, 4096);
-  const directory = join(disk.directory, 'state');
-  await (await openStore({ directory, principal: 'core' })).close();
-  disk.remount('ro');
-  await assert.rejects(openStore({ directory, principal: 'core' }), {
-    name: 'Misconfigured',
-    message: /cannot be written .*\n {2}cure: give the user \d+ read and write access/,
+for (const [how, end] of [
+  ['closed', 'await store.close()'],
+  ['left by a killed process', "process.kill(process.pid, 'SIGKILL')"],
+] as const) {
+  test(`on a read-only disk a store that was ${how} is refused with what to do about it`, {
+    skip: noSmallDisk,
+  }, async (t) => {
+    const disk = smallDisk(t, 8192);
+    const directory = join(disk.directory, 'state');
+    const store = join(import.meta.dirname, 'store.ts');
+    spawnSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `import { openStore } from ${JSON.stringify(store)};
+       const store = await openStore({ directory: ${JSON.stringify(directory)}, principal: 'core' });
+       ${end};`,
+    ]);
+    disk.remount('ro');
+    await assert.rejects(openStore({ directory, principal: 'core' }), {
+      name: 'Misconfigured',
+      message: /cannot be written .*\n {2}cure: give the user \d+ read and write access/,
+    });
   });
-});
+}

@@ -126,11 +126,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     db = new Database(file, { timeout: options.busy_ms ?? 50 });
     const opened = db;
     await patiently(() => prepare(opened, file, options));
+    // A store that was left in the middle of its work opens on a read-only disk too: the bells do not.
+    return storeOn(db, file, options.flush ?? 'full', openBells(join(options.directory, 'bells')));
   } catch (error) {
     db?.close();
     throw explained(error, file);
   }
-  return storeOn(db, file, options.flush ?? 'full', openBells(join(options.directory, 'bells')));
 }
 
 /**

@@ -120,6 +120,8 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
     };
     // Whoever counts messages counts their own.
     if (!config.includes('[watchdog]')) sections.watchdog = 'canary_s = 0';
+    // Nor is a week told to whoever sets the clock to a Monday.
+    if (!config.includes('weekly')) sections.metrics += '\nweekly = false';
     // Nobody looks outside who does not say where.
     if (!config.includes('[upstream]')) sections.upstream = 'watch = []';
     for (const [name, line] of Object.entries(sections)) {

@@ -87,7 +87,7 @@ async function digested(t: TestContext, config: string, owners?: number[]) {
 }
 
 test('each owner is told once on Monday, when it is quiet no more', async (t) => {
-  const { outcome, sent } = await digested(t, '', [OWNER, 77]);
+  const { outcome, sent } = await digested(t, '[metrics]\nweekly = true\n', [OWNER, 77]);
   assert.deepEqual([outcome?.state, outcome?.reason], ['done', 'told 2 owners']);
   assert.deepEqual(
     sent.map(({ chat, urgency, kind }) => [chat, urgency, kind]),
