@@ -5,8 +5,7 @@
  *   node bench/footprint.ts [--idle 60] [--starts 5] [--messages 20] [--houses 4]
  *
  * Linux only: it reads /proc. Memory is taken idle after the start, again after some conversation, and
- * once more with several houses side by side: what processes share weighs less the more of them there are, and four
- * houses of three services are as many as the twelve that the manifest is to hold.
+ * once more with several houses side by side: what processes share weighs less the more of them there are.
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
