@@ -1,3 +1,5 @@
+/** How often alerts looks, the limits of its rules, and whom it pings. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

@@ -1,3 +1,5 @@
+/** What is kept, for how long, and where copies go. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

@@ -1,3 +1,5 @@
+/** Where the console is served, and by which other names it may be reached. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

@@ -6,6 +6,13 @@ import type { Html, Visit } from './page.ts';
 /** How good or bad it is; said in words too, for nobody has to see colours. */
 export type Tone = 'good' | 'warn' | 'bad' | 'calm' | 'plain';
 
+/** Of whatever has a severity: an incident, an alert, a finding. */
+export const TONE_OF: Readonly<Record<'info' | 'warning' | 'critical', Tone>> = {
+  info: 'calm',
+  warning: 'warn',
+  critical: 'bad',
+};
+
 export function href({ base }: Pick<Visit, 'base'>, path: string): string {
   return path === '' ? `${base}/` : `${base}/${path}`;
 }

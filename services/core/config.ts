@@ -1,3 +1,5 @@
+/** How far a turn may go, and what of a conversation the model is told. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

@@ -1,3 +1,5 @@
+/** What may be spent on remembering, when it is done, and which vectors help. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

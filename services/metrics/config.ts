@@ -1,3 +1,5 @@
+/** Where counts are served, and how answers are measured. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

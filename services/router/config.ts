@@ -1,3 +1,5 @@
+/** Where the router listens, whom it asks for which alias, and what it keeps. */
+
 import * as z from 'zod/mini';
 import { PRESET_ALIASES } from '#shared/base/models.ts';
 import { integer, section, setting } from '#shared/runtime/setting.ts';

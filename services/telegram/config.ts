@@ -1,3 +1,5 @@
+/** Who may talk to the bot, and how it answers. */
+
 import * as z from 'zod/mini';
 import { section, setting } from '#shared/runtime/setting.ts';
 

@@ -1,3 +1,5 @@
+/** What tools there are, and what they may do and reach. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 import { servers } from './mcp/setting.ts';

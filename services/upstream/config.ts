@@ -1,3 +1,5 @@
+/** What outside is watched, how often, and by which way. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

@@ -1,3 +1,5 @@
+/** How long the watchdog waits before it says that something is wrong. */
+
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
 

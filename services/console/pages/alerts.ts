@@ -8,7 +8,7 @@ import * as incident from '#shared/tables/incident.ts';
 import * as silence from '#shared/tables/silence.ts';
 import * as telling from '#shared/tables/telling.ts';
 import type { Done, Html, Page, Visit } from '../page.ts';
-import { ago, button, card, href, pill, type Tone, table, when } from '../ui.ts';
+import { ago, button, card, href, pill, TONE_OF, table, when } from '../ui.ts';
 
 const MOST_INCIDENTS = 50;
 const MOST_RESOLVED = 20;
@@ -101,12 +101,6 @@ async function incidentOf({ ctx }: Visit, id: string | undefined): Promise<incid
   return (await ctx.store.read(incident.ongoing)).find((one) => String(one.id) === id);
 }
 
-const TONES: Readonly<Record<incident.Incident['severity'], Tone>> = {
-  info: 'calm',
-  warning: 'warn',
-  critical: 'bad',
-};
-
 function openOf(open: readonly alert.Alert[], now: number): Html {
   return table(
     [
@@ -118,7 +112,7 @@ function openOf(open: readonly alert.Alert[], now: number): Html {
     ],
     open.map(({ rule, state, severity, since_at, fired_at, text, labels }) => [
       rule,
-      state === 'firing' ? pill(TONES[severity], `firing, ${severity}`) : pill('calm', 'pending'),
+      state === 'firing' ? pill(TONE_OF[severity], `firing, ${severity}`) : pill('calm', 'pending'),
       ago(fired_at ?? since_at, now),
       text,
       labelsOf(labels),
@@ -143,7 +137,7 @@ function incidentsOf(
     [{ head: 'what' }, { head: 'until' }, { head: 'since', minor: true }, { head: 'told', minor: true }],
     incidents.map((one) => [
       html`${one.text} <small>(${one.cause}, by ${one.service})</small><div>${one.closed_at === null ? answersTo(visit, one, seen.get(one.id)) : seenBy(seen.get(one.id))}</div>`,
-      one.closed_at === null ? pill(TONES[one.severity], `open, ${one.severity}`) : when(one.closed_at),
+      one.closed_at === null ? pill(TONE_OF[one.severity], `open, ${one.severity}`) : when(one.closed_at),
       when(one.opened_at),
       toldOf(told.filter(({ incident_id }) => incident_id === one.id)),
     ]),

@@ -20,7 +20,20 @@ import { grown, type Hour, pace } from '../burn.ts';
 import { framed, meter, plot, sparkline, strip } from '../chart.ts';
 import { since } from '../halting.ts';
 import type { Console, Html, Page, Visit } from '../page.ts';
-import { ago, button, bytes, card, count, pill, spell, stat, stats, type Tone, table } from '../ui.ts';
+import {
+  ago,
+  button,
+  bytes,
+  card,
+  count,
+  pill,
+  spell,
+  stat,
+  stats,
+  TONE_OF,
+  type Tone,
+  table,
+} from '../ui.ts';
 
 const HOUR_ms = 3_600_000;
 const DAY_ms = 24 * HOUR_ms;
@@ -263,14 +276,9 @@ async function troubles(visit: Visit, open: readonly incident.Incident[], now: n
   const seen = new Map(
     (await visit.ctx.store.read(acknowledgement.ofIncidents(ids))).map((row) => [row.incident_id, row]),
   );
-  const severity: Record<incident.Incident['severity'], Tone> = {
-    info: 'calm',
-    warning: 'warn',
-    critical: 'bad',
-  };
   const list = open.slice(0, 8).map((one) => {
     const known = seen.get(one.id);
-    return html`<li data-key="incident-${one.id}">${pill(severity[one.severity], one.severity)} <span class="what">${one.text}</span>
+    return html`<li data-key="incident-${one.id}">${pill(TONE_OF[one.severity], one.severity)} <span class="what">${one.text}</span>
       <span class="note">${one.service}, ${ago(one.opened_at, now)}${known ? html`; seen by ${known.given_by}` : ''}</span>${
         known
           ? ''

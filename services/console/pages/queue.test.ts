@@ -64,6 +64,12 @@ async function crowd(t: TestContext, house: House) {
   return { house, store, as: visiting.as, now, begin, receive, held, visit, stateOf };
 }
 
+const itRains = (now: number) =>
+  outbound.post({
+    ...{ key: 'k', channel: 'telegram', conversation: 'telegram:7', chat: '7', kind: 'reply' },
+    ...{ turn_id: null, text: 'it rains', message_ref: null, now },
+  });
+
 test('the queue shows all that is not over, and why', async (t) => {
   const { store, now, begin, receive, held, visit } = await opened(t);
   assert.match(await shown(queue, visit()), /nothing waits[\s\S]*Nothing is in work[\s\S]*Nothing is held/);
@@ -80,17 +86,7 @@ test('the queue shows all that is not over, and why', async (t) => {
       ...{ conversation: 'terminal:b', channel: 'terminal', chat: null, sender: null },
       ...{ tool: 'run_command', input_json: '{}', now },
     }),
-    outbound.post({
-      ...{
-        key: 'k',
-        channel: 'telegram',
-        conversation: 'telegram:7',
-        chat: '7',
-        kind: 'reply',
-        turn_id: null,
-      },
-      ...{ text: 'it rains', message_ref: null, now },
-    }),
+    itRains(now),
     task.add({
       ...{ goal: 'tidy the attic', check_kind: 'question', check_text: 'tidy?', budget_nanousd: 1e9 },
       ...{
@@ -120,19 +116,7 @@ test('the queue shows all that is not over, and why', async (t) => {
 
 test('what failed to go out once says so', async (t) => {
   const { store, as, now, visit } = await opened(t);
-  await store.commit([
-    outbound.post({
-      ...{
-        key: 'k',
-        channel: 'telegram',
-        conversation: 'telegram:7',
-        chat: '7',
-        kind: 'reply',
-        turn_id: null,
-      },
-      ...{ text: 'it rains', message_ref: null, now },
-    }),
-  ]);
+  await store.commit([itRains(now)]);
   const telegram = await as('telegram');
   await telegram.commit([{ verb: 'test', sql: 'UPDATE outbound SET failures = 1', args: [] }]);
   assert.match(await shown(queue, visit()), /\(failed once\)/);

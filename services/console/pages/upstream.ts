@@ -5,7 +5,7 @@ import * as finding from '#shared/tables/finding.ts';
 import * as probe from '#shared/tables/probe.ts';
 import * as request from '#shared/tables/probe_request.ts';
 import type { Done, Html, Page, Visit } from '../page.ts';
-import { ago, button, card, pill, spell, type Tone, table, when } from '../ui.ts';
+import { ago, button, card, pill, spell, TONE_OF, type Tone, table, when } from '../ui.ts';
 
 const MOST_FINDINGS = 50;
 
@@ -93,15 +93,9 @@ function foundOf(findings: readonly finding.Finding[]): Html {
     findings.map(({ first_seen_at, over_at, kind, severity, cause, text, cure }) => [
       html`${text}${cure === null ? '' : html`<br><small>${cure}</small>`}`,
       when(first_seen_at),
-      over_at !== null ? when(over_at) : pill(TONES[severity], kind === 'news' ? 'holds' : 'open'),
+      over_at !== null ? when(over_at) : pill(TONE_OF[severity], kind === 'news' ? 'holds' : 'open'),
       cause,
     ]),
     'Nothing was found: all is as it should be.',
   );
 }
-
-const TONES: Readonly<Record<finding.Finding['severity'], Tone>> = {
-  info: 'calm',
-  warning: 'warn',
-  critical: 'bad',
-};
