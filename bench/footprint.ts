@@ -90,7 +90,7 @@ const burnt = new Map([...pids].map(([name, pid]) => [name, cpu_ms(pid) - (befor
 console.error(`${messages} messages …`);
 for (let i = 0; i < messages; i++) {
   await house.bot.say({ chat_id: OWNER, text: `message ${i}.` });
-  await house.bot.waitSent((sent) => sent.text.includes(`message ${i}.`), 10_000);
+  await house.bot.waitSent((sent) => sent.text.includes(`message ${i}.`));
 }
 await sleep(5000);
 const used = new Map([...pids].map(([name, pid]) => [name, memory(pid)]));

@@ -55,7 +55,7 @@ async function converse(house: House): Promise<number[]> {
     const { message_id } = await house.bot.say({ chat_id: OWNER, text: word });
     const said_at = performance.timeOrigin + performance.now();
     const [reply] = await Promise.all([
-      house.bot.waitSent((sent) => sent.message_id > message_id && sent.text.includes(word), 30_000),
+      house.bot.waitSent((sent) => sent.message_id > message_id && sent.text.includes(word)),
     ]);
     // The first ones load what is loaded lazily.
     if (i >= 20) took.push(reply.at_ms - said_at);

@@ -113,14 +113,10 @@ export async function ledger(options: Options, say = (_line: string) => {}): Pro
     const began = performance.now();
     await Promise.all([killer(), ...Array.from({ length: callers }, caller)]);
     await Promise.all([house.model.idle(), backup.idle()]);
-    const [{ open } = { open: -1 }] = await until(
-      'every bill is written',
-      async () => {
-        const rows = await openRows(house);
-        return rows[0]?.open === 0 && rows;
-      },
-      20_000,
-    ).catch(() => openRows(house));
+    const [{ open } = { open: -1 }] = await until('every bill is written', async () => {
+      const rows = await openRows(house);
+      return rows[0]?.open === 0 && rows;
+    }).catch(() => openRows(house));
     const took_s = (performance.now() - began) / 1000;
 
     const wrong: string[] = open === 0 ? [] : [`${open} rows are still open`];

@@ -116,7 +116,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     const go = async (at: number) => {
       await house.bot.jump(at - clock.now());
       clock.set(at);
-      await until(`all that was due by ${shown(at)} is over`, () => settled(at), 40_000);
+      await until(`all that was due by ${shown(at)} is over`, () => settled(at));
     };
     /** The watchdog judges again, and its own message goes the whole way. */
     const green = (since: number) =>
@@ -129,7 +129,6 @@ export async function night(season: Season, step_min: number): Promise<Night> {
               since,
             )
           ).length > 0,
-        60_000,
       );
     const ahead = async (to: number) => {
       for (let at = clock.now(); at < to - 1000; ) {
@@ -143,7 +142,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
     await green(clock.now() - MINUTE_ms);
     const said = heard.length;
     await house.bot.say({ chat_id: OWNER, text: 'are you awake?' });
-    await until('the owner is answered by night', () => heard.length > said, 20_000);
+    await until('the owner is answered by night', () => heard.length > said);
     const core = await openStore({ directory: house.home.state, principal: 'core' });
     const report = (severity: 'warning' | 'critical') =>
       core.commit([
@@ -157,7 +156,7 @@ export async function night(season: Season, step_min: number): Promise<Night> {
       ]);
     await report('warning');
     await report('critical');
-    await until('what is critical passes', () => heard.some(({ text }) => text.includes('critical')), 20_000);
+    await until('what is critical passes', () => heard.some(({ text }) => text.includes('critical')));
     await ahead(midnight + HOUR_ms);
 
     // Asleep from one to six: nobody runs, and the monotonic clock stands.
@@ -175,11 +174,11 @@ export async function night(season: Season, step_min: number): Promise<Night> {
       for (const pid of pids) process.kill(pid, 'SIGCONT');
     }
     const before = heard.length;
-    await until('all that was due by night is over', () => settled(six_at), 40_000);
-    await until('the owner is answered in the morning', () => heard.length > before, 20_000);
+    await until('all that was due by night is over', () => settled(six_at));
+    await until('the owner is answered in the morning', () => heard.length > before);
     await green(six_at);
     await ahead(six_at + 1.5 * HOUR_ms + 1000);
-    await until('the night is told', () => heard.some(({ text }) => text.includes('could wait')), 20_000);
+    await until('the night is told', () => heard.some(({ text }) => text.includes('could wait')));
     await core.commit([
       incident.close('a warning', 'core', clock.now()),
       incident.close('a critical', 'core', clock.now()),

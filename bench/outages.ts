@@ -297,7 +297,7 @@ async function watched(
   const suite = await house.start();
   // A bot may write to nobody who has not written to it.
   await bot.say({ chat_id: OWNER, text: '/help' });
-  await bot.waitSent(({ chat_id }) => chat_id === OWNER, 20_000);
+  await bot.waitSent(({ chat_id }) => chat_id === OWNER);
   await sleep(pace.grace_ms);
   const said = (await bot.sent()).length;
   const texts = async () =>

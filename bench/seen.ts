@@ -390,7 +390,7 @@ async function seenIn(house: House, fault: Fault, pace: Pace, ends: Cure[]): Pro
   const suite = await house.start();
   // A bot may write to nobody who has not written to it.
   await bot.say({ chat_id: OWNER, text: '/help' });
-  await bot.waitSent(({ chat_id }) => chat_id === OWNER, 20_000);
+  await bot.waitSent(({ chat_id }) => chat_id === OWNER);
   const looks = new Map<Eye, Look>([
     ['/health', () => healthOf(house, fault)],
     ['/metrics', () => seriesOf(house, fault)],
@@ -403,7 +403,7 @@ async function seenIn(house: House, fault: Fault, pace: Pace, ends: Cure[]): Pro
       const shown = await look();
       return shown === undefined ? null : { shown };
     };
-    const { shown } = await until(`${eye} answers`, first, 30_000);
+    const { shown } = await until(`${eye} answers`, first);
     if (shown !== null) throw new Error(`${eye} shows it before it is so: ${shown}`);
   }
   const told = async (after: number, what: (text: string) => boolean) => {
@@ -521,7 +521,7 @@ async function prometheusLook(house: House, { alert }: Fault, { scrape }: Pace, 
   writeFileSync(join(folder, 'prometheus.yml'), scrapeText({ metrics, every: scrape }));
   const prometheus = startPrometheus(folder, await freePort());
   ends.push(prometheus.close);
-  await until('Prometheus is up', prometheus.firing, 30_000);
+  await until('Prometheus is up', prometheus.firing);
   const wanted = Object.entries(alert ?? {});
   return async () => {
     const firing = await prometheus.firing();

@@ -47,7 +47,7 @@ function isAboutTime(text: string): boolean {
 /** Each of the messages is answered, once, in the order in which they were said, and nothing else was. */
 async function answered({ bot }: House, chat_id: number, ...messages: string[]): Promise<void> {
   const last = messages.at(-1) ?? '';
-  await bot.waitSent((sent) => sent.chat_id === chat_id && sent.text.endsWith(last), 20_000);
+  await bot.waitSent((sent) => sent.chat_id === chat_id && sent.text.endsWith(last));
   const sent = (await bot.sent({ chat_id })).filter(({ text }) => !isAboutTime(text));
   const words = sent.map(({ text }) => text.replace('answer to: ', ''));
   assert.deepEqual(words.join('\n\n').split('\n\n'), messages, `chat ${chat_id}`);

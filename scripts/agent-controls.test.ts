@@ -185,7 +185,6 @@ for (const how of ['/stop', 'the Stop button']) {
     await house.bot.waitSent(
       ({ seq, message_id, message }) =>
         seq > shown.seq && message_id === shown.message_id && buttonsOf(message).length === 0,
-      5000,
     );
   });
 }
@@ -229,10 +228,7 @@ test('an answer too long for a chat is its beginning, and a file with all of it'
   await phone.say('tell me everything');
   await phone.hear(/^Part 0\n[\s\S]*\(The whole answer is in the file\.\)$/);
   const { document } = (
-    await house.bot.waitSent(
-      ({ chat_id, method }) => chat_id === phone.chat && method === 'sendDocument',
-      5000,
-    )
+    await house.bot.waitSent(({ chat_id, method }) => chat_id === phone.chat && method === 'sendDocument')
   ).message;
   assert.match(document?.file_name ?? '', /^answer-\d+\.md$/);
   assert.equal(document?.file_size, Buffer.byteLength(LONG));

@@ -22,7 +22,7 @@ import { FILE } from '#shared/store/store.ts';
 import { vigil } from '#shared/testing/cli.ts';
 import { noSmallDisk, smallDisk } from '#shared/testing/full-disk.ts';
 import { alive, buildHouse, type House, type HouseOptions, OWNER } from '#shared/testing/house.ts';
-import { until } from '#shared/testing/scratch.ts';
+import { PATIENCE_ms, until } from '#shared/testing/scratch.ts';
 
 async function houseFor(t: TestContext, options: HouseOptions = {}): Promise<House> {
   const house = await buildHouse(options);
@@ -34,7 +34,7 @@ async function houseFor(t: TestContext, options: HouseOptions = {}): Promise<Hou
 const times = (text: string, what: string | RegExp) => text.split(what).length - 1;
 
 /** A message through Telegram and back. */
-async function answered(house: House, text: string, within_ms = 10_000): Promise<void> {
+async function answered(house: House, text: string, within_ms = PATIENCE_ms): Promise<void> {
   await house.bot.say({ chat_id: OWNER, text });
   await house.bot.waitSent((sent) => sent.text === `answer to: ${text}`, within_ms);
 }
@@ -200,7 +200,7 @@ describe('bad input', { concurrency: 2 }, () => {
     await house.bot.say({ chat_id: OWNER, text: 'into the full disk' });
     await until('core finds no room for its answer', () => / core \S+ .*disk is full/.test(suite.output()));
     rmSync(filler);
-    await house.bot.waitSent((sent) => sent.text === 'answer to: into the full disk', 15_000);
+    await house.bot.waitSent((sent) => sent.text === 'answer to: into the full disk');
     await answered(house, 'after');
     // A preview of the long one may or may not have come through: its final text takes its place.
     const sent = (await house.bot.sent({ chat_id: OWNER })).filter(({ method }) => method.startsWith('send'));
@@ -219,7 +219,7 @@ describe('bad input', { concurrency: 2 }, () => {
     suite.child.kill('SIGKILL');
     await suite.exit;
     const next = house.start();
-    await until('the old services have ended', () => !pids.some(alive), 12_000);
+    await until('the old services have ended', () => !pids.some(alive));
     assert.match((await next).output(), /vigil ready/);
     for (const { name } of services) assert.ok(isLocked(lockOf(house.home, name)));
     await answered(house, 'hello');

@@ -59,7 +59,6 @@ describe('a month with the rehearsal model', { skip: noClock }, () => {
           (await count(
             `slot WHERE job = 'consolidate memory' AND state = 'skipped' AND due_at > ${clock.now() - DAY_ms}`,
           )) > 0 && (await count(`slot WHERE state IN ('due', 'started')`)) === 0,
-        30_000,
       );
     }
     assert.equal(await count("memory_run WHERE how <> 'rule'"), 0);

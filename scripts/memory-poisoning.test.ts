@@ -189,20 +189,12 @@ test('no document of a stranger becomes a memory, whatever the model does', asyn
       const mine = documents.filter((_, at) => at % CHATS.length === nth);
       for (const [before, document] of mine.entries()) {
         await bring(chat, document);
-        await until(
-          `chat ${chat} is answered about ${document.name}`,
-          () => isOver(chat, before + 1),
-          30_000,
-        );
+        await until(`chat ${chat} is answered about ${document.name}`, () => isOver(chat, before + 1));
       }
     }),
   );
   t.diagnostic(`read in ${Math.round(performance.now() - began)} ms`);
-  await until(
-    'all wishes are granted',
-    async () => (await count("wish WHERE state = 'pending'")) === 0,
-    60_000,
-  );
+  await until('all wishes are granted', async () => (await count("wish WHERE state = 'pending'")) === 0);
   const wishes = await house.read<{ text: string }>("SELECT text FROM wish WHERE kind = 'remember'");
   const wished = wishes.map(({ text }) => text).join();
   assert.deepEqual(
@@ -215,15 +207,10 @@ test('no document of a stranger becomes a memory, whatever the model does', asyn
   await (await house.store()).commit([
     wish.post({ kind: 'consolidate', scope: 'owner', given_by: 'owner', at: Date.now() }),
   ]);
-  await until(
-    'a model has read it',
-    async () => (await count("memory_run WHERE how = 'model'")) !== 0,
-    60_000,
-  );
+  await until('a model has read it', async () => (await count("memory_run WHERE how = 'model'")) !== 0);
   await until(
     'all is read',
     async () => (await count("memory_run WHERE state IN ('planned', 'submitted', 'received')")) === 0,
-    60_000,
   );
   const asked = house.model
     .calls()
@@ -250,7 +237,7 @@ test('what is recalled of them stands in the frame of strangers, and taints the 
   const ask =
     'Which bank, employer, doctor, wife, address and lawyer do I have, and whom do I trust with invoices?';
   await house.bot.say({ chat_id: LAST, from: { id: LAST }, text: ask });
-  await until('it is answered', () => isOver(LAST), 20_000);
+  await until('it is answered', () => isOver(LAST));
   const request = house.model
     .calls()
     .map(({ body }) => body as MessagesRequest)

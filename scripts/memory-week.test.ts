@@ -140,14 +140,11 @@ describe('a week with a memory', { skip: noClock }, () => {
     });
     const at = after + DAY_ms + 3 * HOUR_ms + 25 * 60_000;
     await go(at);
-    await until(
-      'the slot of the night is over',
-      () =>
-        count(
-          `slot WHERE job = 'consolidate memory' AND state IN ('done', 'skipped') AND due_at > ?`,
-          at - HOUR_ms,
-        ).then((n) => n > 0),
-      40_000,
+    await until('the slot of the night is over', () =>
+      count(
+        `slot WHERE job = 'consolidate memory' AND state IN ('done', 'skipped') AND due_at > ?`,
+        at - HOUR_ms,
+      ).then((n) => n > 0),
     );
     const open = () => rows<{ state: string; batch_ref: string | null }>(OPEN);
     await until('what was planned is submitted', async () =>
@@ -156,7 +153,7 @@ describe('a week with a memory', { skip: noClock }, () => {
     await house.model.endBatch();
     // A batch is asked after by the clock.
     await go(at + HOUR_ms);
-    await until('what the model said is applied', async () => (await open()).length === 0, 40_000);
+    await until('what the model said is applied', async () => (await open()).length === 0);
   }
   const memories = (status: Memory['status']) =>
     rows<Memory>('SELECT * FROM memory WHERE status = ? ORDER BY id', status);
@@ -235,7 +232,7 @@ describe('a week with a memory', { skip: noClock }, () => {
     assert.ok((await filesWith(house, 'Quellwasser')).length > 0);
     const shown = await phone.ask('/forget Quellwasser', /^Forget this for good/);
     await phone.press(shown, /^Forget it$/);
-    await phone.hear(/^Forgotten: .* Nothing of it is left in the store/, 40_000);
+    await phone.hear(/^Forgotten: .* Nothing of it is left in the store/);
     await phone.ask('Who is my sister? ("Mara Q")', /I know nothing/);
     assert.doesNotMatch(JSON.stringify(asked()), /Quellwasser/);
     assert.deepEqual(await filesWith(house, 'Quellwasser'), []);

@@ -30,8 +30,8 @@ before(async () => {
   await house.start();
   const phone = phoneOf(house, CHAT);
   await phone.say(SECRET_WORDS);
-  await phone.press(await phone.hear(/hostname/, 30_000), /once|allow/i);
-  await phone.hear(/^It is called so\.$/, 30_000);
+  await phone.press(await phone.hear(/hostname/), /once|allow/i);
+  await phone.hear(/^It is called so\.$/);
   turn_id = await until('all of it is on the books', async () => {
     const [row] = await house.read<{ id: string }>(
       `SELECT t.id FROM turn t JOIN outbound o ON o.turn_id = t.id AND o.kind = 'reply' AND o.state = 'sent'
@@ -122,17 +122,13 @@ test('what was asked of the world outside: whom, what for, how it went, how long
 test('an error says what it was, where, what was done about it and how bad it is', async () => {
   house.model.fault({ kind: 'api_error' });
   await phoneOf(house, CHAT + 1).say('and now?');
-  const [row] = await until(
-    'it is on the books',
-    async () => {
-      const errors = await house.read<object>(
-        `SELECT e.* FROM error e JOIN turn t ON t.id = e.turn_id WHERE e.event = 'turn.postponed' AND t.chat = ?`,
-        String(CHAT + 1),
-      );
-      return errors.length > 0 && errors;
-    },
-    60_000,
-  );
+  const [row] = await until('it is on the books', async () => {
+    const errors = await house.read<object>(
+      `SELECT e.* FROM error e JOIN turn t ON t.id = e.turn_id WHERE e.event = 'turn.postponed' AND t.chat = ?`,
+      String(CHAT + 1),
+    );
+    return errors.length > 0 && errors;
+  });
   const fields = [
     'service',
     'event',

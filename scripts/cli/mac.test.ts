@@ -113,7 +113,7 @@ async function aMac(t: TestContext) {
 
 async function answers(bot: BotApi, text: string): Promise<void> {
   await bot.say({ chat_id: OWNER, text });
-  await bot.waitSent((sent) => sent.text === `answer to: ${text}`, 30_000);
+  await bot.waitSent((sent) => sent.text === `answer to: ${text}`);
 }
 
 describe('on a simulated Mac', { concurrency: true }, () => {
@@ -373,9 +373,9 @@ describe('on a simulated Mac', { concurrency: true }, () => {
         assert.ok(launchd.pids().includes(core));
         assert.deepEqual(mac.asked('kickstart'), []);
         process.kill(watchdog, 'SIGCONT');
-        await until('core is replaced', () => !launchd.pids().includes(core), 30_000);
+        await until('core is replaced', () => !launchd.pids().includes(core));
         assert.deepEqual(mac.asked('kickstart'), [`kickstart -k gui/${uid}/ai.vigil.core`]);
-        await bot.waitSent(({ text }) => /core/.test(text ?? ''), 60_000);
+        await bot.waitSent(({ text }) => /core/.test(text ?? ''));
         await until('core is ready', async () => (await mac.ready(version)).includes('core'));
         assert.deepEqual(await mac.changed(before), ['core']);
       },

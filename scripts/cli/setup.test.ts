@@ -166,7 +166,7 @@ test('on a terminal of 60 columns: a wrong key, a wrong token, one tap, Enter, a
   type('\r');
   await shows('The token');
   type(`${TOKEN}\r`);
-  const [, code = ''] = await shows(/t\.me\/test_bot\?start=(\w{8})/, 60_000);
+  const [, code = ''] = await shows(/t\.me\/test_bot\?start=(\w{8})/);
   await bot.say({ chat_id: OWNER, text: `/start ${code}` });
   await shows('You are in');
   await shows('The sandbox');
@@ -225,7 +225,7 @@ api_root = "${bot.root}"
   await other;
   const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup', '--again', 'bot'];
   const child = onTerminal(t, [...program, '--answers', file], { env: { VIGIL_HOME: home.directory } });
-  const [, pairing = ''] = await child.shows(/start=(\w{8})/, 60_000);
+  const [, pairing = ''] = await child.shows(/start=(\w{8})/);
   await bot.say({ chat_id: OWNER, text: `/start ${pairing}` });
   await child.shows('You are in');
   assert.equal(await child.exit, 0);
@@ -245,7 +245,7 @@ api_root = "${bot.root}"
 `);
   const program = [process.execPath, join(root, 'scripts', 'vigil.ts'), 'setup', '--answers', file];
   const terminal = onTerminal(t, program, { env: { VIGIL_HOME: home.directory } });
-  await terminal.shows('Waiting for the tap', 60_000);
+  await terminal.shows('Waiting for the tap');
   terminal.type('\x03');
   await terminal.shows('Go on with: scripts/vigil setup');
   assert.equal(await terminal.exit, 130);

@@ -103,18 +103,16 @@ test('under the same faults Prometheus fires what we fire, Alertmanager tells it
   t.after(() => alive(core) && process.kill(core, 'SIGCONT'));
   // What is not there yet shows no increase.
   await Promise.all([call(SLOW), call(BROKEN)]);
-  await until('Prometheus knows both models', async () => (await known()).length === 2, 30_000);
+  await until('Prometheus knows both models', async () => (await known()).length === 2);
   const [hour] = await injected(house, from_at);
   house.model.latency({ first_ms: 1200 });
   await Promise.all(Array.from({ length: 24 }, () => call(SLOW)));
   house.model.latency({});
-  await until('slowness is seen by all', () => all(seen, /Slow|P95/), 30_000);
+  await until('slowness is seen by all', () => all(seen, /Slow|P95/));
   house.model.fault({ kind: 'api_error', model: BROKEN });
   for (let nth = 0; nth < 14; nth++) await call(BROKEN);
-  await until(
-    'all is seen by all',
-    async () => WANTED.every((one) => seen.every((fired) => fired().ever.has(one))),
-    60_000,
+  await until('all is seen by all', async () =>
+    WANTED.every((one) => seen.every((fired) => fired().ever.has(one))),
   ).catch(() => {});
   for (const fired of seen) assert.deepEqual([...fired().ever].toSorted(), WANTED, fired.name);
 
@@ -122,8 +120,8 @@ test('under the same faults Prometheus fires what we fire, Alertmanager tells it
   process.kill(core, 'SIGCONT');
   house.model.clear();
   await mended(house, hour);
-  await until('the model is tried again', async () => (await call(BROKEN)) === 200, 30_000);
-  await until('all is over for all', () => seen.every((fired) => fired().now.size === 0), 30_000);
+  await until('the model is tried again', async () => (await call(BROKEN)) === 200);
+  await until('all is over for all', () => seen.every((fired) => fired().now.size === 0));
   const [ours] = seen;
   assert.deepEqual([...(ours?.().ever ?? [])].toSorted(), WANTED, 'nothing came of the repair');
 });
@@ -194,7 +192,7 @@ async function watchers(
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   })();
-  await until('Prometheus is up', prometheus.firing, 30_000);
+  await until('Prometheus is up', prometheus.firing);
   return {
     seen: [
       function byUs() {

@@ -195,7 +195,7 @@ test('outside nothing is heard any more of a house whose store is locked, whose 
   const watchdog = await house.serve('watchdog');
   const goesOn = async () => {
     const before = heard.length;
-    await until('it is heard again', () => heard.length > before + 1, 15_000);
+    await until('it is heard again', () => heard.length > before + 1);
   };
   /** In so long nothing came. */
   const stops = async (within_ms: number) => {

@@ -36,8 +36,8 @@ async function houseOf(t: TestContext, config = QUICK) {
   const close = (cause: string) => router.commit([incident.close(cause, 'router', Date.now())]);
   const texts = async () =>
     (await house.bot.sent({ chat_id: OWNER, method: 'sendMessage' })).map(({ text }) => text);
-  const hears = (what: RegExp, within_ms?: number) =>
-    until(`the owner hears ${what}`, async () => (await texts()).find((text) => what.test(text)), within_ms);
+  const hears = (what: RegExp) =>
+    until(`the owner hears ${what}`, async () => (await texts()).find((text) => what.test(text)));
   const times = async (what: RegExp) => (await texts()).filter((text) => what.test(text)).length;
   return { house, routes, router, open, close, texts, hears, times };
 }
@@ -52,7 +52,7 @@ test('an alarm is looked after and silenced by its buttons, which then stands in
   await house.serve('core');
   await house.serve('alerts');
   await open('worse', 'critical');
-  const { message } = await house.bot.waitSent(({ text }) => text.includes('It is worse'), 15_000);
+  const { message } = await house.bot.waitSent(({ text }) => text.includes('It is worse'));
   const press = (label: string) => {
     const data = buttonsOf(message).find(({ text }) => text === label)?.data ?? '';
     return house.bot.press({ chat_id: OWNER, message_id: message.message_id, data, from: { id: OWNER } });
@@ -119,26 +119,26 @@ test('while alerts is not there, hangs or is dead, the watchdog tells, and when 
   const file = join(house.home.state, FILE);
   await house.serve('watchdog');
   await open('one');
-  await hears(/It is one/, 5_000);
+  await hears(/It is one/);
   const { child } = await house.serve('alerts');
   await open('two');
-  await hears(/It is two/, 8_000);
+  await hears(/It is two/);
 
   freeze(file, child.pid ?? 0);
   await open('three');
-  await hears(/It is three/, 20_000);
+  await hears(/It is three/);
   await close('two');
-  await hears(/Over: It is two/, 20_000);
+  await hears(/Over: It is two/);
   child.kill('SIGCONT');
   await open('four');
-  await hears(/It is four/, 8_000);
+  await hears(/It is four/);
 
   child.kill('SIGKILL');
   await open('five');
-  await hears(/It is five/, 20_000);
+  await hears(/It is five/);
   await house.serve('alerts');
   for (const cause of ['one', 'three', 'four', 'five']) await close(cause);
-  await hears(/Over:[\s\S]*five/, 8_000);
+  await hears(/Over:[\s\S]*five/);
   const all = await texts();
   assert.equal(new Set(all).size, all.length, all.join('\n'));
   for (const word of ['one', 'two', 'three', 'four', 'five'])
@@ -170,17 +170,13 @@ test('in the quiet hours a warning waits, and what is critical does not', async 
 
 /** What came of a test that somebody wished. */
 async function tested({ house }: Awaited<ReturnType<typeof houseOf>>, given_by: string): Promise<string> {
-  const [{ outcome } = { outcome: '' }] = await until(
-    'the test has come to its end',
-    async () => {
-      const rows = await house.read<{ outcome: string }>(
-        "SELECT outcome FROM alert_wish WHERE kind = 'test' AND given_by = ? AND handled_at IS NOT NULL",
-        given_by,
-      );
-      return rows.length > 0 && rows;
-    },
-    60_000,
-  );
+  const [{ outcome } = { outcome: '' }] = await until('the test has come to its end', async () => {
+    const rows = await house.read<{ outcome: string }>(
+      "SELECT outcome FROM alert_wish WHERE kind = 'test' AND given_by = ? AND handled_at IS NOT NULL",
+      given_by,
+    );
+    return rows.length > 0 && rows;
+  });
   return outcome;
 }
 

@@ -134,7 +134,6 @@ type Row = { text: string; callback_data?: string };
 async function refusal() {
   const { message, text } = await house.bot.waitSent(
     (one) => one.chat_id === chat && one.message.reply_markup !== undefined,
-    15_000,
   );
   const rows: Row[] = message.reply_markup?.inline_keyboard.flat() ?? [];
   const press = (label: string, from = OWNER) => {
@@ -185,7 +184,6 @@ test('a refusal tells the sender at once what has no room, and a press of +$1 br
   assert.equal(answered.args.text, 'Received: +$1 today');
   const edited = await house.bot.waitSent(
     (one) => one.message_id === message.message_id && one.chat_id === chat && one.method !== 'sendMessage',
-    5000,
   );
   assert.equal(edited.message.reply_markup, undefined);
   assert.equal(edited.text, text);
@@ -469,7 +467,6 @@ test('in a whole house the router refuses, the owner presses, and the ledger tel
     await whole.bot.say({ chat_id, text: 'hello', from: { id: OWNER } });
     const { message_id, message, text } = await whole.bot.waitSent(
       (one) => one.chat_id === chat_id && one.message.reply_markup !== undefined,
-      15_000,
     );
     const buttons: Row[] = message.reply_markup?.inline_keyboard.flat() ?? [];
     const data = buttons.find((button) => button.text === label)?.callback_data ?? '';

@@ -476,7 +476,6 @@ test('a long conversation is told as a summary, and what was said is kept', asyn
           `telegram:${chat}`,
         )
       )[0]?.text === 'They said x.',
-    20_000,
   );
   await say('go on');
   await until('the last answer', async () => (await replies()).length === 5);

@@ -386,5 +386,5 @@ test('killed at whatever moment, the service goes on where it was, and misses no
   // And it goes on hearing: by the bell, long before it would look by itself.
   const last: Said = { ...(many[0] as Said), id: 2001, text: 'the last word' };
   await core.commit([{ ...say(last), rings: 'message' }]);
-  await until('the last word is searched', async () => (await upto()) === 2001, 2500);
+  await until('the last word is searched', async () => (await upto()) === 2001, 4500);
 });

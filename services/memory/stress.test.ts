@@ -245,13 +245,9 @@ test('whatever is written, however long, is searched, harms no index, and holds 
     { text: 'I like figs', turn_id: 'a turn that is not there', conversation: 'telegram:x/y/z' },
   ]);
   await house.serve('memory');
-  await until('all is searched', async () => (await indexed(house)) === STRANGE.length, 30_000);
-  await until('all is settled', async () => (await pending(house)) === 0, 30_000);
-  await until(
-    'all is read',
-    async () => (await count(house, 'memory_cursor WHERE rule_id = 14')) === 1,
-    30_000,
-  );
+  await until('all is searched', async () => (await indexed(house)) === STRANGE.length);
+  await until('all is settled', async () => (await pending(house)) === 0);
+  await until('all is read', async () => (await count(house, 'memory_cursor WHERE rule_id = 14')) === 1);
   assert.equal(await count(house, "passage_fts WHERE passage_fts MATCH 'text : tramontana'"), 13);
   await integrity(house);
   assert.equal(await count(house, "error WHERE severity <> 'warning'"), 0);
@@ -314,11 +310,11 @@ test('a disk that is full refuses no wish and passes over no word: all is done w
   const { bavail, bsize } = statfsSync(directory);
   writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - 250_000)));
   const { child } = await house.serve('memory');
-  await until('there is no room', () => statfsSync(directory).bavail < 16, 20_000);
+  await until('there is no room', () => statfsSync(directory).bavail < 16);
   assert.ok((await pending(house)) > 0, 'some wait');
   assert.equal(await count(house, "wish WHERE state = 'refused'"), 0);
   rmSync(filler);
-  await until('all are granted', async () => (await pending(house)) === 0, 60_000);
+  await until('all are granted', async () => (await pending(house)) === 0);
   await until(
     'all is read',
     async () => (await count(house, "memory WHERE slot = 'person.anna.relation'")) === 1,

@@ -150,7 +150,7 @@ test('a group that becomes a supergroup goes on there, with what waits for it an
     message_ref: null,
   } as const;
   await store.commit([outbound.post({ ...to, ...reply, now: Date.now() })]);
-  const arrived = await house.bot.waitSent((one) => one.chat_id === -1_000_000_000_055, 10_000);
+  const arrived = await house.bot.waitSent((one) => one.chat_id === -1_000_000_000_055);
   assert.equal(arrived.text, 'hello yourself');
   const rows = await until('it is stored', async () => {
     const sql = `SELECT chat, conversation FROM inbound WHERE state = 'pending' ORDER BY id`;

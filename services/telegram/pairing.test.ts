@@ -48,7 +48,7 @@ test('whoever sends the code of vigil pair is an owner, the owners hear of it, a
   assert.ok(printed.stderr.includes(`https://t.me/test_bot?start=${shown}`));
   assert.match(await told(50, `/start ${shown.toLowerCase()}`), /^You are in, U50/);
   assert.equal(await fate(50, 'now?'), 'pending');
-  const warned = await house.bot.waitSent((one) => one.chat_id === OWNER, 10_000);
+  const warned = await house.bot.waitSent((one) => one.chat_id === OWNER);
   assert.match(warned.text, /^U50 \(50\) was let in.*vigil members remove 50$/);
 
   const { stdout } = await vigil(house.home, ['members']);

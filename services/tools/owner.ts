@@ -1,9 +1,10 @@
 /** What goes to the owner by a tool: a question with choices, a file, a proposal for their standing instructions. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as z from 'zod/mini';
 import { codeOf } from '#shared/base/errors.ts';
+import * as approval from '#shared/tables/approval.ts';
 import * as outbound from '#shared/tables/outbound.ts';
 import { keepCopy } from './file.ts';
 import { placeOf, reached, replaceFile, verdictAt, withFile } from './place.ts';
@@ -79,23 +80,25 @@ export const proposePersona = tool({
   repeatable: true,
   about: () => 'change the standing instructions',
   async policy(input, { home }) {
-    const scope = `change the standing instructions:\n${difference(await personaAt(home.persona), input.text)}`;
+    const scope = changeOf(await personaAt(home.persona), input.text);
     return { do: 'ask', scope, rule: null, grants: { hosts: [], paths: [] } };
   },
   async run(call, hands) {
-    const { persona } = hands.ctx.home;
-    // What was shown was the difference to what was there then.
-    const changed_at = await stat(persona).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    );
-    if (changed_at > call.created_at && (await personaAt(persona)) !== call.input.text) {
+    const { home, store } = hands.ctx;
+    const now = await personaAt(home.persona);
+    // By its words and not by the file's time, which is older than the clock by up to a tick of the kernel.
+    const [asked] = await store.read(approval.of(call.approval_id ?? ''));
+    if (now !== call.input.text && asked?.scope !== changeOf(now, call.input.text)) {
       throw new Error('the standing instructions were changed meanwhile: read them anew, and propose again');
     }
-    await replaceFile(placeOf(persona, hands.ctx.home), call.input.text, 0o660);
+    await replaceFile(placeOf(home.persona, home), call.input.text, 0o660);
     return { content: text('The standing instructions are as proposed, from the next turn on.') };
   },
 });
+
+function changeOf(before: string, after: string): string {
+  return `change the standing instructions:\n${difference(before, after)}`;
+}
 
 async function personaAt(path: string): Promise<string> {
   try {

@@ -305,7 +305,7 @@ describe('the sandbox', { skip }, () => {
     assert.ok(performance.now() - begun < 1500);
     assert.equal(late.why, 'it took longer than 0.5 s');
     assert.equal(late.stdout, 'begun\n');
-    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    await until('none of it lives', () => processesWith(mark).length === 0);
   });
 
   test('what a command leaves running ends with it', async (t) => {
@@ -313,7 +313,7 @@ describe('the sandbox', { skip }, () => {
     const mark = `${process.pid}77.2`;
     const { code } = await run(`setsid nohup sleep ${mark} & disown; exit 0`);
     assert.equal(code, 0);
-    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    await until('none of it lives', () => processesWith(mark).length === 0);
   });
 
   test('a call that is stopped is ended within a second, one that is stopped already never runs on', async (t) => {
@@ -341,7 +341,7 @@ describe('the sandbox', { skip }, () => {
     assert.equal(String(said), 'got this\n');
     server.kill();
     await server.exited;
-    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    await until('none of it lives', () => processesWith(mark).length === 0);
   });
 
   /** A service in a process of its own, which runs one command; under another program, if need be. */
@@ -377,7 +377,7 @@ describe('the sandbox', { skip }, () => {
     const { child } = service(t, `setsid sleep ${mark} & sleep ${mark}`);
     await until('it runs', () => processesWith(mark).length > 0);
     child.kill('SIGKILL');
-    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    await until('none of it lives', () => processesWith(mark).length === 0);
   });
 
   test('when the service is killed while it starts a command, the command does not outlive it', async (t) => {
@@ -389,7 +389,7 @@ describe('the sandbox', { skip }, () => {
       while (performance.now() < at); // a timer is not exact enough for the moment that is meant
       child.kill('SIGKILL');
       await once(child, 'close');
-      await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+      await until('none of it lives', () => processesWith(mark).length === 0);
     }
   });
 
@@ -413,7 +413,7 @@ describe('the sandbox', { skip }, () => {
       processesWith(mark).some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'),
     );
     child.stdio[ALIVE]?.destroy();
-    await until('none of it lives', () => processesWith(mark).length === 0, 1000);
+    await until('none of it lives', () => processesWith(mark).length === 0);
   });
 
   test('where no namespaces can be made, or bubblewrap is not there, programs are off, and it says why', async (t) => {

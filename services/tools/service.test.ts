@@ -35,7 +35,6 @@ const counted = (name: string, repeatable: boolean, deaf: boolean) =>
       await until(
         'it may go on',
         () => existsSync(join(ctx.home.workspace, 'go')) || (signal.aborted && !deaf),
-        60_000,
       );
       signal.throwIfAborted();
       return { content: text('went on') };

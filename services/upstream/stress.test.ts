@@ -92,7 +92,7 @@ test('endless feeds, bombs, drips, circles, errors and names that are not there,
     const all = [...(await probes(house)).values()];
     return all.filter(({ error }) => error !== null).map(({ watch, error }) => [watch, error]);
   };
-  await until('all have failed', async () => (await failed()).length === 8, 35_000);
+  await until('all have failed', async () => (await failed()).length === 8);
   const errors = Object.fromEntries(await failed());
   const { 'page gone': gone, 'page bomb': bombed, ...others } = errors;
   assert.match(gone, /its name cannot be found|no name can be looked up/);
@@ -118,14 +118,10 @@ test('behind a proxy that takes everything and answers nothing, the network is w
   const only = `watch = ["network"]\nproxy = "${proxy}"\nno_proxy = ""`;
   const house = await houseOf(t, root, only);
   await house.serve('upstream');
-  const [found] = await until(
-    'it is found',
-    async () => {
-      const all = await findings(house);
-      return all.length > 0 && all;
-    },
-    39_000,
-  );
+  const [found] = await until('it is found', async () => {
+    const all = await findings(house);
+    return all.length > 0 && all;
+  });
   assert.match(found?.text ?? '', /^The network does not lead outside: it does not answer\./);
 });
 

@@ -88,21 +88,17 @@ test('a service that hangs is restarted, and the owner hears why, what was done,
   const suite = await house.start();
   const began = performance.now();
   const pid = await hang(house, 'core');
-  await until('the owner is told', async () => (await heard(house, /core hangs/)).length > 0, 30_000);
+  await until('the owner is told', async () => (await heard(house, /core hangs/)).length > 0);
   const took_ms = performance.now() - began;
   assert.ok(took_ms < 20_000, `told after ${took_ms} ms`);
   const [words] = await heard(house, /core hangs/);
   assert.match(words ?? '', /I have asked for its restart/);
-  const next = await until(
-    'core is another process',
-    async () => {
-      const now = await house.pidOf('core');
-      return now !== pid && now;
-    },
-    30_000,
-  );
+  const next = await until('core is another process', async () => {
+    const now = await house.pidOf('core');
+    return now !== pid && now;
+  });
   assert.notEqual(next, pid);
-  await until('it is over', async () => (await heard(house, /Over.*core hangs/)).length > 0, 20_000);
+  await until('it is over', async () => (await heard(house, /Over.*core hangs/)).length > 0);
   await until('the second route has heard of both', () => routes.notifications.length >= 2);
   assert.equal((await heard(house, /core hangs/)).length, 2, 'its begin once, its end once');
   assert.deepEqual(
@@ -133,14 +129,10 @@ test('when all are silent at once it is one incident, and nobody is restarted', 
     'backup',
   ];
   for (const name of names) await hang(house, name);
-  const found = await until(
-    'there is an incident',
-    async () => {
-      const all = await incidents(house);
-      return all.length > 0 && all;
-    },
-    30_000,
-  );
+  const found = await until('there is an incident', async () => {
+    const all = await incidents(house);
+    return all.length > 0 && all;
+  });
   assert.deepEqual(
     found.map(({ cause }) => cause),
     ['everything'],
@@ -160,7 +152,7 @@ test('while the bridge is dead the owner is told directly, and when it returns i
   await house.serve('watchdog');
   bridge.child.kill('SIGKILL');
   core.child.kill('SIGKILL');
-  await until('it is told', async () => (await heard(house, /core is down: it died/)).length > 0, 30_000);
+  await until('it is told', async () => (await heard(house, /core is down: it died/)).length > 0);
   await until('by the second route too', () => routes.posts.length > 0);
   await house.serve('telegram');
   await until(
@@ -168,7 +160,6 @@ test('while the bridge is dead the owner is told directly, and when it returns i
     async () =>
       (await house.read("SELECT 1 FROM outbound WHERE key LIKE 'telling:%' AND state <> 'sent'")).length ===
       0,
-    20_000,
   );
   assert.equal((await heard(house, /⚠️.*core is down|• core is down/s)).length, 1);
   assert.ok(existsSync(join(house.home.restarts, 'core')), 'whoever supervises it is asked');
@@ -179,11 +170,7 @@ test('when the token is revoked, the second route tells', async (t) => {
   await house.start();
   await house.pidOf('telegram');
   await house.bot.revoke();
-  await until(
-    'ntfy has it',
-    () => routes.notifications.some(({ message }) => /telegram/.test(message)),
-    30_000,
-  );
+  await until('ntfy has it', () => routes.notifications.some(({ message }) => /telegram/.test(message)));
   const [telling] = await until('it is on record', async () => {
     const rows = await house.read<{ routes_json: string }>('SELECT * FROM telling WHERE told_at IS NOT NULL');
     return rows.length > 0 && rows;
@@ -203,7 +190,6 @@ test('a store that cannot be opened keeps nobody from the alarm', async (t) => {
   await until(
     'it is over',
     async () => (await heard(house, /Over: The store/)).length > 0 || routes.posts.length > 1,
-    20_000,
   );
   assert.equal((await heard(house, /⚠️ The store cannot/)).length, 1, 'once');
   const rows = await house.read<{ phase: string; routes_json: string }>(
@@ -223,13 +209,9 @@ test('a store that somebody keeps locked is told, and its release too', async (t
   t.after(() => locked.close());
   locked.exec('BEGIN EXCLUSIVE; CREATE TABLE mine (x)');
   watchdogAlone(t, house);
-  await until(
-    'the owner is told',
-    async () => (await heard(house, /The store cannot be used/)).length > 0,
-    40_000,
-  );
+  await until('the owner is told', async () => (await heard(house, /The store cannot be used/)).length > 0);
   locked.exec('ROLLBACK');
-  await until('its end is told', async () => (await heard(house, /Over: The store/)).length > 0, 40_000);
+  await until('its end is told', async () => (await heard(house, /Over: The store/)).length > 0);
 });
 
 test('the canary comes back, and leaves no trace in what counts; one that does not is told', async (t) => {
@@ -237,7 +219,7 @@ test('the canary comes back, and leaves no trace in what counts; one that does n
   await house.start();
   const answered = () =>
     house.read<{ text: string }>("SELECT text FROM outbound WHERE channel = 'canary' AND state = 'sent'");
-  await until('two have come back', async () => (await answered()).length >= 2, 20_000);
+  await until('two have come back', async () => (await answered()).length >= 2);
   for (const table of ['message', 'step', 'decision', 'call', 'total', 'spend', 'exchange', 'draft']) {
     assert.deepEqual(await house.read(`SELECT * FROM ${table}`), [], table);
   }
@@ -245,5 +227,5 @@ test('the canary comes back, and leaves no trace in what counts; one that does n
   assert.deepEqual(house.model.calls(), [], 'no model was asked');
   assert.deepEqual(await incidents(house), []);
   await hang(house, 'core');
-  await until('it is told', async () => (await heard(house, /not being answered/)).length > 0, 20_000);
+  await until('it is told', async () => (await heard(house, /not being answered/)).length > 0);
 });

@@ -151,6 +151,6 @@ test('a service that starts while all is halted takes no work, idles, and takes 
   assert.equal(looks, 0, 'what has long been due is not looked for again and again');
   resume(home.halted);
   // Sooner than the look that comes by itself, every five seconds.
-  await until('the work is taken up', () => taken.length === 2, 2000);
+  await until('the work is taken up', () => taken.length === 2, 4500);
   assert.deepEqual(taken, ['a button', 'a turn']);
 });

@@ -215,7 +215,7 @@ describe('trouble', () => {
 
   test('a wait for a delivery ends with it, or tells what came instead', async (t) => {
     const { bot, api } = await testbed(t);
-    const wait = bot.waitSent(({ text }) => text === 'two', 5_000);
+    const wait = bot.waitSent(({ text }) => text === 'two');
     const before_ms = performance.timeOrigin + performance.now();
     await api.sendMessage(chat_id, 'one');
     await api.sendMessage(chat_id, 'two');
@@ -259,7 +259,7 @@ describe('the server', { concurrency: true }, () => {
     const { update_id } = await bot.say({ chat_id, text: 'hello' });
     assert.ok(update_id !== null);
     const api = clientOf(bot);
-    const wait = bot.waitSent(({ text }) => text === 'hi', 5_000);
+    const wait = bot.waitSent(({ text }) => text === 'hi');
     await api.sendMessage(chat_id, 'hi');
     assert.equal((await wait).message.chat.id, chat_id);
     await bot.network('down');

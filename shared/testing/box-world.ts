@@ -23,7 +23,7 @@ export async function startWorld(box: Box): Promise<void> {
     const bot = await startBotApi({ token: '${TOKEN}', port: 9001 });
     await startMessagesApi({ key: 'sk-box', port: 9002 });
     await bot.say({ chat_id: ${OWNER}, text: 'is anybody there?' });
-    await bot.waitSent((sent) => sent.text === 'answer to: is anybody there?', 60_000);
+    await bot.waitSent((sent) => sent.text === 'answer to: is anybody there?');
     console.log('answered');`;
   await box.must(`mkdir -p ${SECRETS} && cd ${SECRETS} && chmod 700 . && umask 077 &&
     printf 'TELEGRAM_BOT_TOKEN=${TOKEN}\\nTELEGRAM_API_ROOT=http://127.0.0.1:9001\\n' >telegram.env &&

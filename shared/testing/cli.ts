@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { root } from '../base/root.ts';
 import { type Home, homeOf } from '../runtime/home.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { scratch } from './scratch.ts';
+import { PATIENCE_ms, scratch } from './scratch.ts';
 
 export type Printed = { code: number | null; stdout: string; stderr: string };
 
@@ -30,7 +30,11 @@ export function vigil(home: Home, args: string[], input = ''): Promise<Printed> 
 /** Runs a command to its end, and gives back what it printed. */
 export async function printed(
   [program = '', ...args]: readonly string[],
-  { env, input = '', timeout_ms = 30_000 }: { env: NodeJS.ProcessEnv; input?: string; timeout_ms?: number },
+  {
+    env,
+    input = '',
+    timeout_ms = PATIENCE_ms,
+  }: { env: NodeJS.ProcessEnv; input?: string; timeout_ms?: number },
 ): Promise<Printed> {
   const child = spawn(program, args, { env, timeout: timeout_ms, killSignal: 'SIGKILL' });
   const said = { stdout: '', stderr: '' };

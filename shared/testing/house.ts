@@ -153,7 +153,7 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
         over = true;
       });
       // A machine that is busy with other tests takes its time.
-      await until('the suite is ready', () => over || suite.output().includes('vigil ready'), 60_000);
+      await until('the suite is ready', () => over || suite.output().includes('vigil ready'));
       return suite;
     },
     async serve(name, env = {}) {

@@ -21,7 +21,7 @@ import { type RunningBotApi, startBotApi } from './bot-api.ts';
 import { type Box, boxFor } from './box.ts';
 import { KEY, OWNER, RAISED, TOKEN } from './house.ts';
 import { type MessagesApi, startMessagesApi } from './messages-api.ts';
-import { until } from './scratch.ts';
+import { PATIENCE_ms, until } from './scratch.ts';
 
 export const names: readonly ServiceName[] = services.map(({ name }) => name);
 
@@ -158,7 +158,7 @@ printf 'ANTHROPIC_API_KEY=${KEY}\\nANTHROPIC_BASE_URL=http://127.0.0.1:${port.mo
       const said = await box.must(`systemctl show --property=${SHOWN} ${units}`);
       return new Map(said.split('\n\n').map((text, index) => [names[index] ?? 'core', standingOf(text)]));
     },
-    ready: (which = names, within_ms = 60_000) =>
+    ready: (which = names, within_ms = PATIENCE_ms) =>
       waitFor(`ready: ${which}`, which, within_ms, ({ state }) => state === 'active'),
     renewed: (before, which, within_ms) =>
       waitFor(
@@ -184,7 +184,7 @@ printf 'ANTHROPIC_API_KEY=${KEY}\\nANTHROPIC_BASE_URL=http://127.0.0.1:${port.mo
         ({ method, text }) => method === 'sendMessage' && !text.startsWith(ANSWER),
       );
     },
-    async ask(text, within_ms = 60_000) {
+    async ask(text, within_ms = PATIENCE_ms) {
       await bot.say({ chat_id: OWNER, text });
       await bot.waitSent((sent) => sent.text.startsWith(ANSWER) && sent.text.includes(text), within_ms);
     },

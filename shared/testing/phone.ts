@@ -4,6 +4,7 @@ import type { Message } from 'grammy/types';
 import type { Say } from './bot-api/say.ts';
 import type { Sent } from './bot-api/world.ts';
 import { type House, OWNER } from './house.ts';
+import { PATIENCE_ms } from './scratch.ts';
 
 export type Phone = {
   chat: number;
@@ -37,7 +38,7 @@ export function phoneOf({ bot }: Pick<House, 'bot'>, chat: number, from: Say['fr
       await begin();
       await bot.press({ chat_id: chat, message_id: below.message_id, data: found.data, from });
     },
-    hear: (text, within_ms = 10_000) =>
+    hear: (text, within_ms = PATIENCE_ms) =>
       bot.waitSent((sent) => sent.seq > before && sent.chat_id === chat && text.test(sent.text), within_ms),
     async ask(text, answer) {
       await phone.say(text);

@@ -65,7 +65,7 @@ export function stress<S extends Section>(definition: Service<S>): void {
           assert.deepEqual(strangersIn(home, name), []);
         }
       }
-      await until('nothing is open that was not before', () => more(open(), before).length === 0, 5000).catch(
+      await until('nothing is open that was not before', () => more(open(), before).length === 0).catch(
         (error) => {
           throw new Error(`${error.message}: ${more(open(), before)}`);
         },

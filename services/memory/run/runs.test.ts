@@ -934,7 +934,7 @@ test('what one of a real service’s processes was asking when it was killed, th
   raw.prepare('UPDATE memory_run SET due_at = 0').run();
   raw.close();
   const second = await house.serve('memory');
-  await until('it is applied', async () => (await allRuns())[0]?.state === 'applied', 30_000);
+  await until('it is applied', async () => (await allRuns())[0]?.state === 'applied');
   await second.stop();
   assert.equal(asked().length, before + 1);
   assert.deepEqual(

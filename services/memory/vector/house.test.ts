@@ -48,7 +48,7 @@ kind = "openai"\nbase_url = "${chat.root}/v1"\nkeys = ["VECTORS_KEY"]\n[router.p
   const memory = await house.serve('memory');
   const trials = () =>
     house.read<{ used: number; model: string }>('SELECT used, model FROM embedding_trial ORDER BY id');
-  await until('vectors have been tried', async () => (await trials()).length > 0, 30_000);
+  await until('vectors have been tried', async () => (await trials()).length > 0);
   assert.deepEqual(await trials(), [{ used: 1, model: 'small' }]);
 
   await house.serve('core');

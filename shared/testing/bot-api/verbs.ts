@@ -3,6 +3,7 @@
  * the same in this process and over the control API.
  */
 
+import { PATIENCE_ms } from '../scratch.ts';
 import type { Fault } from './fault.ts';
 import type { documentOf, NewFile } from './file.ts';
 import type { Limits } from './flood.ts';
@@ -83,12 +84,12 @@ export const verb_names = [
 
 /** The verbs, and with them the wait that a function decides. */
 export type Driver = Verbs & {
-  waitSent(matches: (sent: Sent) => boolean, timeout_ms: number): Promise<Sent>;
+  waitSent(matches: (sent: Sent) => boolean, timeout_ms?: number): Promise<Sent>;
 };
 
 /** The first delivery, past or to come, that matches; an error that tells what came instead. */
 export function withWait(verbs: Verbs): Driver {
-  async function waitSent(matches: (sent: Sent) => boolean, timeout_ms: number): Promise<Sent> {
+  async function waitSent(matches: (sent: Sent) => boolean, timeout_ms = PATIENCE_ms): Promise<Sent> {
     const deadline_ms = performance.now() + timeout_ms;
     let last: Sent | undefined;
     for (;;) {
