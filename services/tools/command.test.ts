@@ -82,7 +82,7 @@ describe('run_command', { skip: !sandboxed && 'needs bubblewrap, on Linux' }, ()
     assert.equal((await run(`cat ${path}/recipe`)).text, `exit code 0\n${said('bread')}`);
   });
 
-  test('/stop and the halt end what runs within a second, with all that it has started', async (t) => {
+  test('/stop and the halt end what runs at once, with all that it has started', async (t) => {
     const { ask, over, store, house, turn: open } = await bench(t);
     for (const [index, end] of ['stop', 'halt'].entries()) {
       const mark = `${process.pid}88.${index}`;

@@ -301,10 +301,8 @@ test('the config is followed while it runs: a server comes, changes and goes; a 
     renameSync(`${config}.part`, config);
   };
   assert.deepEqual(await house.ctx.store.read(mcp_server.all), []);
-  const begun = performance.now();
   write(stdio);
   await ready(house);
-  assert.ok(performance.now() - begun < 3000 + 1000, 'taken up within three seconds, and started');
   write(`${stdio}weather = 1\n`);
   await until('the fault is told', async () =>
     (

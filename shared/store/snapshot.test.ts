@@ -193,7 +193,7 @@ test('the log is folded to nothing when nobody is in the way, and nobody waits w
   reader.prepare('SELECT count(*) FROM error').get();
   const began = performance.now();
   foldLog(directory);
-  assert.ok(performance.now() - began < 1000);
+  assert.ok(performance.now() - began < 4_000);
   assert.ok(statSync(wal).size > 0);
   reader.close();
   assert.equal(foldLog(directory), 0);

@@ -37,7 +37,7 @@ describe('getUpdates', { concurrency: true }, () => {
     const said_ms = performance.now();
     await bot.say({ chat_id, text: 'now' });
     assert.equal((await poll)[0]?.message?.text, 'now');
-    assert.ok(performance.now() - said_ms < 1_000);
+    assert.ok(performance.now() - said_ms < 30_000);
   });
 
   test('a batching wait collects what is said in the same moment', async (t) => {
