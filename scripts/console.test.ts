@@ -359,6 +359,7 @@ test('an evening at the console', { skip: noBrowser, timeout: 240_000 }, async (
     await plain.page.goto(`${plain.base}/chat`);
     await plain.page.getByLabel('Message').fill('And without a script, the tram?');
     await plain.page.getByRole('button', { name: 'Send' }).click();
+    await plain.page.locator('.talk', { hasText: 'And without a script' }).waitFor();
     await until('it is answered', async () => {
       await plain.page.reload();
       const last = plain.page.locator('.talk li').last();

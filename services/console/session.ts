@@ -2,6 +2,7 @@
  * Who is in. A link of 256 bits lets one browser in, once, within a minute; it then bears a cookie under addresses that
  * begin with 128 random bits. Cookies do not know ports: one for all of 127.0.0.1 would be sent to every other program
  * that listens there, one for a path that nobody knows is not. The store knows link and cookie by their hashes alone.
+ * Wrong ones are not counted: nobody guesses 256 bits, and a limit would only let others keep the owner out.
  */
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
@@ -14,9 +15,6 @@ export const COOKIE = 'vigil_console';
 
 const random = (bytes: number) => randomBytes(bytes).toString('base64url');
 
-/** Wrong links and cookies in a minute, from whomever; beyond that no link is looked at. */
-const WRONG = { most: 20, ms: 60_000 };
-
 export type Sessions = {
   /** The session of these addresses, where the cookie is its own. */
   of(path: string, cookies: string | undefined): Promise<consoleSession.Session | null>;
@@ -24,41 +22,22 @@ export type Sessions = {
   enter(token: string, agent: string): Promise<{ path: string; cookie: string } | null>;
   /** A person has done something: it lasts on from now. */
   seen(session: consoleSession.Session): Promise<void>;
-  /** So much was wrong lately that no link is looked at for a while. */
-  guessed(): boolean;
 };
 
 export function sessions(store: Store, now: () => number): Sessions {
-  let wrong: number[] = [];
-  function guessed(): boolean {
-    const since = now() - WRONG.ms;
-    wrong = wrong.filter((at) => at > since && at <= now());
-    return wrong.length >= WRONG.most;
-  }
-  const missed = () => void wrong.push(now());
-
   return {
-    guessed,
     async of(path, cookies) {
       const tokens = cookiesOf(cookies);
       if (tokens.length === 0) return null;
       const [session] = await store.read(consoleSession.of(path, now()));
-      // One that is over is no guess.
-      if (!session) return null;
-      if (tokens.some((token) => same(hashOf(token), session.hash))) return session;
-      missed();
-      return null;
+      return session && tokens.some((token) => same(hashOf(token), session.hash)) ? session : null;
     },
     async enter(token, agent) {
-      if (guessed()) return null;
       const at = now();
       const path = random(16);
       const secret = random(32);
       const [[link]] = await store.commit([consoleLink.use(hashOf(token), at)]);
-      if (!link) {
-        missed();
-        return null;
-      }
+      if (!link) return null;
       const session = { path, hash: hashOf(secret), made_by: link.made_by, agent: agent.slice(0, 200) };
       await store.commit([consoleSession.begin({ ...session, started_at: at })]);
       const kept = `Path=/c/${path}/; HttpOnly; SameSite=Strict`;

@@ -113,6 +113,7 @@ test('one talks with the agent: an answer comes by itself, commands work, withou
   await plain.page.goto(`${plain.base}/chat`);
   await plain.page.getByLabel('Message').fill('And without a script?');
   await plain.page.getByRole('button', { name: 'Send' }).click();
+  await plain.page.locator('.talk', { hasText: 'And without a script?' }).waitFor();
   await until('it is answered', async () => {
     await plain.page.reload();
     return (await plain.page.getByRole('link', { name: 'Why' }).count()) === 2;
