@@ -118,6 +118,8 @@ export async function buildHouse(options: HouseOptions = {}): Promise<House> {
       console: `port = ${port + 5}`,
       telegram: `owners = ${JSON.stringify(owners)}`,
     };
+    // It is told by night as by day, but to whoever sets the hours.
+    if (!config.includes('quiet =')) sections.owner = 'quiet = ""';
     // Whoever counts messages counts their own.
     if (!config.includes('[watchdog]')) sections.watchdog = 'canary_s = 0';
     // Nor is a week told to whoever sets the clock to a Monday.

@@ -133,7 +133,9 @@ ExecStart=/lib/systemd/systemd-socket-proxyd /mnt/outside/${name}
 END
 systemctl enable --quiet --now outside-${name}.socket`,
   );
-  const config = `${options.config ?? ''}\n${RAISED}[telegram]\nowners = [${OWNER}]\n`;
+  const { config: given = '' } = options;
+  const told = given.includes('[owner]') ? given : `${given}\n[owner]\nquiet = ""\n`;
+  const config = `${told}\n${RAISED}[telegram]\nowners = [${OWNER}]\n`;
   await box.must(`set -e; cd /etc/systemd/system
 for name in ${names.join(' ')}; do mkdir vigil-$name.service.d; cat >vigil-$name.service.d/test.conf <<'END'
 ${dropIn}
