@@ -89,6 +89,29 @@ test('what nobody could be told of is over for all of them in one word, if it wa
   ]);
 });
 
+test('a backup that fails is told once, by whom it is about, and the network has no part in it', () => {
+  const failed = [
+    row(1, 'backup'),
+    row(2, 'job hourly backup'),
+    row(3, 'job daily backup'),
+    row(4, 'job mine'),
+  ];
+  assert.deepEqual(fates(failed), [
+    'backup begun: alone',
+    'job hourly backup begun: join',
+    'job daily backup begun: join',
+    'job mine begun: alone',
+  ]);
+  assert.deepEqual(fates([row(1, 'network', { told: 'itself' }), row(2, 'backup'), row(3, 'job prune')]), [
+    'backup begun: alone',
+    'job prune begun: alone',
+  ]);
+  assert.deepEqual(fates([row(1, 'backup', over('itself')), row(2, 'job hourly backup', over('with'))]), [
+    'backup over: alone',
+    'job hourly backup over: join',
+  ]);
+});
+
 test("what is nobody else's stands for itself", () => {
   assert.equal(partOf(row(1, 'service core')), null);
   assert.equal(
@@ -98,6 +121,7 @@ test("what is nobody else's stands for itself", () => {
   assert.deepEqual(partOf(row(1, 'problem telegram', { text: 'Telegram cannot be reached: no' })), {
     whole: 'telegram is away',
     breadth: 2,
+    outside: true,
   });
   assert.deepEqual(fates([row(1, 'budget day'), row(2, 'network', { told: 'itself' })]), [
     'budget day begun: alone',

@@ -1,6 +1,7 @@
 /**
- * What shows itself in several places at once is told once. A provider that is away opens the breakers of its models, and
- * without a network everything outside is away: whichever of those is seen first, or else the broadest, is told for all.
+ * What shows itself in several places at once is told once. A provider that is away opens the breakers of its models,
+ * without a network everything outside is away, and a backup that fails is a job that fails: whichever of those is seen
+ * first, or else the broadest, is told for all.
  * Pure.
  */
 
@@ -11,22 +12,23 @@ type Item = Pick<Due, 'id' | 'cause' | 'phase' | 'opened_at' | 'closed_at'>;
 /** Whoever sees the same trouble may see it so much later. */
 const LAG_ms = 120_000;
 
-/** What it is a part of, and how broad it is itself, 0 being the broadest; null: it stands for itself alone. */
-export function partOf({
-  cause,
-  text,
-}: {
-  cause: string;
-  text: string;
-}): { whole: string; breadth: number } | null {
-  if (cause === 'network') return { whole: 'network', breadth: 0 };
-  if (cause.startsWith('provider ')) return { whole: cause, breadth: 1 };
-  if (cause === 'telegram is away') return { whole: cause, breadth: 1 };
+/** The `whole` that it is a part of; how broad it is itself, 0 being the broadest; and whether the network explains it. */
+type Part = { whole: string; breadth: number; outside: boolean };
+
+/** Null: it stands for itself alone. */
+export function partOf({ cause, text }: { cause: string; text: string }): Part | null {
+  const outside = true;
+  if (cause === 'network') return { whole: 'network', breadth: 0, outside };
+  if (cause === 'backup' || cause === 'backup prune') return { whole: cause, breadth: 1, outside: false };
+  if (/^job (hourly|daily) backup$/.test(cause)) return { whole: 'backup', breadth: 2, outside: false };
+  if (cause === 'job prune') return { whole: 'backup prune', breadth: 2, outside: false };
+  if (cause.startsWith('provider ')) return { whole: cause, breadth: 1, outside };
+  if (cause === 'telegram is away') return { whole: cause, breadth: 1, outside };
   const [, provider] = /^breaker ([^/]+)\//.exec(cause) ?? [];
-  if (provider !== undefined) return { whole: `provider ${provider}`, breadth: 2 };
+  if (provider !== undefined) return { whole: `provider ${provider}`, breadth: 2, outside };
   // It has other problems too, and those are nobody else's.
   if (cause === 'problem telegram' && text.startsWith('Telegram cannot be reached')) {
-    return { whole: 'telegram is away', breadth: 2 };
+    return { whole: 'telegram is away', breadth: 2, outside };
   }
   return null;
 }
@@ -55,8 +57,9 @@ function fateOf<T extends Item & { text: string }>(
   if (told === 'with') return 'join';
   const related = recent.flatMap((other) => {
     const its = partOf(other);
-    const same = its !== null && (its.whole === part.whole || its.breadth === 0 || part.breadth === 0);
-    return same && other.id !== one.id ? [{ ...other, breadth: its.breadth }] : [];
+    return its !== null && isSame(its, part) && other.id !== one.id
+      ? [{ ...other, breadth: its.breadth }]
+      : [];
   });
   if (told === 'itself') {
     const goesOn = related.some(({ breadth, closed_at }) => closed_at === null && breadth < part.breadth);
@@ -72,6 +75,10 @@ function fateOf<T extends Item & { text: string }>(
     return before && unsaid;
   });
   return speaks ? 'join' : 'alone';
+}
+
+function isSame(a: Part, b: Part): boolean {
+  return a.whole === b.whole || (a.outside && b.outside && (a.breadth === 0 || b.breadth === 0));
 }
 
 /** At one time, as far as those who saw them can tell. What is over is no word for what has begun since. */
