@@ -370,7 +370,7 @@ test('clients that never read their streams are let go, pay for what came, and a
   const before_mb = rss_mb();
   const unread = Array.from({ length: 6 }, () => connect(house.port, '127.0.0.1'));
   const body = JSON.stringify(saying('hello', { stream: true, max_tokens: 10 }));
-  house.model.fault({ kind: 'huge', calls: unread.length, huge_bytes: 32 * MB });
+  house.model.fault({ kind: 'huge', calls: unread.length, huge_bytes: 64 * MB });
   for (const socket of unread) {
     socket.on('error', () => {});
     socket.write(head(body.length) + body);
@@ -385,8 +385,9 @@ test('clients that never read their streams are let go, pay for what came, and a
   assert.ok(performance.now() - began < DEADLINE_s * 2000);
   for (const row of await newest('<>')) assert.deepEqual({ ...row }, { outcome: 'left', estimated: 1 });
   assert.deepEqual(await house.read('SELECT * FROM breaker'), []);
-  // All of it would be 192 MB; the record of a call keeps 4 MB, and the collector takes its time.
-  assert.ok(rss_mb() - before_mb < 80, 'it is not kept in memory');
+  // All of it would be 384 MB; the record of a call keeps 4 MB, and the collector takes its time.
+  const more_mb = rss_mb() - before_mb;
+  assert.ok(more_mb < 192, `${more_mb} MB more: it is not kept in memory`);
   for (const socket of unread) socket.destroy();
 });
 

@@ -2,13 +2,21 @@
 
 import * as z from 'zod/mini';
 import { integer, section, setting } from '#shared/runtime/setting.ts';
+import { BEAT_ms } from './verdict.ts';
 
 const seconds = z.number().check(z.gte(0.1), z.lte(86_400));
 
 export const config = section({
   look_s: setting(seconds, 5, 'How often it looks.'),
   stale_s: setting(
-    z.number().check(z.gte(0), z.lte(3600)),
+    z
+      .number()
+      .check(
+        z.refine(
+          (value) => value === 0 || (value > BEAT_ms / 1000 && value <= 3600),
+          `expected 0, or more than the ${BEAT_ms / 1000} s in which everyone beats once, up to 3600`,
+        ),
+      ),
     0,
     'A service without a sign of life for so long hangs. 0: what each is given by itself, 30 or 60 seconds.',
   ),

@@ -20,7 +20,7 @@ import * as slot from '#shared/tables/slot.ts';
 import * as tool_call from '#shared/tables/tool_call.ts';
 import * as turn from '#shared/tables/turn.ts';
 import type { Config } from './config.ts';
-import type { Facts } from './verdict.ts';
+import { BEAT_ms, type Facts } from './verdict.ts';
 
 type Watchdog = Context<Config>;
 
@@ -53,8 +53,6 @@ export function unseen(file: string, now: number): Seen {
   };
 }
 
-/** A beat is not looked behind while it is so young. */
-const YOUNG_ms = 8_000;
 /** A lease is renewed every 40 s. */
 const LEASE_ms = 60_000;
 const TURN_SLACK_ms = 600_000;
@@ -83,8 +81,8 @@ export async function gather(ctx: Watchdog, seen: Seen): Promise<Facts> {
   );
   const beats = new Map(rows.filter(({ worker }) => worker === 0).map((row) => [row.service, row]));
   const names = expected.map(({ name }) => name);
-  const old = names.filter((name) => now - (beats.get(name)?.beat_at ?? now) > YOUNG_ms);
-  // Not looked for where it is young: the look takes the lock for a moment, and whoever starts would come upon it.
+  const old = names.filter((name) => now - (beats.get(name)?.beat_at ?? now) > BEAT_ms);
+  // Not looked for before its next beat is missed: the look takes the lock for a moment, and whoever starts would come upon it.
   const alive = new Set(names.filter((name) => !old.includes(name) || isLocked(lockOf(home, name))));
   hearReports(home.state, seen);
   for (const name of names) remember(seen, name, beats.get(name), now);

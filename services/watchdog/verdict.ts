@@ -88,7 +88,7 @@ function patience_ms({ config }: Facts, service: Service): number {
 const RUNS = ['starting', 'ready', 'stopping'];
 
 /** Everyone beats once in this time. */
-const BEAT_ms = 6_000;
+export const BEAT_ms = 6_000;
 
 /**
  * All silent at once: the store, the supervisor or the machine, and nothing that a restart of one could mend. Since they
