@@ -93,20 +93,20 @@ export type Finder = {
 
 const STRUCK = '[forgotten]';
 
-/** So many characters decide whether to look closer. */
-const KEY_chars = 4;
-
 /** Finds many phrases in one pass, whatever their case. */
 export function finder(phrases: readonly string[]): Finder {
+  // No needle is shorter: sentences that begin with the same words are mostly told apart by so much.
+  const keyAt = (text: string, at: number) => text.slice(at, at + SHORTEST_chars);
   const byKey = new Map<string, { needle: string; phrase: string }[]>();
+  const starts = new Uint8Array(2 ** 16);
   for (const phrase of phrases) {
     for (const needle of new Set(needlesOf([phrase]).map(folded))) {
-      const key = needle.slice(0, KEY_chars);
-      byKey.set(key, [...(byKey.get(key) ?? []), { needle, phrase }]);
+      const some = byKey.get(keyAt(needle, 0)) ?? [];
+      byKey.set(keyAt(needle, 0), some);
+      some.push({ needle, phrase });
+      starts[pairAt(needle, 0)] = 1;
     }
   }
-  const starts = new Uint8Array(2 ** 16);
-  for (const key of byKey.keys()) starts[key.charCodeAt(0)] = 1;
   // The longest first: a sentence goes as a whole, not in pieces.
   for (const some of byKey.values()) some.sort((a, b) => b.needle.length - a.needle.length);
 
@@ -114,8 +114,8 @@ export function finder(phrases: readonly string[]): Finder {
   function* hits(text: string) {
     const small = folded(text);
     for (let at = 0; at < small.length; at++) {
-      if (starts[small.charCodeAt(at)] === 0) continue;
-      for (const { needle, phrase } of byKey.get(small.slice(at, at + KEY_chars)) ?? [])
+      if (starts[pairAt(small, at)] === 0) continue;
+      for (const { needle, phrase } of byKey.get(keyAt(small, at)) ?? [])
         if (small.startsWith(needle, at)) yield { at, end: at + needle.length, phrase };
     }
   }
@@ -133,6 +133,11 @@ export function finder(phrases: readonly string[]): Finder {
       return from === 0 ? text : kept + text.slice(from);
     },
   };
+}
+
+/** What its next two characters come to, of 65,536: most places of a text are passed by with a look at that. */
+function pairAt(text: string, at: number): number {
+  return (text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) & 0xffff;
 }
 
 /** Small letters, each in its place: some grow longer, and those stay as they are. */
