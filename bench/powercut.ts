@@ -133,7 +133,8 @@ export function complaint(result: Result): string | null {
   const { flush, cuts, opened, checked, lossy } = result;
   if (opened < cuts) return `${flush}: ${cuts - opened} of ${cuts} stores did not open`;
   if (checked < cuts) return `${flush}: ${cuts - checked} of ${cuts} stores did not pass the check-up`;
-  if (flush === 'full' && lossy > 0) return `full: something acknowledged was missing after ${lossy} cuts`;
+  if (flush === 'full' && lossy > 0)
+    return `full: something acknowledged was missing after ${lossy} cuts: ${JSON.stringify(result.lost)}`;
   if (flush === 'normal' && lossy === 0) return 'normal: nothing was lost, so this bench proves nothing';
   return null;
 }

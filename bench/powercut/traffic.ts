@@ -24,6 +24,7 @@ export type Heard =
 
 /** So few pages between checkpoints that there are many of them. */
 const CHECKPOINT_pages = 20;
+const ANSWER = 'answer to: ';
 const CHATS = [101, 102, 103, 104, 105];
 const PATIENCE_ms = 30_000;
 
@@ -38,13 +39,14 @@ async function main(directory: string, heardFile: string, messages: number, flus
     heard({ method, args }) {
       const { offset, chat_id = '', text = '' } = args;
       if (method === 'getUpdates' && offset !== undefined) tell({ kind: 'confirmed', below: Number(offset) });
-      if (method === 'sendMessage') tell({ kind: 'sent', chat: chat_id, text });
+      // An alarm that the watchdog sends past the bridge, where strace makes all so slow, is in no row of the outbox.
+      if (method === 'sendMessage' && text.startsWith(ANSWER)) tell({ kind: 'sent', chat: chat_id, text });
     },
   });
   house.model.script((request) => {
     const text = lastWords(request);
     tell({ kind: 'asked', text });
-    return { text: `answer to: ${text}`, delay_ms: random() * 20 };
+    return { text: `${ANSWER}${text}`, delay_ms: random() * 20 };
   });
 
   let said = 0;
@@ -57,7 +59,7 @@ async function main(directory: string, heardFile: string, messages: number, flus
       const { update_id, message_id } = await house.bot.say({ chat_id, text });
       tell({ kind: 'said', update_id: taken(update_id), text });
       await house.bot.waitSent(
-        (sent) => sent.chat_id === chat_id && sent.text === `answer to: ${text}`,
+        (sent) => sent.chat_id === chat_id && sent.text === `${ANSWER}${text}`,
         PATIENCE_ms,
       );
       // An update that nothing follows upon: no later flush makes good for one that was forgotten here.

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Home, homeOf, prepareHome } from '#shared/runtime/home.ts';
 import { openStore } from '#shared/store/store.ts';
-import { freePort } from '#shared/testing/house.ts';
+import { freePort } from '#shared/testing/ports.ts';
 import { ACCESS, startBucket } from '#shared/testing/s3.ts';
 import { scratch, until } from '#shared/testing/scratch.ts';
 import type { CopySetting } from './config.ts';

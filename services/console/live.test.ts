@@ -30,8 +30,7 @@ async function trouble(
   };
 }
 
-const shown = (page: Page, text: string) =>
-  page.locator('#troubles').getByText(text).waitFor({ timeout: 10_000 });
+const shown = (page: Page, text: string) => page.locator('#troubles').getByText(text).waitFor();
 
 test('eight tabs of one browser load, and hear of what happens by one stream', {
   skip: noBrowser,
@@ -48,7 +47,7 @@ test('eight tabs of one browser load, and hear of what happens by one stream', {
   await page.reload();
   for (let nth = 1; nth < 8; nth++) {
     const tab = await page.context().newPage();
-    await tab.goto(`${base}/`, { timeout: 5000 });
+    await tab.goto(`${base}/`);
     tabs.push(tab);
   }
   assert.equal(alive(), 1);
@@ -218,9 +217,9 @@ test('a console that goes away is told of, and one that comes back is heard agai
   const { house, page } = await consoleOf(t);
   const pid = await house.pidOf('console');
   process.kill(pid, 'SIGTERM');
-  await page.locator('#live').getByText('not reached').waitFor({ timeout: 10_000 });
+  await page.locator('#live').getByText('not reached').waitFor();
   await house.serve('console');
-  await page.locator('#live').waitFor({ state: 'hidden', timeout: 15_000 });
+  await page.locator('#live').waitFor({ state: 'hidden' });
 });
 
 test('who was sent away is told how to come in again, and asks no more', { skip: noBrowser }, async (t) => {
@@ -236,7 +235,7 @@ test('who was sent away is told how to come in again, and asks no more', { skip:
   const { store, open } = await trouble(house);
   t.after(() => store.close());
   await open('a change');
-  await page.getByText('You are not in any more').waitFor({ timeout: 10_000 });
+  await page.getByText('You are not in any more').waitFor();
   assert.equal(await page.evaluate('out'), true);
 });
 
@@ -262,7 +261,10 @@ test('a day of an open tab leaves no heap behind', { skip: noBrowser }, async (t
   await hours(60);
   const before = await heap();
   await hours(300);
-  const after = await heap();
-  assert.ok(after.usedSize < before.usedSize * 1.2 + 200_000, `${before.usedSize} → ${after.usedSize} bytes`);
-  assert.ok(after.nodes < before.nodes * 1.2 + 200, `${before.nodes} → ${after.nodes} nodes`);
+  // The house has its own changes to show meanwhile: what is just being renewed is there twice.
+  let after = before;
+  await until('the heap is what it was', async () => {
+    after = await heap();
+    return after.usedSize < before.usedSize * 1.2 + 200_000 && after.nodes < before.nodes * 1.2 + 200;
+  }).catch(() => assert.fail(`${JSON.stringify(before)} → ${JSON.stringify(after)}`));
 });

@@ -179,7 +179,7 @@ test('money, alerts, what is outside and the logs are seen and acted on in the b
   appendFileSync(join(house.home.logs, 'core', 'core.1.log'), `${JSON.stringify(late)}\n`);
   // As each beat of a service does.
   await store.commit([request.ask({ watch: 'page kernel', asked_by: 'test', asked_at: Date.now() })]);
-  await page.locator('summary', { hasText: 'late.come' }).waitFor({ timeout: 20_000 });
+  await page.locator('summary', { hasText: 'late.come' }).waitFor();
   await page.locator('details[open] > summary', { hasText: 'turn.finished' }).waitFor();
   await page.locator('dd a', { hasText: '0199f3c2-7b1a' }).first().click();
   await page.waitForURL(/id=0199f3c2-7b1a/);

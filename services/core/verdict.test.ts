@@ -7,9 +7,10 @@ import { Anthropic } from '@anthropic-ai/sdk';
 import { httpFetch } from '#shared/base/fetch.ts';
 import { sendError } from '#shared/messages/answer.ts';
 import { ApiError } from '#shared/messages/error.ts';
-import { freePort, KEY } from '#shared/testing/house.ts';
+import { KEY } from '#shared/testing/house.ts';
 import { type MessagesApi, startMessagesApi } from '#shared/testing/messages-api.ts';
 import type { Fault } from '#shared/testing/messages-faults.ts';
+import { freePort } from '#shared/testing/ports.ts';
 import { type Diagnosis, diagnose, verdictOn } from './verdict.ts';
 
 let model: MessagesApi;

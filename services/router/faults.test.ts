@@ -10,10 +10,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '#shared/base/root.ts';
 import { startChatApi } from '#shared/testing/chat-api.ts';
-import { buildHouse, freePort, type House, RAISED } from '#shared/testing/house.ts';
+import { buildHouse, type House, RAISED } from '#shared/testing/house.ts';
 import { startMessagesApi } from '#shared/testing/messages-api.ts';
 import type { Billed } from '#shared/testing/messages-bill.ts';
 import type { Fault } from '#shared/testing/messages-faults.ts';
+import { freePort } from '#shared/testing/ports.ts';
 import { until } from '#shared/testing/scratch.ts';
 
 const TABLE = join(root, 'docs/router-faults.md');

@@ -6,7 +6,8 @@ import { GrammyError, HttpError } from 'grammy';
 import { Api } from 'grammy/web';
 import { httpFetch } from '#shared/base/fetch.ts';
 import { type RunningBotApi, startBotApi } from '#shared/testing/bot-api.ts';
-import { freePort, TOKEN } from '#shared/testing/house.ts';
+import { TOKEN } from '#shared/testing/house.ts';
+import { freePort } from '#shared/testing/ports.ts';
 import { until } from '#shared/testing/scratch.ts';
 import { type Failure, failureOf } from './verdict.ts';
 

@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { root } from '../base/root.ts';
 import { vigil } from './cli.ts';
 import { buildHouse, type House, type HouseOptions } from './house.ts';
-import { scratch } from './scratch.ts';
+import { PATIENCE_ms, scratch } from './scratch.ts';
 
 const QUIET = [
   '--headless',
@@ -79,6 +79,7 @@ export async function visitorsOf(
   const faults: string[] = [];
   const enter: OpenConsole['enter'] = async (how) => {
     const context = await browser.newContext(how);
+    context.setDefaultTimeout(PATIENCE_ms);
     const page = await context.newPage();
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => {

@@ -4,10 +4,8 @@
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,6 +21,7 @@ import type { Query } from '../tables/op.ts';
 import type { CallRecord } from './bot-api/server.ts';
 import { type RunningBotApi, startBotApi } from './bot-api.ts';
 import { type MessagesApi, startMessagesApi } from './messages-api.ts';
+import { freePort } from './ports.ts';
 import { until } from './scratch.ts';
 
 export const OWNER = 4242;
@@ -257,28 +256,4 @@ export function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** Each process of tests has 32 of these blocks of 8 ports: what one has found free, another does not take meanwhile. */
-const blocks = { first: 2_500 + 32 * (process.pid % 46), next: randomInt(32) };
-
-/**
- * Below the ports that systems give to outgoing connections: one of those could take it while its server is down. The
- * router's further workers listen at the ports that follow, then metrics (+ 4) and console (+ 5).
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 8 * (blocks.first + (blocks.next++ % 32));
-    const free = await Promise.all([0, 1, 2, 3, 4, 5].map((nth) => isFree(port + nth)));
-    if (free.every(Boolean)) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const free = await new Promise<boolean>((resolve) =>
-    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)),
-  );
-  if (free) await new Promise((resolve) => server.close(resolve));
-  return free;
 }

@@ -18,7 +18,7 @@ import type { Section } from '../runtime/setting.ts';
 import { isLocked } from '../store/liveness.ts';
 import { QUEUES } from '../tables/op.ts';
 import { startBotApi } from './bot-api.ts';
-import { freePort } from './house.ts';
+import { freePort } from './ports.ts';
 import { until } from './scratch.ts';
 
 const AT_A_TIME = 10;
