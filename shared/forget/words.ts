@@ -111,25 +111,28 @@ export function finder(phrases: readonly string[]): Finder {
   for (const some of byKey.values()) some.sort((a, b) => b.needle.length - a.needle.length);
 
   /** In order; one may begin within another. */
-  function* hits(text: string) {
+  function hits(text: string, hit: (phrase: string, at: number, end: number) => void): void {
     const small = folded(text);
-    for (let at = 0; at < small.length; at++) {
+    const last = small.length - SHORTEST_chars;
+    for (let at = 0; at <= last; at++) {
       if (starts[pairAt(small, at)] === 0) continue;
       for (const { needle, phrase } of byKey.get(keyAt(small, at)) ?? [])
-        if (small.startsWith(needle, at)) yield { at, end: at + needle.length, phrase };
+        if (small.startsWith(needle, at)) hit(phrase, at, at + needle.length);
     }
   }
 
   return {
     in(text) {
-      return new Set([...hits(text)].map(({ phrase }) => phrase));
+      const found = new Set<string>();
+      hits(text, (phrase) => found.add(phrase));
+      return found;
     },
     without(text) {
       let [kept, from] = ['', 0];
-      for (const { at, end } of hits(text)) {
+      hits(text, (_, at, end) => {
         if (at >= from) kept += text.slice(from, at) + STRUCK;
         if (end > from) from = end;
-      }
+      });
       return from === 0 ? text : kept + text.slice(from);
     },
   };
