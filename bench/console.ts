@@ -75,7 +75,6 @@ function addresses({ turn, decision, call, conversation }: Seeded): string[] {
     `costs?by=conversation&from=${month}`,
     'costs?by=day',
     'costs?by=hour',
-    'schedules/rates',
     'logs?level=error&text=nothing',
   ];
 }
