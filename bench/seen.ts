@@ -539,6 +539,7 @@ const cell = (text: string) =>
   text
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\. .*/, '.')
+    .replace(/\/\S*\/vigil-house-\w+/g, '…')
     .replaceAll('|', '\\|');
 const s = ({ ms }: Sight) => `${(ms / 1000).toFixed(0)} s`;
 
